@@ -1,0 +1,86 @@
+# authsvc: `make run` tries it out, `make test` checks everything.
+
+PORT     ?=
+DATA_DIR ?= ./var
+PYTHON   ?= python3
+PYTEST_ARGS ?=
+
+export PYTHON
+BIN := .venv/bin
+
+.PHONY: help run test check lint types imports unused nginx-check pytest bench-read docs lock clean
+
+help:
+	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
+	@echo 'make test                               static checks and all tests'
+	@echo 'make check                              static checks alone'
+	@echo 'make pytest [PYTEST_ARGS=…]             tests alone'
+	@echo 'make bench-read                         measure reads beside plain nginx'
+	@echo 'make docs                               write the generated pages again'
+	@echo 'make lock                               lock newer dependencies'
+	@echo 'make clean                              remove .venv and caches (never data)'
+
+# exec: Ctrl-C and TERM reach the parent of everything, not a shell.
+run: .venv/run.stamp
+	@scripts/need-packages run
+	@exec $(BIN)/authsvc --data-dir "$(DATA_DIR)" up $(if $(PORT),--port "$(PORT)")
+
+test: check pytest
+
+check: lint types imports unused nginx-check
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev.stamp
+	$(BIN)/mypy
+
+imports: .venv/dev.stamp
+	$(BIN)/lint-imports
+
+unused: .venv/dev.stamp
+	$(BIN)/vulture
+	$(BIN)/deptry .
+
+# On rendered files, with every optional part switched on.
+nginx-check: .venv/dev.stamp
+	$(BIN)/python scripts/check_nginx.py
+
+pytest: .venv/dev.stamp
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage combine -q
+	$(BIN)/python scripts/check_coverage.py
+
+# Side by side with plain nginx; see bench/ for what is compared.
+bench-read: .venv/dev.stamp
+	@scripts/need-packages bench
+	@$(BIN)/python bench/reads.py
+
+docs: .venv/dev.stamp
+	$(BIN)/python docs/generate.py
+
+# The hash-checked lock and the checkout itself, which fetches nothing more.
+.venv/run.stamp: requirements/run.txt pyproject.toml
+	@scripts/need-packages run
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo 'installing the locked packages into .venv'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	@scripts/need-packages test
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# `uv` comes from the package index: pip install uv
+LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+       --no-emit-index-url --no-header --no-annotate --group build
+lock:
+	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -1,0 +1,77 @@
+"""Wire settings, back ends and routes into the web application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from authsvc.backends import open_backends, prepare_data_dir
+from authsvc.errors import AnswerError
+from authsvc.guard import POLL_SECONDS, Guard
+from authsvc.ingest import Ingest
+from authsvc.metrics import Metrics
+from authsvc.remove import finish_removals
+from authsvc.routes.answers import on_answer_error, on_fault, on_http_exception
+from authsvc.routes.health import HealthRoutes
+from authsvc.routes.legacy import LEGACY_ROUTES
+from authsvc.routes.services import Services
+from authsvc.routes.upload import UploadRoutes
+from authsvc.routes.verdict import VerdictRoutes
+from authsvc.settings import Settings
+from authsvc.sitelist import publish_sites
+from authsvc.spool import clear_spool
+
+THREADS: Final = 32
+"""For blocking work, which mostly waits for fsync."""
+
+_log = logging.getLogger("authsvc")
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Return the application of the one service of this data folder.
+
+    Prepares the folder and finishes what a crash has interrupted.
+    """
+    prepare_data_dir(settings)
+    clear_spool(settings.spool_dir)
+    backends = open_backends(settings)
+    catalog, store = backends.catalog, backends.store
+    finish_removals(images=catalog.images, store=store)
+    publish_sites(catalog.access, settings)
+    guard = Guard(catalog.access, settings)
+    services = Services(settings, guard, Ingest(images=catalog.images, store=store), Metrics())
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "blocking"))
+        following = asyncio.create_task(_follow(guard))
+        yield
+        following.cancel()
+        await asyncio.to_thread(catalog.close)
+
+    return Starlette(
+        routes=[
+            *UploadRoutes(services).routes(),
+            *VerdictRoutes(services).routes(),
+            *LEGACY_ROUTES,
+            *HealthRoutes(services).routes(),
+        ],
+        exception_handlers={AnswerError: on_answer_error, HTTPException: on_http_exception, Exception: on_fault},
+        lifespan=lifespan,
+    )
+
+
+async def _follow(guard: Guard) -> None:
+    """Look for changes that other processes have made, for ever."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        try:
+            await guard.refresh()
+        except Exception as error:  # noqa: BLE001 — whatever it is, a revoked token must be seen next time
+            # The last known rules stay in force: better than none.
+            _log.warning("tokens and sites could not be read again: %s", error)

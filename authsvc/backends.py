@@ -1,0 +1,65 @@
+"""Choose and open the back ends. The only module that names concrete ones."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from authsvc.catalog.migrate import ensure_schema
+from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.errors import Broken
+from authsvc.folders import make_folders
+from authsvc.settings import Settings
+from authsvc.store.filesystem import FilesystemStore, make_shards
+from authsvc.store.port import BlobStore
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The open catalog and store of one data folder."""
+
+    catalog: Catalog
+    store: BlobStore
+
+
+def prepare_data_dir(settings: Settings) -> bool:
+    """Make folders, shards and catalog where missing. Returns whether it is new.
+
+    Safe to repeat. Raises Broken when a folder cannot be written, or the
+    catalog not be brought up to date.
+    """
+    is_new = not settings.catalog_path.exists()
+    try:
+        make_folders(settings)
+        make_shards(settings.blobs_dir)
+        ensure_schema(settings.catalog_path)
+    except OSError as error:
+        raise Broken(
+            reason=f"{error.filename or settings.data_dir}: {error.strerror}; "
+            f"choose another --data-dir, or make this one writable for user {os.geteuid()}"
+        ) from error
+    return is_new
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Backends]:
+    """Open the back ends for the length of a context; see `open_backends`."""
+    backends = open_backends(settings)
+    try:
+        yield backends
+    finally:
+        backends.catalog.close()
+
+
+def open_backends(settings: Settings) -> Backends:
+    """Open what `prepare_data_dir` has made; close its catalog when done.
+
+    Raises Broken when there is nothing to open.
+    """
+    if not settings.catalog_path.exists():
+        raise Broken(
+            reason=f"{str(settings.data_dir)!r} is no data folder of authsvc; "
+            "name the right one with --data-dir, or make one: authsvc init"
+        )
+    ensure_schema(settings.catalog_path)
+    return Backends(open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir))

@@ -1,0 +1,1 @@
+"""Facts about blobs, tokens and sites: the ports in `port`, one SQL adapter."""

@@ -1,0 +1,77 @@
+"""What the commands share: settings, back ends, tables, and failures as one line."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from authsvc.backends import Backends, opened
+from authsvc.errors import AuthsvcError
+from authsvc.settings import Loaded, Settings, load
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_DENIED = 3
+
+
+@dataclass
+class Given:
+    """The options that stand before the command."""
+
+    config: Path | None = None
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    def load(self, **more: object) -> Loaded:
+        """Return the effective settings, with a command's own options on top."""
+        return load(config=self.config, flags={**self.flags, **more})
+
+    @property
+    def settings(self) -> Settings:
+        """The effective settings."""
+        return self.load().settings
+
+
+pass_given = click.make_pass_decorator(Given, ensure=True)
+
+
+def backends_of(given: Given) -> AbstractContextManager[Backends]:
+    """Open the data folder's back ends for one command."""
+    return opened(given.settings)
+
+
+def fail(error: AuthsvcError) -> NoReturn:
+    """Say what is wrong in one line and exit with status 1."""
+    click.secho(f"authsvc: {error.text}", err=True, fg="red")
+    sys.exit(EXIT_FAILED)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table for people: as wide as its cells, bold heads on a terminal."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 — costs 50 ms that only lists are worth
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    # Off a terminal nothing is folded: the next program wants whole lines.
+    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False, emoji=False)
+    console.print(table)
+
+
+def show_json(value: object) -> None:
+    """Print JSON for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def moment(seconds: int | None) -> str:
+    """Return a time as ISO 8601 in UTC, or `-` for never."""
+    return "-" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,101 @@
+"""Commands that prepare a data folder, check settings, and render nginx's files."""
+
+from pathlib import Path
+
+import click
+from pydantic import SecretStr
+
+from authsvc.backends import prepare_data_dir
+from authsvc.cli.context import EXIT_FAILED, Given, backends_of, pass_given, show_json, show_table
+from authsvc.nginxfiles import check_placeholders, render, write_files
+from authsvc.reindex import reindex
+from authsvc.sitelist import publish_sites
+
+
+@click.command()
+@pass_given
+def init(given: Given) -> None:
+    """Make the data folder and its catalog. Safe to repeat."""
+    settings = given.settings
+    check_placeholders(settings)
+    is_new = prepare_data_dir(settings)
+    with backends_of(given) as backends:
+        publish_sites(backends.catalog.access, settings)
+    click.echo(f"{settings.data_dir} is ready" if is_new else f"{settings.data_dir} was ready already")
+
+
+@click.command("check-config")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@pass_given
+def check_config(given: Given, *, as_json: bool) -> None:
+    """Print the effective settings, and where each comes from."""
+    loaded = given.load()
+    check_placeholders(loaded.settings)
+    values = {name: _shown(value) for name, value in loaded.settings.effective().items()}
+    if as_json:
+        show_json({name: {"value": value, "origin": loaded.origins[name]} for name, value in values.items()})
+        return
+    if loaded.config_file is not None:
+        click.echo(f"settings file: {loaded.config_file}")
+    rows = [(name, _as_text(value), loaded.origins[name]) for name, value in values.items()]
+    show_table(("setting", "value", "comes from"), rows)
+
+
+@click.group()
+def nginx() -> None:
+    """Files for nginx."""
+
+
+@nginx.command("render")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--user", default="", help="nginx's `user` directive: a user, or a user and a group.")
+@pass_given
+def render_command(given: Given, folder: Path | None, user: str) -> None:
+    """Write nginx's files from the settings into FOLDER.
+
+    [default: nginx/rendered in the data folder]
+    """
+    settings = given.settings
+    target = (folder or settings.nginx_dir / "rendered").absolute()
+    with backends_of(given) as backends:
+        site_list = publish_sites(backends.catalog.access, settings)
+    files = render(settings, site_list, target, worker_user=user)
+    write_files(target, files)
+    for name in sorted(files):
+        click.echo(target / name)
+
+
+@click.command("reindex")
+@pass_given
+def reindex_command(given: Given) -> None:
+    """Enter every stored picture that the catalog does not know.
+
+    For pictures that moved in from the 2018 script, or after the catalog was
+    lost. Nothing is removed.
+    """
+    settings = given.settings
+    with backends_of(given) as backends:
+        keys = list(backends.store.keys())
+        results = reindex(iter(keys), settings.blobs_dir, images=backends.catalog.images)
+        with click.progressbar(results, length=len(keys), label="reindex") as progress:
+            problems = [result for result in progress if result.problem]
+    for result in problems:
+        click.echo(f"{result.key.path}: {result.problem}", err=True)
+    click.echo(f"{len(keys) - len(problems)} pictures are in the catalog, {len(problems)} cannot be")
+    if problems:
+        raise SystemExit(EXIT_FAILED)
+
+
+def _shown(value: object) -> object:
+    """Return a setting's value as JSON has it; a secret comes out as asterisks."""
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path | SecretStr) else value
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "built-in" if value is None else str(value)

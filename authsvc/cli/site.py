@@ -1,0 +1,68 @@
+"""`authsvc site`: which sites' pages may embed."""
+
+import time
+
+import click
+
+from authsvc.cli.context import Given, backends_of, pass_given, show_json, show_table
+from authsvc.errors import NotThere
+from authsvc.sitelist import publish_sites
+from authsvc.sites import canonical_site
+
+
+@click.group()
+def site() -> None:
+    """Sites whose pages may embed pictures."""
+
+
+@site.command("add")
+@click.argument("pattern")
+@pass_given
+def add(given: Given, pattern: str) -> None:
+    """Let the pages of PATTERN embed: a host, or *.HOST for its sub-domains.
+
+    Takes effect within 10 seconds.
+    """
+    canonical = _canonical_and_said_so(pattern)
+    with backends_of(given) as backends:
+        is_new = backends.catalog.access.add_site(canonical, now=int(time.time()))
+        publish_sites(backends.catalog.access, given.settings)
+    click.echo(f"{canonical} may embed now" if is_new else f"{canonical} may embed already")
+
+
+@site.command("remove")
+@click.argument("pattern")
+@pass_given
+def remove(given: Given, pattern: str) -> None:
+    """Stop letting the pages of PATTERN embed. Takes effect within 10 seconds."""
+    canonical = _canonical_and_said_so(pattern)
+    settings = given.settings
+    with backends_of(given) as backends:
+        if not backends.catalog.access.remove_site(canonical):
+            raise NotThere(reason=f"{canonical} is not on the list; `authsvc site list` shows it")
+        publish_sites(backends.catalog.access, settings)
+    click.echo(f"{canonical} may no longer embed")
+    if canonical in settings.own_hosts:
+        click.echo(f"note: {canonical} is this service's own host, whose pages may always embed", err=True)
+
+
+@site.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@pass_given
+def list_(given: Given, *, as_json: bool) -> None:
+    """Show the sites, and the service's own hosts."""
+    with backends_of(given) as backends:
+        sites = backends.catalog.access.read().sites
+    own = sorted(given.settings.own_hosts)
+    if as_json:
+        show_json({"sites": sites, "own_hosts": own})
+        return
+    rows = [(pattern, "site") for pattern in sites] + [(host, "own host, always") for host in own]
+    show_table(("pattern", "why"), rows)
+
+
+def _canonical_and_said_so(pattern: str) -> str:
+    canonical = canonical_site(pattern)
+    if not pattern.isascii():
+        click.echo(f"note: {pattern} is written {canonical}, as browsers send it", err=True)
+    return canonical

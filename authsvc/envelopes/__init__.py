@@ -1,0 +1,1 @@
+"""The JSON forms that upload clients expect, one module for each family."""

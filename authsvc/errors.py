@@ -1,0 +1,265 @@
+"""Every error that a client, an operator or a caller may meet, in one tree.
+
+AuthsvcError
+├── UploadRefused                 what a client sent cannot be taken
+│   ├── Empty                400  empty          the file has no bytes
+│   ├── NoFile               400  no_file        no part of the form is a file
+│   ├── BadMultipart         400  bad_multipart  the body is not a form we can read
+│   ├── BadRequest           400  bad_request    nginx could not read the request
+│   ├── BadToken             401  bad_token      missing, wrong, revoked or expired
+│   ├── WrongScope           403  scope          the token may not do this
+│   ├── NotFound             404  not_found      no such address
+│   ├── MethodNotAllowed     405  method_not_allowed
+│   ├── Collision            409  collision      same md5, other bytes
+│   ├── TooLarge             413  too_large      more bytes than the limit
+│   ├── Unsupported          415  unsupported    not one of the five image types
+│   ├── Corrupt              422  corrupt        its header cannot be read
+│   └── HeadersTooLarge      431  headers_too_large
+├── Unable                        the server does not take it now; it may later
+│   ├── RateLimited          429  rate           too many uploads from one address
+│   ├── Internal             500  internal       a fault of ours
+│   ├── Unavailable          502  unavailable    nginx does not reach the service
+│   ├── Busy                 503  busy           too many uploads under way
+│   ├── TimedOut             504  timeout        the service did not answer in time
+│   └── Full                 507  full           no room left on the disk
+└── Misuse                        an operator's command or setting is wrong
+    ├── BadSetting                a setting is unknown or out of range
+    ├── BadSite                   not a site pattern
+    ├── BadName                   a token's name, scope or text is unusable
+    ├── NotThere                  the named token, site or image does not exist
+    ├── InUse                     a port or data folder is taken
+    └── Broken                    a folder, file or program is not as needed
+
+The first two branches have an HTTP status and a stable code, which
+`docs/errors.md` lists; `routes.answers` turns them into answers. Misuse is
+what the command line prints as one line before it exits.
+"""
+
+from typing import ClassVar
+
+
+class AuthsvcError(Exception):
+    """A failure whose text may be shown to whoever caused it.
+
+    `text` is the class's sentence, filled in with `values`.
+    """
+
+    sentence: ClassVar[str] = "{reason}"
+
+    def __init__(self, **values: object) -> None:
+        self.text = self.sentence.format(**values)
+        super().__init__(self.text)
+
+
+class AnswerError(AuthsvcError):
+    """A failure with an HTTP status (RFC 9110 section 15) and a stable code."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    retry_after: ClassVar[int | None] = None
+    """Seconds for the Retry-After header; None sends no such header."""
+
+
+class UploadRefused(AnswerError):
+    """What the client sent cannot be taken; sending it again will not help."""
+
+
+class Empty(UploadRefused):
+    """The file part has no bytes."""
+
+    status = 400
+    code = "empty"
+    sentence = "The file is empty. Choose a picture that has some bytes."
+
+
+class NoFile(UploadRefused):
+    """The form has no file part."""
+
+    status = 400
+    code = "no_file"
+    sentence = (
+        "The form has no file. Send the picture as a multipart/form-data part "
+        "with a filename, for example: curl -F file=@picture.png"
+    )
+
+
+class BadMultipart(UploadRefused):
+    """The body is not multipart/form-data that can be read within the limits."""
+
+    status = 400
+    code = "bad_multipart"
+    sentence = "The body is not readable multipart/form-data: {reason}. Send one file part with ordinary headers."
+
+
+class BadRequest(UploadRefused):
+    """The request line or a header breaks HTTP, so that nginx refused it."""
+
+    status = 400
+    code = "bad_request"
+    sentence = "The request is not valid HTTP. Check the address, the headers and the length."
+
+
+class BadToken(UploadRefused):
+    """No token, or one that is wrong, revoked or expired: never told apart."""
+
+    status = 401
+    code = "bad_token"
+    sentence = (
+        "The token is missing or not valid. Send it as the header `token: …` or "
+        "`Authorization: Bearer …`; `authsvc token add NAME` makes a new one."
+    )
+
+
+class WrongScope(UploadRefused):
+    """The token is valid, but for something else."""
+
+    status = 403
+    code = "scope"
+    sentence = "This token may not upload. Make one with `authsvc token add NAME --scope upload`."
+
+
+class NotFound(UploadRefused):
+    """There is nothing at this address."""
+
+    status = 404
+    code = "not_found"
+    sentence = "There is nothing at this address. Pictures are uploaded to /api/v1/upimg."
+
+
+class MethodNotAllowed(UploadRefused):
+    """The address exists, but not for this method."""
+
+    status = 405
+    code = "method_not_allowed"
+    sentence = "This address takes POST only."
+
+
+class Collision(UploadRefused):
+    """Other bytes with the same md5 are stored already: a forged digest."""
+
+    status = 409
+    code = "collision"
+    sentence = (
+        "Another picture with the same md5 but other bytes is stored already, so this one is "
+        "refused. Save the picture again in an editor, which changes its bytes, and upload that."
+    )
+
+
+class TooLarge(UploadRefused):
+    """More bytes than `max_upload_bytes`."""
+
+    status = 413
+    code = "too_large"
+    sentence = "The picture is larger than {limit_bytes} bytes. Make it smaller, or raise max_upload_bytes."
+
+
+class Unsupported(UploadRefused):
+    """The first bytes are none of the five accepted image types."""
+
+    status = 415
+    code = "unsupported"
+    sentence = (
+        "The file is not a JPEG, PNG, GIF, WebP or AVIF picture, whatever its name says. Convert it to one of these."
+    )
+
+
+class Corrupt(UploadRefused):
+    """The type is accepted, but the file's header does not hold what it must."""
+
+    status = 422
+    code = "corrupt"
+    sentence = "The picture's {kind} header is damaged: {reason}. Export the picture again and upload that."
+
+
+class HeadersTooLarge(UploadRefused):
+    """The request's headers exceed nginx's buffers."""
+
+    status = 431
+    code = "headers_too_large"
+    sentence = "The request's headers are too large. Send fewer cookies or a shorter address."
+
+
+class Unable(AnswerError):
+    """The server does not take the upload now; sending it again may help."""
+
+
+class RateLimited(Unable):
+    """More uploads from one address than nginx's limits let through."""
+
+    status = 429
+    code = "rate"
+    retry_after = 1
+    sentence = "Too many uploads from this address. Wait a second and try again."
+
+
+class Internal(Unable):
+    """A fault in this service; its log has the traceback."""
+
+    status = 500
+    code = "internal"
+    sentence = "Something went wrong on the server; its log says what. Try again later."
+
+
+class Unavailable(Unable):
+    """nginx does not reach the service."""
+
+    status = 502
+    code = "unavailable"
+    retry_after = 2
+    sentence = "The upload service is not running or is just restarting. Try again in a few seconds."
+
+
+class Busy(Unable):
+    """More uploads are under way than `max_concurrent_uploads`, or the catalog stays locked."""
+
+    status = 503
+    code = "busy"
+    retry_after = 2
+    sentence = "The server is busy with other uploads. Try again in a few seconds."
+
+
+class TimedOut(Unable):
+    """The service took the upload but did not answer in time."""
+
+    status = 504
+    code = "timeout"
+    retry_after = 5
+    sentence = "The upload service did not answer in time. Try again; a picture is never stored twice."
+
+
+class Full(Unable):
+    """The disk, or the quota on it, has no room left."""
+
+    status = 507
+    code = "full"
+    sentence = "The server's disk is full, so nothing was stored. Ask its owner to make room."
+
+
+class Misuse(AuthsvcError):
+    """A command, a setting or the machine is not as it must be."""
+
+
+class BadSetting(Misuse):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class BadSite(Misuse):
+    """The text is no site pattern; the sentence says how to spell it."""
+
+    sentence = "{pattern!r} is not a site: {reason}"
+
+
+class BadName(Misuse):
+    """A token's name, scope, expiry or own text cannot be used."""
+
+
+class NotThere(Misuse):
+    """The named token, site or image does not exist."""
+
+
+class InUse(Misuse):
+    """Another process holds the port or the data folder."""
+
+
+class Broken(Misuse):
+    """A folder, a file or a program is missing or not usable."""

@@ -1,0 +1,1 @@
+"""What the service knows about image files: their types and their headers."""

@@ -1,0 +1,31 @@
+"""Remove pictures: tombstone, then blob, then row."""
+
+import time
+from functools import partial
+
+from authsvc.catalog.port import ImageCatalog
+from authsvc.errors import NotThere
+from authsvc.model import Key
+from authsvc.store.port import BlobStore
+
+
+def remove(key: Key, *, images: ImageCatalog, store: BlobStore) -> bool:
+    """Remove the picture for good. Blocking.
+
+    Returns False when somebody has uploaded it again meanwhile, so that it
+    stays. Raises NotThere when there is no such picture. A crash in between
+    leaves a tombstone, from which `finish_removals` goes on.
+    """
+    delete_blob = partial(store.delete, key)
+    if not images.bury(key, now=int(time.time())):
+        # A crash or a locked catalog may have left a blob without a row.
+        if store.stat(key) is not None and images.discard(key, delete_blob):
+            return True
+        raise NotThere(reason=f"there is no picture {key}; `authsvc image list` shows them")
+    # Another removal may have finished it first.
+    return images.finish_removal(key, delete_blob) or images.find(key.digest) is None
+
+
+def finish_removals(*, images: ImageCatalog, store: BlobStore) -> int:
+    """Finish what a crash has interrupted; returns how many pictures went."""
+    return sum(images.finish_removal(key, partial(store.delete, key)) for key in images.buried())

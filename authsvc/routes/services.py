@@ -1,0 +1,18 @@
+"""What every route works with."""
+
+from dataclasses import dataclass
+
+from authsvc.guard import Guard
+from authsvc.ingest import Ingest
+from authsvc.metrics import Metrics
+from authsvc.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the running service, wired in `app`."""
+
+    settings: Settings
+    guard: Guard
+    ingest: Ingest
+    metrics: Metrics

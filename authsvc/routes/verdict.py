@@ -1,0 +1,32 @@
+"""nginx's question who may see a picture, when its own map does not know."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from authsvc.embedder import INVALID
+from authsvc.routes.services import Services
+
+
+class VerdictRoutes:
+    """Answers for one service."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> list[Route]:
+        """Return the routes, for the application."""
+        return [Route("/verdict", self.verdict, methods=["GET"])]
+
+    async def verdict(self, request: Request) -> Response:
+        """Answer 204 to allow or 403 to deny, with the reason in a header."""
+        embedder = request.headers.get("x-embedder", INVALID)
+        verdict = await self._services.guard.verdict(embedder, nginx_revision=revision_of(request))
+        self._services.metrics.verdicts.labels(verdict.reason.value).inc()
+        return Response(status_code=204 if verdict.allowed else 403, headers={"X-Reason": verdict.reason.value})
+
+
+def revision_of(request: Request) -> int | None:
+    """Return the revision of the sites that the asking nginx runs, if it says."""
+    text = request.headers.get("x-sites-revision", "")
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,101 @@
+"""Gather settings from all sources, and remember where each value came from.
+
+Later ones win: the default in the table, the TOML file, the environment
+(`AUTHSVC_PORT=…`), the command line.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
+
+from authsvc.errors import BadSetting
+from authsvc.settings.table import ENV_PREFIX, Settings, allowed_range
+
+CONFIG_VARIABLE: Final = "AUTHSVC_CONFIG"
+CONFIG_NAME: Final = "authsvc.toml"
+"""Read from the data folder when neither --config nor AUTHSVC_CONFIG names a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each where its value came from: `default`, `file`,
+    `environment` or `command line`."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    config_file: Path | None
+
+
+def load(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Loaded:
+    """Merge all sources and check them.
+
+    `flags` holds what the command line gave; a None among its values counts
+    as not given. Raises BadSetting with the setting's name, value and range.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    environment = _from_environment()
+    path = config or _config_path(str(given.get("data_dir") or environment.get("data_dir") or "var"))
+    file = _from_file(path)
+    origins = (
+        dict.fromkeys(Settings.model_fields, "default")
+        | dict.fromkeys(file, "file")
+        | dict.fromkeys(environment, "environment")
+        | dict.fromkeys(given, "command line")
+    )
+    try:
+        settings = Settings(**{**file, **environment, **given})
+    except ValidationError as error:
+        raise BadSetting(reason=_explain(error, origins)) from error
+    return Loaded(settings, origins, path)
+
+
+def _config_path(data_dir: str) -> Path | None:
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    beside = Path(data_dir, CONFIG_NAME)
+    return beside if beside.is_file() else None
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise BadSetting(reason=f"there is no settings file {str(path)!r}")
+    try:
+        values = TomlConfigSettingsSource(Settings, toml_file=path)()
+    except (ValueError, OSError) as error:
+        raise BadSetting(reason=f"{path}: {error}") from error
+    for name in values:
+        _check_known(name, f"in {path}")
+    return values
+
+
+def _from_environment() -> dict[str, Any]:
+    for variable in os.environ:
+        if variable.upper().startswith(ENV_PREFIX) and variable != CONFIG_VARIABLE:
+            _check_known(variable[len(ENV_PREFIX) :].lower(), f"in the environment variable {variable}")
+    return EnvSettingsSource(Settings)()
+
+
+def _check_known(name: str, where: str) -> None:
+    if name in Settings.model_fields:
+        return
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "; docs/settings.md lists them all"
+    raise BadSetting(reason=f"unknown setting {name!r} {where}{hint}")
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    lines = []
+    for fault in error.errors():
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        text = fault["msg"].removeprefix("Value error, ")
+        allowed = f"; allowed: {allowed_range(name)}" if name and allowed_range(name) else ""
+        lines.append(f"setting {name} = {fault['input']!r} ({origins[name]}): {text}{allowed}" if name else text)
+    return "; ".join(dict.fromkeys(lines))

@@ -1,0 +1,203 @@
+"""The table of settings; `docs/settings.md` is generated from it."""
+
+import os
+from pathlib import Path
+from typing import Final, Literal, Self, get_args, get_origin
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from authsvc.embedder import DEFAULT_EDITOR_AGENTS
+from authsvc.settings.types import (
+    BASE_PATTERN,
+    MAX_PORT,
+    Agents,
+    Choice,
+    FilePath,
+    HeaderName,
+    Hosts,
+    HotlinkStatus,
+    ListenAddress,
+    MissingStatus,
+    Networks,
+    PublicBase,
+)
+
+ENV_PREFIX: Final = "AUTHSVC_"
+MAX_SOCKET_PATH_BYTES: Final = 107
+"""sun_path of unix(7) less its closing NUL."""
+
+FORM_OVERHEAD_BYTES: Final = 64 * 1024
+"""What a body may have besides the picture: part headers, boundaries, fields."""
+
+
+class Settings(BaseSettings):
+    """The effective settings; see each field's description."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, validate_default=True)
+
+    data_dir: FilePath = Field(Path("var"), description="Folder of pictures, catalog and run-time files.")
+    socket: FilePath | None = Field(
+        None, description="Unix socket between nginx and the service; unset: `run/authsvc.sock` in the data folder."
+    )
+    listen: ListenAddress = Field("127.0.0.1", description="IPv4 address nginx listens on under `up`; `*` for all.")
+    ipv6: bool = Field(
+        default=False, description="Under `up` listen on IPv6 too: on `[::1]`, or on `[::]` when `listen` is `*`."
+    )
+    port: int = Field(8080, ge=1, le=MAX_PORT, description="TCP port nginx listens on under `up`.")
+    public_base: PublicBase = Field(
+        "", description="What addresses begin with, such as `https://img.example.com`; unset: `http://localhost:PORT`."
+    )
+    hosts: Hosts = Field((), description="Further host names of this service; their own pages may always embed.")
+    empty_referer: Choice = Field("allow", description="Requests that name no page: curl, feed readers, address bar.")
+    hidden_referer: Choice = Field("deny", description="Pages that hide their address.")
+    editor_agents: Agents = Field(
+        DEFAULT_EDITOR_AGENTS,
+        description="Pieces of the User-Agent of editors, whose previews hide the Referer too; "
+        "`*` is any run of characters, `$` at the end the end.",
+    )
+    shared_caches: bool = Field(
+        default=False, description="Let shared caches (a CDN that honours Vary) keep allowed answers."
+    )
+    hotlink_placeholder: FilePath | None = Field(
+        None, description="Picture shown to strangers' pages: PNG, JPEG, GIF, WebP or AVIF; unset: the built-in one."
+    )
+    hotlink_status: HotlinkStatus = Field(403, description="HTTP status of the hotlink placeholder.")
+    missing_placeholder: FilePath | None = Field(
+        None, description="Picture shown where there is none; types as above; unset: the built-in one."
+    )
+    missing_status: MissingStatus = Field(404, description="HTTP status of the missing placeholder.")
+    max_upload_bytes: int = Field(
+        20 * 2**20, ge=1024, le=2**30, description="Largest picture taken.", json_schema_extra={"unit": "bytes"}
+    )
+    max_concurrent_uploads: int = Field(
+        32, ge=1, le=1000, description="Uploads the service handles at once; more get 503 `busy`."
+    )
+    upload_rate: int = Field(
+        20, ge=1, le=10_000, description="Uploads one address may start.", json_schema_extra={"unit": "per second"}
+    )
+    upload_burst: int = Field(200, ge=1, le=100_000, description="Uploads above that rate before 429 `rate`.")
+    upload_connections: int = Field(
+        256, ge=1, le=65535, description="Upload connections one address may hold open at once."
+    )
+    body_timeout: int = Field(
+        60, ge=1, le=3600, description="Longest pause between two reads of a body.", json_schema_extra={"unit": "s"}
+    )
+    trusted_proxies: Networks = Field(
+        (), description="Addresses of proxies or a CDN in front, whose word on the client's address counts."
+    )
+    real_ip_header: HeaderName = Field(
+        "X-Forwarded-For", description="Header in which trusted proxies name the client's address."
+    )
+    acme_root: FilePath | None = Field(
+        None, description="Webroot for `/.well-known/acme-challenge/`; unset: `acme/` in the data folder."
+    )
+    nginx: str = Field("nginx", min_length=1, description="nginx's program, a name or a path.")
+    nginx_workers: int = Field(0, ge=0, le=512, description="nginx's worker processes under `up`; 0: one per core.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 — the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — as above
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values only as `load` merged them, so that each has one origin."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _socket_path_fits(self) -> Self:
+        length = len(os.fsencode(self.socket_path))
+        if length > MAX_SOCKET_PATH_BYTES:
+            msg = (
+                f"the socket's path {str(self.socket_path)!r} has {length} bytes; a Unix socket takes "
+                f"{MAX_SOCKET_PATH_BYTES}: choose a shorter data_dir, or set `socket` to a short path"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port that every address given out begins with."""
+        return self.public_base or f"http://{self.local_host}:{self.port}"
+
+    @property
+    def local_host(self) -> str:
+        """By which name this machine reaches nginx under `up`."""
+        return "localhost" if self.listen in {"*", "0.0.0.0", "127.0.0.1"} else self.listen  # noqa: S104 — compared
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest upload's body: the picture and the form around it."""
+        return self.max_upload_bytes + FORM_OVERHEAD_BYTES
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """The service's own hosts, whose pages may always embed."""
+        match = BASE_PATTERN.fullmatch(self.base_url)
+        return frozenset({*self.hosts, match[1]} if match else self.hosts)
+
+    @property
+    def blobs_dir(self) -> Path:
+        """The filesystem store's root, which nginx serves from."""
+        return self.data_dir / "blobs"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where uploads are written first: on the store's file system, to be linked."""
+        return self.data_dir / "tmp"
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets, pid files, locks and the published site list."""
+        return self.data_dir / "run"
+
+    @property
+    def catalog_path(self) -> Path:
+        """The SQLite file."""
+        return self.data_dir / "catalog" / "catalog.sqlite3"
+
+    @property
+    def nginx_dir(self) -> Path:
+        """The rendered nginx files, its caches and temporary files."""
+        return self.data_dir / "nginx"
+
+    @property
+    def log_dir(self) -> Path:
+        """The logs of nginx under `up`."""
+        return self.data_dir / "log"
+
+    @property
+    def acme_dir(self) -> Path:
+        """The webroot of certificate challenges."""
+        return self.acme_root or self.data_dir / "acme"
+
+    @property
+    def socket_path(self) -> Path:
+        """The service's Unix socket."""
+        return self.socket or self.run_dir / "authsvc.sock"
+
+    @property
+    def site_list_path(self) -> Path:
+        """The published list of sites, from which nginx's map is made."""
+        return self.run_dir / "sites.list"
+
+    def effective(self) -> dict[str, object]:
+        """Return what every setting comes to, unset ones by what stands in for them."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        derived = {"socket": self.socket_path, "public_base": self.base_url, "acme_root": self.acme_dir}
+        return {name: derived.get(name) if value in (None, "") else value for name, value in values.items()}
+
+
+def allowed_range(name: str) -> str:
+    """Return what a setting accepts, in words; "" where its description says it."""
+    field = Settings.model_fields[name]
+    bounds = {type(limit).__name__: limit for limit in field.metadata}
+    if "Ge" in bounds and "Le" in bounds:
+        unit = (field.json_schema_extra or {}).get("unit", "") if isinstance(field.json_schema_extra, dict) else ""
+        return f"{bounds['Ge'].ge} to {bounds['Le'].le} {unit}".rstrip()
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(map(str, get_args(field.annotation)))
+    return "true or false" if field.annotation is bool else ""

@@ -1,0 +1,1 @@
+"""Where blobs live: the port in `port`, one module for each back end."""

@@ -1,0 +1,57 @@
+"""The port that every blob store implements, and its contract."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from authsvc.model import Key
+
+
+@dataclass(frozen=True, slots=True)
+class BlobStat:
+    """What a store knows of one blob: its size in bytes."""
+
+    key: Key
+    size: int
+
+
+class BlobStore(ABC):
+    """Blobs under keys. Blocking; call it on a thread, from any number of them.
+
+    A blob is whole or absent to every reader at every moment, also after the
+    process is killed or the machine loses power.
+    """
+
+    @abstractmethod
+    def put(self, key: Key, source: Path, *, sha256: str) -> bool:
+        """Store the file `source` under `key`, unless the same bytes are there.
+
+        `sha256` is the hex digest of the file. Returns True when this call
+        stored it, False when the blob was there already; in both cases the
+        blob is durable when this returns. `source` stays and may share its
+        storage with the blob from now on: remove it, never write to it.
+
+        Raises Collision when other bytes are stored under `key` (they stay),
+        Full when there is no room (nothing is stored).
+        """
+
+    @abstractmethod
+    def open(self, key: Key) -> BinaryIO:
+        """Open the blob for reading. Raises FileNotFoundError without one."""
+
+    @abstractmethod
+    def stat(self, key: Key) -> BlobStat | None:
+        """Return what is known of the blob, or None without one."""
+
+    @abstractmethod
+    def delete(self, key: Key) -> bool:
+        """Remove the blob durably. Returns whether there was one."""
+
+    @abstractmethod
+    def keys(self, prefix: str = "") -> Iterator[Key]:
+        """Yield the keys whose digest begins with `prefix`, in order.
+
+        `prefix` is 0 to 32 hex digits. Files that are no blobs are passed over.
+        """

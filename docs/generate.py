@@ -1,0 +1,242 @@
+"""Write the pages that the code knows best: settings, commands, error codes.
+
+`make docs` calls it. A test holds the pages equal to what it writes, and every
+setting, option, argument and error to be explained.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from authsvc.cli.root import authsvc
+from authsvc.errors import AnswerError, AuthsvcError, Full, Misuse, Unable, Unavailable, UploadRefused
+from authsvc.model import SiteList
+from authsvc.nginxfiles import render
+from authsvc.settings import ENV_PREFIX, Settings, load
+
+HERE: Final = Path(__file__).resolve().parent
+NOTICE: Final = "<!-- Written by docs/generate.py from the code: change the code, then run `make docs`. -->\n\n"
+
+SETTINGS_HEAD: Final = """# Settings
+
+A setting has one value, and the later of these sources wins:
+
+1. the default below;
+2. the settings file: `authsvc.toml` in the data folder, or the file that `--config` or the environment
+   variable `AUTHSVC_CONFIG` names;
+3. the environment variable: the setting's name in capitals behind `AUTHSVC_`; a list is written `a, b`;
+4. the command line: `--data-dir`, and `--port` of `authsvc up`.
+
+A settings file is TOML:
+
+```toml
+public_base = "https://img.example.com"
+hosts = ["pictures.example.com"]
+hidden_referer = "allow"
+```
+
+`authsvc check-config` prints every effective value and where it comes from. An unknown name or a value out
+of range stops the start, with a line that names both. Settings are read at the start: restart after a change.
+
+"""
+
+COMMANDS_HEAD: Final = """# Commands
+
+`make run` installs the command as `.venv/bin/authsvc`. It works on the data folder `var` in the current
+folder, unless `--data-dir` or a [setting](settings.md) says otherwise. All but `authsvc up` and
+`authsvc serve` work whether the service runs or not. Lists are tables for people; `--json` prints them for
+programs.
+
+Exit status:
+
+| Status | Meaning |
+| ---: | --- |
+| 0 | Done. For `authsvc verdict`: the picture would be shown. |
+| 1 | Failed. One line on the standard error output says why and what to do. |
+| 2 | Wrong usage: an unknown command or option, or a missing argument. |
+| 3 | Only from `authsvc verdict`: the picture would not be shown. |
+
+"""
+
+ERRORS_HEAD: Final = """# Error codes
+
+An upload that fails is answered with a status of 400 or more and this JSON, also when nginx itself refuses it:
+
+```json
+{"status": 1, "code": "unsupported", "message": "…", "data": "…the same text…"}
+```
+
+`code` never changes for the same fault, so a program may rely on it. `message` says what to do; `…` below
+stands for what differs from case to case. Reads are answered with placeholder pictures instead, see
+[addresses](addresses.md).
+
+"""
+
+BRANCHES: Final = (
+    (
+        UploadRefused,
+        "## The upload cannot be taken",
+        "Sending the same thing again does not help.",
+    ),
+    (Unable, "## The server cannot take it now", "Sending the same thing again later may help."),
+)
+
+NGINX_HEAD: Final = """## What nginx answers by itself
+
+On upload addresses nginx turns its own refusals into the codes above. An nginx status that has no
+meaning outside nginx, such as 494, never reaches the client.
+
+"""
+
+MISUSE_HEAD: Final = """## What the command line says
+
+A command that fails prints one line and ends with status 1. These are the kinds of failure; they have no
+code, because a person reads them.
+
+"""
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every generated page by its file name."""
+    return {"settings.md": settings_page(), "commands.md": commands_page(), "errors.md": errors_page()}
+
+
+def settings_page() -> str:
+    """Return the table of all settings."""
+    columns = ("Setting", "Type", "Unit", "Range", "Default", "Meaning", "Environment variable")
+    fields = Settings.model_json_schema()["properties"]
+    rows = [
+        (
+            f"`{name}`",
+            _type_of(field),
+            field.get("unit", ""),
+            _range_of(field),
+            _default_of(field),
+            field.get("description", ""),
+            f"`{ENV_PREFIX}{name.upper()}`",
+        )
+        for name, field in fields.items()
+    ]
+    return NOTICE + SETTINGS_HEAD + _table(columns, rows)
+
+
+def commands_page() -> str:
+    """Return a section for every command, the options before commands first."""
+    sections = [_command_section(context) for context in _contexts(authsvc, None, "authsvc")]
+    return NOTICE + COMMANDS_HEAD + "\n".join(sections)
+
+
+def errors_page() -> str:
+    """Return the tables of all error codes, by branch of the error tree."""
+    parts = [NOTICE + ERRORS_HEAD]
+    for branch, title, note in BRANCHES:
+        parts.append(f"{title}\n\n{note}\n\n" + _answer_table(branch) + "\n")
+    columns = ("nginx's status", "Status", "Code")
+    parts.append(NGINX_HEAD + _table(columns, _nginx_rows()) + "\n")
+    rows = [(f"`{kind.__name__}`", _meaning(kind)) for kind in Misuse.__subclasses__()]
+    parts.append(MISUSE_HEAD + _table(("Kind", "Meaning"), rows))
+    return "".join(parts)
+
+
+def _type_of(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return _type_of(field["anyOf"][0])
+    if field.get("format") == "path":
+        return "path"
+    if field["type"] == "array":
+        return "list of text"
+    return {"boolean": "true or false", "integer": "whole number", "string": "text"}[field["type"]]
+
+
+def _range_of(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "minimum" in field:
+        return f"{field['minimum']} to {field['maximum']}"
+    return f"`{field['pattern']}`" if "pattern" in field else ""
+
+
+def _default_of(field: dict[str, Any]) -> str:
+    default = field["default"]
+    if default is None or default == "":
+        return "unset"
+    if isinstance(default, list):
+        return ", ".join(f"`{item}`" for item in default) or "empty"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _contexts(command: click.Command, parent: click.Context | None, name: str) -> Iterator[click.Context]:
+    context = click.Context(command, parent=parent, info_name=name, help_option_names=["-h", "--help"])
+    yield context
+    if isinstance(command, click.Group):
+        for sub in command.list_commands(context):
+            child = command.get_command(context, sub)
+            if child is not None:
+                yield from _contexts(child, context, sub)
+
+
+def _command_section(context: click.Context) -> str:
+    command = context.command
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    text = inspect.cleandoc(command.help or "")
+    parts = [f"## `{context.command_path}`\n", f"{text}\n", f"```text\n{usage}\n```\n"]
+    records = [
+        parameter.get_help_record(context) for parameter in command.params if isinstance(parameter, click.Option)
+    ]
+    rows = [(f"`{record[0]}`", " ".join(record[1].split())) for record in records if record is not None]
+    if rows:
+        parts.append(_table(("Option", "Meaning"), rows))
+    return "\n".join(parts)
+
+
+def _answer_table(branch: type[AnswerError]) -> str:
+    columns = ("Status", "Code", "Meaning", "What the client is told to do", "Retry-After")
+    kinds = sorted(branch.__subclasses__(), key=lambda kind: (kind.status, kind.code))
+    rows = [
+        (
+            str(kind.status),
+            f"`{kind.code}`",
+            _meaning(kind),
+            re.sub(r"\{\w+\}", "…", kind.sentence),
+            "" if kind.retry_after is None else f"{kind.retry_after} s",
+        )
+        for kind in kinds
+    ]
+    return _table(columns, rows)
+
+
+def _nginx_rows() -> list[tuple[str, str, str]]:
+    """Read what nginx answers from the very file that makes it do so."""
+    files = render(load(flags={"data_dir": Path("/nowhere")}).settings, SiteList(0, ()), Path("/nowhere"))
+    lines = re.findall(
+        r"^error_page ([\d ]+) =(\d+) /_error/(\w+);", files["snippets/upload-errors.conf"], re.MULTILINE
+    )
+    # The one line whose answer depends: on whether the token was found good.
+    by_token = [("500", str(kind.status), f"`{kind.code}`") for kind in (Full, Unavailable)]
+    return by_token + [(statuses.replace(" ", ", "), status, f"`{code}`") for statuses, status, code in lines]
+
+
+def _meaning(kind: type[AuthsvcError]) -> str:
+    return inspect.cleandoc(vars(kind).get("__doc__") or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") or "-" for cell in line) + " |\n" for line in lines)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write every page into the folder that the first argument names, else here."""
+    folder = Path(arguments[0]) if arguments else HERE
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(folder / name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,204 @@
+"""Run the product as a user does, `authsvc up` on a free port, and talk to it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+AUTHSVC = str(Path(sys.executable).with_name("authsvc"))
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(probe: Callable[[], T], what: str, *, seconds: float = 10.0) -> T:
+    """Return the first truthy result of `probe`; fail after `seconds`."""
+    pause = threading.Event()
+    deadline = time.monotonic() + seconds
+    while not (result := probe()):
+        if time.monotonic() > deadline:
+            message = f"not within {seconds} s: {what}"
+            raise AssertionError(message)
+        pause.wait(0.02)
+    return result
+
+
+class Stack:
+    """Service and nginx under one parent, in a data folder of their own.
+
+    A context manager: it starts on entry; on exit it is stopped and its data
+    removed. `settings` become environment variables AUTHSVC_….
+    """
+
+    def __init__(self, *, data_dir: Path | None = None, **settings: object) -> None:
+        self._own_folder = data_dir is None
+        # Short, for the 107 bytes of a Unix socket's path.
+        self.data_dir = data_dir or Path(tempfile.mkdtemp(prefix="asv-", dir="/tmp"))
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            **{f"AUTHSVC_{name.upper()}": _spelled(value) for name, value in settings.items()},
+        }
+        self._lines: list[str] = []
+        self.client = httpx2.Client(base_url=self.base, timeout=30)
+
+    def __enter__(self) -> Self:
+        # nginx's usual user has to reach the data, as it would in /var/lib.
+        self.data_dir.chmod(0o755)
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.stop()
+        if self._own_folder:
+            shutil.rmtree(self.data_dir)
+
+    def start(self) -> None:
+        """Start and wait until it says how to upload."""
+        command = [AUTHSVC, "--data-dir", str(self.data_dir), "up", "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._lines = []
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
+        wait_until(
+            lambda: "upload a picture:" in self.output or self.process.poll() is not None,
+            "the stack is ready",
+            seconds=START_SECONDS,
+        )
+        assert self.process.poll() is None, self.output
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it with a signal and return its exit status."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its own end and return its exit status."""
+        try:
+            status = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+        self._reader.join(STOP_SECONDS)
+        return status
+
+    @property
+    def output(self) -> str:
+        """All that it has printed so far."""
+        return "".join(self._lines)
+
+    def pid(self, name: str) -> int:
+        """Return the process number of `service` or `nginx`."""
+        return int((self.data_dir / "run" / f"{name}.pid").read_text())
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run an `authsvc` command on this data folder."""
+        return subprocess.run(
+            [AUTHSVC, "--data-dir", str(self.data_dir), *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def cli(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command that must succeed; return what it prints on stdout."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @property
+    def token(self) -> str:
+        """A token that may upload, made on first use."""
+        if not hasattr(self, "_token"):
+            self._token = self.cli("token", "add", "tests").strip()
+        return self._token
+
+    def post(self, content: bytes, name: str = "picture.png", **headers: str) -> httpx2.Response:
+        """Upload `content` as the field `file` and return the answer."""
+        return self.client.post(
+            "/api/v1/upimg",
+            files={"file": (name, content)},
+            headers={"token": self.token, **headers},
+        )
+
+    def upload(self, content: bytes, name: str = "picture.png") -> str:
+        """Upload `content`, which must succeed; return its address path."""
+        answer = self.post(content, name)
+        assert answer.status_code == 200, answer.text
+        path: str = answer.json()["data"]["path"]
+        return path
+
+    def get(self, path: str, **headers: str) -> httpx2.Response:
+        """Read `path`; underscores in header names stand for hyphens."""
+        return self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def ask_service(self, path: str, headers: Mapping[str, str] | None = None) -> httpx2.Response:
+        """Ask the service itself, past nginx, on its Unix socket."""
+        transport = httpx2.HTTPTransport(uds=str(self.data_dir / "run" / "authsvc.sock"))
+        with httpx2.Client(transport=transport, base_url="http://service", timeout=30) as client:
+            return client.get(path, headers=headers)
+
+    def raw(self, request: bytes, *, seconds: float = 10.0) -> bytes:
+        """Send bytes as they are; return all that comes until the end or a pause."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+            return answer
+
+    def json_of(self, *arguments: str) -> Any:  # noqa: ANN401 — whatever the command prints
+        """Run a command with --json and return what it says."""
+        return json.loads(self.cli(*arguments, "--json"))
+
+    def _read_output(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self._lines.append(line)
+
+
+def _spelled(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,91 @@
+import html
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from authsvc.envelopes import native
+from authsvc.errors import BadToken, TooLarge
+from authsvc.model import Image, Key
+
+BASE = "https://img.example.com"
+KEY = Key("7be49a5d9f4ab1e2c0d7f3b6a8901234", "png")
+IMAGE = Image(key=KEY, sha256="5" * 64, size=1234, width=640, height=480, name="first.png", created_at=0)
+URL = f"{BASE}/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png"
+
+
+def success(name: str) -> dict[str, object]:
+    data = native.success(IMAGE, base_url=BASE, name=name)["data"]
+    assert isinstance(data, dict)
+    return data
+
+
+def test_success_has_the_fields_that_clients_read_url_first() -> None:
+    answer = native.success(IMAGE, base_url=BASE, name="my.png")
+    assert list(answer) == ["status", "message", "data"]
+    assert answer["status"] == 0
+    assert success("my.png") == {
+        "url": URL,
+        "path": "/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png",
+        "md5": "7be49a5d9f4ab1e2c0d7f3b6a8901234",
+        "sha256": "5" * 64,
+        "size": 1234,
+        "width": 640,
+        "height": 480,
+        "mime": "image/png",
+        "name": "my.png",
+        "markdown": f"![my.png]({URL})",
+        "html": f'<img src="{URL}" alt="my.png" width="640" height="480">',
+        "bbcode": f"[img]{URL}[/img]",
+    }
+    assert next(iter(success("my.png"))) == "url"
+
+
+def test_fields_of_missing_features_are_left_out() -> None:
+    assert not {"thumbnail_url", "delete_url"} & set(success("a.png"))
+
+
+def test_failure_has_its_text_where_the_2018_script_had_it() -> None:
+    error = TooLarge(limit_bytes=1024)
+    assert native.failure(error) == {"status": 1, "code": "too_large", "message": error.text, "data": error.text}
+    assert list(native.failure(BadToken())) == ["status", "code", "message", "data"]
+
+
+# Names as the form hands them on: no control characters, no space around.
+names = st.text(st.characters(exclude_categories=["C", "Z"]) | st.sampled_from("<>\"'&;!()[]*_`\\#|~ "), max_size=30)
+special = st.text(st.sampled_from("[]()!<>&\"'`*_\\{}#|~-+.:/ a1"), max_size=20)
+
+
+@settings(deadline=None, max_examples=300)
+@given(name=(names | special).map(str.strip))
+@example(name='"><script>alert(1)</script>')
+@example(name="a' onerror='x")
+def test_html_is_one_picture_whatever_the_name(name: str) -> None:
+    tag = re.fullmatch(f'<img src="{URL}" alt="([^"<>]*)" width="640" height="480">', str(success(name)["html"]))
+    assert tag is not None
+    assert html.unescape(tag[1]) == name
+
+
+@settings(deadline=None, max_examples=300)
+@given(name=(names | special).map(str.strip))
+@example(name="](https://evil.example) ![x")
+@example(name="<script>")
+@example(name="a\\")
+@example(name="&amp;")
+def test_markdown_is_one_picture_with_the_name_as_its_text(name: str) -> None:
+    (paragraph,) = [token for token in MarkdownIt().parse(str(success(name)["markdown"])) if token.type == "inline"]
+    (picture,) = paragraph.children or []
+    assert picture.type == "image"
+    assert picture.attrs["src"] == URL
+    assert "".join(child.content for child in picture.children or []) == name
+
+
+@pytest.mark.parametrize("name", ["a]b.png", "[img]x[/img]", ""], ids=["bracket", "code", "nothing"])
+def test_bbcode_holds_the_address_alone(name: str) -> None:
+    assert success(name)["bbcode"] == f"[img]{URL}[/img]"
+
+
+def test_name_is_this_uploads_and_not_the_first_ones() -> None:
+    assert success("second.png")["name"] == "second.png"

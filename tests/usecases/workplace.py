@@ -1,0 +1,72 @@
+"""A data folder with its back ends open, and uploads for it."""
+
+import asyncio
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.folders import make_folders
+from authsvc.ingest import Ingest
+from authsvc.model import Digests, Image, Key, Spooled
+from authsvc.settings import Settings, load
+from authsvc.store.filesystem import FilesystemStore, make_shards
+from tests.contract.values import digests_of
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    settings: Settings
+    catalog: Catalog
+    store: FilesystemStore
+
+    @property
+    def ingest(self) -> Ingest:
+        return Ingest(images=self.catalog.images, store=self.store)
+
+    def received(self, content: bytes, *, md5: str | None = None) -> Spooled:
+        """Spool an upload; with `md5` one that is forged to have it."""
+        path = self.settings.spool_dir / f"{uuid.uuid4().hex}.part"
+        path.write_bytes(content)
+        digests = digests_of(content)
+        return Spooled(path, len(content), Digests(md5 or digests.md5, digests.sha256))
+
+    def keep(self, content: bytes, *, name: str = "", md5: str | None = None) -> Image:
+        """Upload a picture from beginning to end."""
+        spooled = self.received(content, md5=md5)
+        try:
+            return asyncio.run(self.ingest.keep(spooled, name=name))
+        finally:
+            spooled.path.unlink()
+
+    def store_blob(self, content: bytes, key: Key) -> None:
+        """Put a blob into the store alone, as a crash or a move leaves one."""
+        self.path_of(key).write_bytes(content)
+
+    def path_of(self, key: Key) -> Path:
+        return self.settings.blobs_dir / key.path.removeprefix("/")
+
+    def blobs_of(self, content: bytes) -> list[Key]:
+        """Return the blobs that claim to be these bytes, whatever their extension."""
+        return list(self.store.keys(digests_of(content).md5))
+
+    def row_of(self, content: bytes) -> Image | None:
+        return self.catalog.images.find(digests_of(content).md5)
+
+
+def settings_in(data_dir: Path, **flags: object) -> Settings:
+    return load(flags={"data_dir": data_dir, **flags}).settings
+
+
+def open_workplace(data_dir: Path, new_catalog: Path) -> Workplace:
+    """Make a data folder whose catalog is a copy of `new_catalog`, and open it."""
+    settings = settings_in(data_dir)
+    make_folders(settings)
+    make_shards(settings.blobs_dir)
+    shutil.copy(new_catalog, settings.catalog_path)
+    return reopened(settings)
+
+
+def reopened(settings: Settings) -> Workplace:
+    return Workplace(settings, open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir))

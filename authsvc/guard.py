@@ -99,9 +99,14 @@ class Guard:
         return authorize(presented, self._access.tokens, scope=scope, now=time.time())
 
     def _make_rules(self) -> Rules:
-        return Rules(
-            sites=SiteSet.of(self._access.sites),
-            own_hosts=self._settings.own_hosts,
-            allows_empty=self._settings.empty_referer == "allow",
-            allows_hidden=self._settings.hidden_referer == "allow",
-        )
+        return rules_of(self._access.sites, self._settings)
+
+
+def rules_of(sites: tuple[str, ...], settings: Settings) -> Rules:
+    """Return what `policy.decide` goes by, from the canonical `sites` and the settings."""
+    return Rules(
+        sites=SiteSet.of(sites),
+        own_hosts=settings.own_hosts,
+        allows_empty=settings.empty_referer == "allow",
+        allows_hidden=settings.hidden_referer == "allow",
+    )

@@ -4,8 +4,8 @@ import click
 
 from authsvc.cli.context import EXIT_DENIED, Given, backends_of, pass_given, show_json
 from authsvc.embedder import embedder_of
-from authsvc.policy import EXPLANATIONS, Rules, decide
-from authsvc.sites import SiteSet
+from authsvc.guard import rules_of
+from authsvc.policy import EXPLANATIONS, decide
 
 
 @click.command()
@@ -20,13 +20,7 @@ def verdict(given: Given, referer: str | None, headers: tuple[str, ...], *, as_j
     """
     settings = given.settings
     with backends_of(given) as backends:
-        sites = backends.catalog.access.read().sites
-    rules = Rules(
-        sites=SiteSet.of(sites),
-        own_hosts=settings.own_hosts,
-        allows_empty=settings.empty_referer == "allow",
-        allows_hidden=settings.hidden_referer == "allow",
-    )
+        rules = rules_of(backends.catalog.access.read().sites, settings)
     embedder = embedder_of(_parsed(headers, referer), editor_agents=settings.editor_agents)
     result = decide(embedder, rules)
     word = "allow" if result.allowed else "deny"

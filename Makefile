@@ -8,10 +8,15 @@ PYTEST_ARGS ?=
 export PYTHON
 BIN := .venv/bin
 
-.PHONY: help run test check lint types imports unused nginx-check pytest bench-read docs lock clean
+include install.mk
+.DEFAULT_GOAL := help
+
+.PHONY: help run test check lint types imports unused nginx-check shell-check units-check pytest bench-read docs lock clean
 
 help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
+	@echo 'make install DOMAIN=img.example.com     install on this server: systemd, nginx, command (see install.mk)'
+	@echo 'make uninstall                          remove it; pictures and settings stay'
 	@echo 'make test                               static checks and all tests'
 	@echo 'make check                              static checks alone'
 	@echo 'make pytest [PYTEST_ARGS=…]             tests alone'
@@ -27,7 +32,7 @@ run: .venv/run.stamp
 
 test: check pytest
 
-check: lint types imports unused nginx-check
+check: lint types imports unused nginx-check shell-check units-check
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -42,6 +47,12 @@ imports: .venv/dev.stamp
 unused: .venv/dev.stamp
 	$(BIN)/vulture
 	$(BIN)/deptry .
+
+shell-check: .venv/dev.stamp
+	shellcheck scripts/authsvc scripts/install-[a-z]* scripts/need-packages scripts/place .ci/run
+
+units-check: .venv/dev.stamp
+	$(BIN)/python scripts/check_units.py
 
 # On rendered files, with every optional part switched on.
 nginx-check: .venv/dev.stamp
@@ -59,7 +70,7 @@ bench-read: .venv/dev.stamp
 	@$(BIN)/python bench/reads.py
 
 docs: .venv/dev.stamp
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 # The hash-checked lock and the checkout itself, which fetches nothing more.
 .venv/run.stamp: requirements/run.txt pyproject.toml

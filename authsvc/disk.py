@@ -1,8 +1,9 @@
-"""The two things every durable write needs: a word for "full", and directories
-that keep their names."""
+"""What every durable write needs: a word for "full", directories of the right
+mode, and directories that keep their names."""
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,14 @@ def full_when_no_room() -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise Full from error
         raise
+
+
+def make_folder(folder: Path, mode: int) -> None:
+    """Make a folder with this mode, whatever the umask is. Raises OSError."""
+    folder.mkdir(mode & 0o777)
+    # Set-group-ID may be inherited, and systemd's RestrictSUIDSGID= refuses to set it.
+    if stat.S_IMODE(folder.stat().st_mode) != mode:
+        folder.chmod(mode)
 
 
 def sync_directory(folder: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from authsvc.disk import make_folder
 from authsvc.settings import Settings
 
 # nginx's group may look into these; set-group-ID hands the group on.
@@ -14,6 +15,8 @@ _SHARED_MODE: Final = 0o2750
 # another name, and keeps the group that it was made with.
 _SPOOL_MODE: Final = 0o2700
 _PRIVATE_MODE: Final = 0o700
+# nginx's group reads what a command writes, and nobody else.
+_OWNER_UMASK: Final = 0o027
 
 
 def make_folders(settings: Settings) -> None:
@@ -46,6 +49,19 @@ def share_with_group(settings: Settings, gid: int) -> None:
                 _hand_over(Path(parent, name), gid, mode=_SHARED_MODE)
         # Last: it says that all below is done.
         _hand_over(blobs, gid, mode=_SHARED_MODE)
+
+
+def become_owner(folder: Path) -> None:
+    """As root become the user and group that own `folder`, if it is there. For good."""
+    if os.geteuid() != 0 or not folder.is_dir():
+        return
+    owner = folder.stat()
+    if owner.st_uid == 0:
+        return
+    os.setgroups([])
+    os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
+    os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
+    os.umask(_OWNER_UMASK)
 
 
 def _hand_over(folder: Path, gid: int, *, mode: int) -> None:
@@ -89,5 +105,5 @@ def first_closed_folder(path: Path, account: Account) -> Path | None:
 def _make(folder: Path, mode: int) -> None:
     if folder.is_dir():
         return
-    folder.mkdir(parents=True)
-    folder.chmod(mode)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, mode)

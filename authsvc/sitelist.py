@@ -6,7 +6,9 @@ effect also while the service is dead.
 """
 
 import fcntl
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,8 @@ from authsvc.sites import canonical_site
 
 _HEADER: Final = "# authsvc sites, revision "
 _LIST_MODE: Final = 0o644
+_MAX_LIST_BYTES: Final = 64 * 2**20
+"""A quarter of a million hosts, each as long as can be."""
 
 
 def publish_sites(access: AccessCatalog, settings: Settings) -> SiteList:
@@ -27,16 +31,19 @@ def publish_sites(access: AccessCatalog, settings: Settings) -> SiteList:
     that an older list never replaces a newer one.
     """
     path = settings.site_list_path
-    with path.with_suffix(".lock").open("w") as lock:
+    with path.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         current = access.read()
         site_list = SiteList(current.revision.sites, current.sites)
         text = _HEADER + "\n".join([str(site_list.revision), *site_list.patterns]) + "\n"
-        if not path.exists() or path.read_bytes() != text.encode():
+        if _readable_or_none(path) != text:
             fresh = path.with_suffix(".new")
             fresh.write_text(text)
             fresh.chmod(_LIST_MODE)
+            # Before it too: whoever is killed between the two leaves a mark.
+            settings.site_change_path.touch()
             fresh.replace(path)
+            settings.site_change_path.touch()
     return site_list
 
 
@@ -46,7 +53,7 @@ def read_site_list(path: Path) -> SiteList:
     Raises Broken when the file is missing or a line is no canonical pattern.
     """
     try:
-        header, *lines = path.read_text().splitlines()
+        header, *lines = _read_distrusted(path).splitlines()
     except (OSError, ValueError) as error:
         raise Broken(reason=f"the site list {str(path)!r} cannot be read: {error}") from error
     number = header.removeprefix(_HEADER)
@@ -56,6 +63,27 @@ def read_site_list(path: Path) -> SiteList:
         if _canonical_or_none(line) != line:
             raise Broken(reason=f"{path}: {line[:80]!r} is no site pattern; the list is not used")
     return SiteList(int(number), tuple(sorted(set(lines))))
+
+
+def _read_distrusted(path: Path) -> str:
+    """Read a file that another user can replace: by a link to a secret, a pipe without end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 — a descriptor, not a path
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            msg = "it is no regular file"
+            raise ValueError(msg)
+        content = file.read(_MAX_LIST_BYTES + 1)
+    if len(content) > _MAX_LIST_BYTES:
+        msg = f"it is longer than {_MAX_LIST_BYTES} bytes"
+        raise ValueError(msg)
+    return content.decode()
+
+
+def _readable_or_none(path: Path) -> str | None:
+    try:
+        return _read_distrusted(path)
+    except (OSError, ValueError):
+        return None
 
 
 def _canonical_or_none(line: str) -> str | None:

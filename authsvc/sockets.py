@@ -8,6 +8,9 @@ from typing import Final, TextIO
 
 from authsvc.errors import Broken, InUse
 
+SERVICE_ARGUMENTS: Final = ("-P", "-m", "authsvc.serve")
+"""Python's arguments that start the service; -P keeps modules of the current
+folder out."""
 LISTEN_FD_OPTION: Final = "--listen-fd"
 """By which a parent tells the service which inherited socket to listen on."""
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.errors import AuthsvcError, Broken
-from authsvc.nginxfiles import MAIN_FILE, install_sites, render_sites, replace_file
+from authsvc.filechanges import FileChanges
+from authsvc.nginx.files import MAIN_FILE
+from authsvc.nginx.sitemap import install_sites, render_sites
 from authsvc.settings import Settings
 from authsvc.sitelist import read_site_list
-from authsvc.sockets import LISTEN_FD_OPTION
+from authsvc.sockets import LISTEN_FD_OPTION, SERVICE_ARGUMENTS
 
 MAX_DEATHS: Final = 5
 DEATH_WINDOW_SECONDS: Final = 30.0
@@ -92,14 +94,14 @@ class Supervisor:
         descriptor = self.listener.fileno()
         self._service = await _spawn(
             sys.executable,
-            "-m",
-            "authsvc.serve",
+            *SERVICE_ARGUMENTS,
             LISTEN_FD_OPTION,
             str(descriptor),
             environment=self.environment,
             keep=descriptor,
         )
-        replace_file(self.settings.run_dir / "service.pid", f"{self._service.pid}\n")
+        with FileChanges() as changes:
+            changes.write(self.settings.run_dir / "service.pid", f"{self._service.pid}\n")
 
     async def _keep_service(self) -> None:
         """Restart a service that dies; raise Broken when it keeps dying."""
@@ -174,7 +176,10 @@ class Supervisor:
             try:
                 site_list = read_site_list(self.settings.site_list_path)
                 text = render_sites(self.settings, site_list)
-                is_new = await asyncio.to_thread(install_sites, self.conf_dir, text, program=self.nginx)
+                main_file = self.conf_dir / MAIN_FILE
+                is_new = await asyncio.to_thread(
+                    install_sites, self.conf_dir, text, program=self.nginx, main_file=main_file
+                )
             except (AuthsvcError, OSError) as error:
                 if str(error) != told:
                     told = str(error)

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.shell_completion import get_completion_class
 
 from authsvc.cli.root import authsvc
 from authsvc.errors import AnswerError, AuthsvcError, Full, Misuse, Unable, Unavailable, UploadRefused
 from authsvc.model import SiteList
-from authsvc.nginxfiles import render
+from authsvc.nginx.files import Surroundings, render
 from authsvc.settings import ENV_PREFIX, Settings, load
+from docs.manual import manual_page
 
+NOWHERE: Final = Path("/nowhere")
 HERE: Final = Path(__file__).resolve().parent
 NOTICE: Final = "<!-- Written by docs/generate.py from the code: change the code, then run `make docs`. -->\n\n"
 
@@ -102,8 +105,21 @@ code, because a person reads them.
 
 
 def pages() -> dict[str, str]:
-    """Return the text of every generated page by its file name."""
-    return {"settings.md": settings_page(), "commands.md": commands_page(), "errors.md": errors_page()}
+    """Return the text of every generated file by its path in the checkout."""
+    return {
+        "docs/settings.md": settings_page(),
+        "docs/commands.md": commands_page(),
+        "docs/errors.md": errors_page(),
+        "docs/authsvc.1": manual_page(authsvc),
+        **{f"completions/authsvc.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")},
+    }
+
+
+def completion(shell: str) -> str:
+    """Return the script that completes the command's words in one shell."""
+    kind = get_completion_class(shell)
+    assert kind is not None, shell  # noqa: S101 — click knows all three
+    return kind(authsvc, {}, "authsvc", "_AUTHSVC_COMPLETE").source().strip() + "\n"
 
 
 def settings_page() -> str:
@@ -212,7 +228,7 @@ def _answer_table(branch: type[AnswerError]) -> str:
 
 def _nginx_rows() -> list[tuple[str, str, str]]:
     """Read what nginx answers from the very file that makes it do so."""
-    files = render(load(flags={"data_dir": Path("/nowhere")}).settings, SiteList(0, ()), Path("/nowhere"))
+    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(0, ()), NOWHERE, Surroundings(NOWHERE, NOWHERE))
     lines = re.findall(
         r"^error_page ([\d ]+) =(\d+) /_error/(\w+);", files["snippets/upload-errors.conf"], re.MULTILINE
     )
@@ -231,11 +247,13 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write every page into the folder that the first argument names, else here."""
-    folder = Path(arguments[0]) if arguments else HERE
+    """Write every file below the folder that the first argument names, else in the checkout."""
+    folder = Path(arguments[0]) if arguments else HERE.parent
     for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-        print(folder / name)
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from authsvc.model import SiteList
-from authsvc.nginxfiles import MAIN_FILE, check_config, nginx_program, render, write_files
+from authsvc.nginx.files import MAIN_FILE, write_files
+from authsvc.nginx.program import check_config, nginx_program
 from authsvc.settings import load
 
 EVERYTHING = {
@@ -28,7 +29,7 @@ def check(name: str, flags: dict[str, object]) -> bool:
         conf = settings.nginx_dir / "conf"
         for needed in (conf, settings.run_dir, settings.log_dir, settings.nginx_dir / "tmp"):
             needed.mkdir(parents=True)
-        write_files(conf, render(settings, SITES, conf))
+        write_files(settings, SITES, conf)
         check_config(nginx_program(settings), conf / MAIN_FILE)
         gixy = [str(Path(sys.executable).with_name("gixy")), str(conf / MAIN_FILE)]
         run = subprocess.run(gixy, capture_output=True, text=True, check=False)

@@ -13,6 +13,7 @@ import click
 
 from authsvc.backends import Backends, opened
 from authsvc.errors import AuthsvcError
+from authsvc.folders import become_owner
 from authsvc.settings import Loaded, Settings, load
 
 EXIT_FAILED = 1
@@ -41,8 +42,15 @@ pass_given = click.make_pass_decorator(Given, ensure=True)
 
 
 def backends_of(given: Given) -> AbstractContextManager[Backends]:
-    """Open the data folder's back ends for one command."""
-    return opened(given.settings)
+    """Open the data folder's back ends for one command.
+
+    Root becomes the folder's owner for good: files that it made there would be
+    out of the service's reach, and what the service has written is nothing
+    that root should read.
+    """
+    settings = given.settings
+    become_owner(settings.data_dir)
+    return opened(settings)
 
 
 def fail(error: AuthsvcError) -> NoReturn:

@@ -6,8 +6,11 @@ import click
 
 from authsvc import __version__
 from authsvc.cli.context import Given, fail
+from authsvc.cli.doctor import doctor
 from authsvc.cli.image import image
-from authsvc.cli.setup import check_config, init, nginx, reindex_command
+from authsvc.cli.new_config import new_config
+from authsvc.cli.nginx import nginx
+from authsvc.cli.setup import check_config, init, reindex_command
 from authsvc.cli.site import site
 from authsvc.cli.token import token
 from authsvc.cli.up import serve, up
@@ -37,7 +40,20 @@ def authsvc(context: click.Context, config: Path | None, data_dir: Path | None) 
     context.obj = Given(config, {"data_dir": data_dir})
 
 
-for command in (up, serve, init, check_config, verdict, token, site, image, nginx, reindex_command):
+for command in (
+    up,
+    serve,
+    init,
+    check_config,
+    verdict,
+    token,
+    site,
+    image,
+    nginx,
+    reindex_command,
+    doctor,
+    new_config,
+):
     authsvc.add_command(command)
 
 

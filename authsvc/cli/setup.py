@@ -1,4 +1,4 @@
-"""Commands that prepare a data folder, check settings, and render nginx's files."""
+"""Commands that prepare a data folder and its settings."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from authsvc.backends import prepare_data_dir
 from authsvc.cli.context import EXIT_FAILED, Given, backends_of, pass_given, show_json, show_table
-from authsvc.nginxfiles import check_placeholders, render, write_files
+from authsvc.folders import become_owner
+from authsvc.nginx.placeholders import check_placeholders
 from authsvc.reindex import reindex
 from authsvc.sitelist import publish_sites
 
@@ -18,6 +19,7 @@ def init(given: Given) -> None:
     """Make the data folder and its catalog. Safe to repeat."""
     settings = given.settings
     check_placeholders(settings)
+    become_owner(settings.data_dir)
     is_new = prepare_data_dir(settings)
     with backends_of(given) as backends:
         publish_sites(backends.catalog.access, settings)
@@ -39,30 +41,6 @@ def check_config(given: Given, *, as_json: bool) -> None:
         click.echo(f"settings file: {loaded.config_file}")
     rows = [(name, _as_text(value), loaded.origins[name]) for name, value in values.items()]
     show_table(("setting", "value", "comes from"), rows)
-
-
-@click.group()
-def nginx() -> None:
-    """Files for nginx."""
-
-
-@nginx.command("render")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
-@click.option("--user", default="", help="nginx's `user` directive: a user, or a user and a group.")
-@pass_given
-def render_command(given: Given, folder: Path | None, user: str) -> None:
-    """Write nginx's files from the settings into FOLDER.
-
-    [default: nginx/rendered in the data folder]
-    """
-    settings = given.settings
-    target = (folder or settings.nginx_dir / "rendered").absolute()
-    with backends_of(given) as backends:
-        site_list = publish_sites(backends.catalog.access, settings)
-    files = render(settings, site_list, target, worker_user=user)
-    write_files(target, files)
-    for name in sorted(files):
-        click.echo(target / name)
 
 
 @click.command("reindex")

@@ -20,18 +20,12 @@ from authsvc.cli.context import Given, pass_given
 from authsvc.errors import Broken, InUse
 from authsvc.folders import Account, first_closed_folder, share_with_group
 from authsvc.model import Scope, Token
-from authsvc.nginxfiles import (
-    MAIN_FILE,
-    check_config,
-    copy_placeholders,
-    nginx_program,
-    render,
-    template_dir,
-    write_files,
-)
+from authsvc.nginx.files import MAIN_FILE, write_files
+from authsvc.nginx.program import check_config, nginx_program
+from authsvc.nginx.templates import template_dir
 from authsvc.settings import CONFIG_VARIABLE, ENV_PREFIX, Settings
 from authsvc.sitelist import publish_sites
-from authsvc.sockets import listen_on, lock_data_dir
+from authsvc.sockets import SERVICE_ARGUMENTS, listen_on, lock_data_dir
 from authsvc.supervise import Supervisor
 from authsvc.tokens import fingerprint, new_token
 
@@ -69,7 +63,7 @@ def serve(given: Given) -> None:
     """Run the service alone, on its Unix socket, for an nginx of your own."""
     given.load()
     # The command line's memory is given back to the system on the way.
-    os.execve(sys.executable, [sys.executable, "-m", "authsvc.serve"], _service_environment(given, {}))  # noqa: S606
+    os.execve(sys.executable, [sys.executable, *SERVICE_ARGUMENTS], _service_environment(given, {}))  # noqa: S606
 
 
 def _run(settings: Settings, environment: Mapping[str, str]) -> None:
@@ -79,14 +73,13 @@ def _run(settings: Settings, environment: Mapping[str, str]) -> None:
         site_list = publish_sites(backends.catalog.access, settings)
     worker = _share_with_workers(settings)
     conf_dir = settings.nginx_dir / "conf"
-    nginx_settings = copy_placeholders(settings, settings.nginx_dir / "placeholders")
     shutil.copyfile(template_dir() / _WELCOME, settings.data_dir / _WELCOME)
     (settings.nginx_dir / "tmp").mkdir(exist_ok=True)
-    write_files(conf_dir, render(nginx_settings, site_list, conf_dir, worker_user=_user_directive(worker)))
+    write_files(settings, site_list, conf_dir, worker_user=_user_directive(worker))
     check_config(program, conf_dir / MAIN_FILE)
     with listen_on(settings.socket_path) as listener:
         supervisor = Supervisor(
-            settings=nginx_settings,
+            settings=settings,
             conf_dir=conf_dir,
             nginx=program,
             listener=listener,

@@ -48,11 +48,19 @@ def load(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) 
         | dict.fromkeys(environment, "environment")
         | dict.fromkeys(given, "command line")
     )
+    return Loaded(_checked({**file, **environment, **given}, origins), origins, path)
+
+
+def checked(values: Mapping[str, Any]) -> Settings:
+    """Return settings of these values and the defaults alone. Raises BadSetting."""
+    return _checked(values, dict.fromkeys(Settings.model_fields, "given"))
+
+
+def _checked(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     try:
-        settings = Settings(**{**file, **environment, **given})
+        return Settings(**values)
     except ValidationError as error:
         raise BadSetting(reason=_explain(error, origins)) from error
-    return Loaded(settings, origins, path)
 
 
 def _config_path(data_dir: str) -> Path | None:
@@ -69,6 +77,8 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         raise BadSetting(reason=f"there is no settings file {str(path)!r}")
     try:
         values = TomlConfigSettingsSource(Settings, toml_file=path)()
+    except PermissionError as error:
+        raise BadSetting(reason=f"{path}: only root and the service may read it; use sudo") from error
     except (ValueError, OSError) as error:
         raise BadSetting(reason=f"{path}: {error}") from error
     for name in values:

@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     acme_root: FilePath | None = Field(
         None, description="Webroot for `/.well-known/acme-challenge/`; unset: `acme/` in the data folder."
     )
+    certificate: FilePath | None = Field(
+        None, description="Certificate with its chain, PEM, for HTTPS after `make install`; used once it exists."
+    )
+    certificate_key: FilePath | None = Field(None, description="The certificate's private key, PEM.")
     nginx: str = Field("nginx", min_length=1, description="nginx's program, a name or a path.")
     nginx_workers: int = Field(0, ge=0, le=512, description="nginx's worker processes under `up`; 0: one per core.")
 
@@ -118,6 +122,13 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.certificate is None) != (self.certificate_key is None):
+            msg = "certificate and certificate_key belong together: set both, or none"
+            raise ValueError(msg)
+        return self
+
     @property
     def base_url(self) -> str:
         """Scheme, host and port that every address given out begins with."""
@@ -136,8 +147,19 @@ class Settings(BaseSettings):
     @property
     def own_hosts(self) -> frozenset[str]:
         """The service's own hosts, whose pages may always embed."""
+        return frozenset(self.domains)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The own hosts, the one that addresses begin with first."""
         match = BASE_PATTERN.fullmatch(self.base_url)
-        return frozenset({*self.hosts, match[1]} if match else self.hosts)
+        return tuple(dict.fromkeys([*([match[1]] if match else []), *self.hosts]))
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether there is a certificate to speak HTTPS with. Asks the disk."""
+        pair = (self.certificate, self.certificate_key)
+        return all(path is not None and path.is_file() for path in pair)
 
     @property
     def blobs_dir(self) -> Path:
@@ -183,6 +205,11 @@ class Settings(BaseSettings):
     def site_list_path(self) -> Path:
         """The published list of sites, from which nginx's map is made."""
         return self.run_dir / "sites.list"
+
+    @property
+    def site_change_path(self) -> Path:
+        """A file that is there as long as a change of that list waits for the map."""
+        return self.run_dir / "sites.changed"
 
     def effective(self) -> dict[str, object]:
         """Return what every setting comes to, unset ones by what stands in for them."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from authsvc.disk import full_when_no_room, sync_directory
+from authsvc.disk import full_when_no_room, make_folder, sync_directory
 from authsvc.errors import Collision
 from authsvc.model import Key
 from authsvc.store.port import BlobStat, BlobStore
@@ -25,8 +25,7 @@ def make_shards(root: Path) -> None:
     root.mkdir(mode=SHARD_MODE, parents=True, exist_ok=True)
     for shard in SHARDS:
         with suppress(FileExistsError):
-            (root / shard).mkdir()
-            (root / shard).chmod(SHARD_MODE)
+            make_folder(root / shard, SHARD_MODE)
     sync_directory(root)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from authsvc.nginxfiles import nginx_program
+from authsvc.nginx.program import nginx_program
 from authsvc.settings import Settings, load
 from tests.docs.clone import Clone, clone_of, script
 from tests.docs.markdown import DOCS, blocks

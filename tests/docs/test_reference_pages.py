@@ -11,12 +11,13 @@ from authsvc.app import create_app
 from authsvc.embedder import HIDDEN, INVALID, NONE
 from authsvc.errors import AnswerError
 from authsvc.model import SiteList
-from authsvc.nginxfiles import render
+from authsvc.nginx.files import Surroundings, render
 from authsvc.policy import Reason, Rules, decide
 from authsvc.settings import load
 from authsvc.sites import SiteSet
 from tests.docs.markdown import DOCS, README, README_ZH, ROOT, blocks, name_of, section, spans
 
+NOWHERE = Path("/nowhere")
 TERMS = (
     "blob", "digest", "key", "shard", "store", "catalog", "derivative", "placeholder",
     "site", "referer", "verdict", "token", "scope", "envelope",
@@ -39,7 +40,7 @@ WORDS = {name_of(README): {"allow": True, "deny": False}, name_of(README_ZH): {"
 
 
 def test_every_location_of_nginx_is_named() -> None:
-    files = render(load(flags={"data_dir": Path("/nowhere")}).settings, SiteList(1, ()), Path("/nowhere"))
+    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, Surroundings(NOWHERE, NOWHERE))
     text = "\n".join(files.values())
     locations = re.findall(r'^\s*location (?:[=~^]+ )?"?(.+?)"? \{$', text, re.MULTILINE)
     assert len(locations) == len(re.findall(r"^\s*location ", text, re.MULTILINE))
@@ -95,7 +96,7 @@ def test_verdict_table_says_what_the_policy_decides(reason: Reason, readme: Path
 
 def test_error_page_names_every_answer_of_nginx() -> None:
     table = section(DOCS / "errors.md", "## What nginx answers by itself")
-    files = render(load(flags={"data_dir": Path("/nowhere")}).settings, SiteList(1, ()), Path("/nowhere"))
+    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, Surroundings(NOWHERE, NOWHERE))
     codes = set(re.findall(r"/_error/(\w+);", files["snippets/upload-errors.conf"]))
     # The body of `error_page 500` is chosen by a variable, of these two.
     assert codes | {"full", "unavailable"} == set(re.findall(r"\| `(\w+)` \|", table))

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from authsvc.nginxfiles import nginx_program
+from authsvc.nginx.program import nginx_program
 from authsvc.settings import Settings
 from tests.nginx.wire import Wire
 from tests.pictures import picture

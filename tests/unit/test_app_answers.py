@@ -13,7 +13,8 @@ from authsvc.app import create_app
 from authsvc.backends import open_backends
 from authsvc.errors import Broken
 from authsvc.model import Scope, Token
-from authsvc.nginxfiles import _quoted, install_sites
+from authsvc.nginx.files import _quoted
+from authsvc.nginx.sitemap import install_sites
 from authsvc.routes.answers import on_answer_error
 from authsvc.settings import Settings, load
 from authsvc.tokens import fingerprint
@@ -113,7 +114,7 @@ def test_map_that_nginx_refuses_is_taken_back(tmp_path: Path) -> None:
     target = tmp_path / "authsvc-sites.conf"
     target.write_text("old")
     with pytest.raises(Broken, match="refuses"):
-        install_sites(tmp_path, "new", program="/bin/false")
+        install_sites(tmp_path, "new", program="/bin/false", main_file=tmp_path / "nginx.conf")
     assert target.read_text() == "old"
 
 

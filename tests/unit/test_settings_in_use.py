@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.nginxfiles import template_dir
+from authsvc.nginx.templates import template_dir
 from authsvc.settings import Settings
 
 PACKAGE = Path(__file__).parents[2] / "authsvc"

@@ -37,7 +37,7 @@ def imported() -> frozenset[str]:
             return frozenset(IMPORTED.findall(report.read_text()))
 
 
-@pytest.mark.parametrize("name", ["alembic", "rich", "jinja2", "pyvips", "authsvc.cli", "authsvc.nginxfiles"])
+@pytest.mark.parametrize("name", ["alembic", "rich", "jinja2", "pyvips", "authsvc.cli", "authsvc.nginx"])
 def test_service_never_loads(imported: frozenset[str], name: str) -> None:
     assert "authsvc.app" in imported
     assert [module for module in imported if f"{module}.".startswith(f"{name}.")] == []

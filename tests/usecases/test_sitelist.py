@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from authsvc.errors import Broken
 from authsvc.model import SiteList
-from authsvc.nginxfiles import render_sites
+from authsvc.nginx.sitemap import render_sites
 from authsvc.sitelist import publish_sites, read_site_list
 from tests.contract.small_disk import fill, small_disk
 from tests.usecases.actors import change_sites_and_publish

@@ -1,0 +1,87 @@
+"""How to get a certificate, and how to read the one that a server presents, without trusting it."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from authsvc.settings import Settings
+
+TIMEOUT_SECONDS: Final = 5.0
+
+_CERTBOTS: Final = Path("/etc/letsencrypt")
+_PLUG_IN_MARK: Final = "# managed by Certbot"
+_USE_IT: Final = "authsvc nginx install --reload"
+
+# OpenSSL's X509_V_FLAG_NO_CHECK_TIME: an expired certificate is to be read, too.
+_NO_CHECK_TIME: Final = 0x200000
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate as it was presented: DER bytes, end of validity in Unix
+    seconds, and the host names that it is for."""
+
+    der: bytes
+    expires: float
+    hosts: tuple[str, ...]
+
+    def covers(self, host: str) -> bool:
+        """Return whether `host` is among its names (RFC 6125: a `*` is one label)."""
+        wildcard = f"*.{host.partition('.')[2]}"
+        return host in self.hosts or wildcard in self.hosts
+
+
+def how_to_get(settings: Settings, *, site: Path | None = None) -> str:
+    """Return the commands that put a good certificate where the settings want it.
+
+    `site` is nginx's site file, which certbot's plug-in may have edited.
+    """
+    if is_own(settings):
+        return f"cp YOUR-CHAIN.pem {settings.certificate} && cp YOUR-KEY.pem {settings.certificate_key} && {_USE_IT}"
+    names = " ".join(f"-d {domain}" for domain in settings.domains)
+    if site is not None and site.is_file() and _PLUG_IN_MARK in site.read_text():
+        # Its plain server answers no challenge but the plug-in's own.
+        return f"certbot --nginx --redirect {names}"
+    return f"certbot certonly --webroot -w {settings.acme_dir} {names} --deploy-hook '{_USE_IT}'"
+
+
+def how_to_renew(settings: Settings) -> str:
+    """Return the commands that put a newer certificate in the place of this one."""
+    return how_to_get(settings) if is_own(settings) else "certbot renew"
+
+
+def is_own(settings: Settings) -> bool:
+    """Return whether the files are the owner's affair, not certbot's."""
+    return settings.certificate is not None and _CERTBOTS not in settings.certificate.parents
+
+
+def presented_certificate(host: str, *, address: tuple[str, int]) -> Certificate:
+    """Ask the server at `address` for the certificate that it has for `host`.
+
+    Raises OSError, of which ssl.SSLError is one.
+    """
+    der = _handshake(ssl._create_unverified_context(), host, address)[0]  # noqa: S323, SLF001 — to read, not to trust
+    # Python tells a certificate's fields only when it was verified: by itself.
+    context = ssl.create_default_context(cadata=der)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME) | ssl.VERIFY_X509_PARTIAL_CHAIN
+    der, fields = _handshake(context, host, address)
+    names = [str(value) for kind, value in fields.get("subjectAltName", ()) if kind == "DNS"]
+    return Certificate(der, ssl.cert_time_to_seconds(str(fields["notAfter"])), tuple(names))
+
+
+def first_in_file(path: Path) -> bytes:
+    """Return the DER bytes of a PEM file's first certificate. Raises OSError, ValueError."""
+    text = path.read_text()
+    end = text.index(ssl.PEM_FOOTER) + len(ssl.PEM_FOOTER)
+    return ssl.PEM_cert_to_DER_cert(text[text.index(ssl.PEM_HEADER) : end])
+
+
+def _handshake(context: ssl.SSLContext, host: str, address: tuple[str, int]) -> tuple[bytes, dict[str, Any]]:
+    with (
+        socket.create_connection(address, TIMEOUT_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        return encrypted.getpeercert(binary_form=True) or b"", dict(encrypted.getpeercert() or {})

@@ -1,0 +1,62 @@
+"""`authsvc doctor`: what is wrong, and the command that mends it."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import Final
+
+import click
+
+from authsvc.cli.context import EXIT_FAILED, Given, pass_given, show_json
+from authsvc.doctor import Finding, State, examine
+
+_SEVERAL: Final = re.compile("&&|;")
+_COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "red"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option(
+    "--nginx-conf",
+    "main_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="nginx's main file. [default: the one it was built with]",
+)
+@pass_given
+def doctor(given: Given, main_file: Path | None, *, as_json: bool) -> None:
+    """Look at everything that the service needs; say what is wrong, and the command that mends it.
+
+    Changes nothing. Run it as root: some of it nobody else can see. Exit status
+    1 says that there is a fault; a warning will be one some day.
+    """
+    loaded = given.load()
+    findings = list(examine(loaded.settings, config_file=loaded.config_file, main_file=main_file))
+    if as_json:
+        show_json([_as_json(finding) for finding in findings])
+    else:
+        for finding in findings:
+            _tell(finding)
+    if any(finding.state is State.FAULT for finding in findings):
+        raise SystemExit(EXIT_FAILED)
+
+
+def _as_json(finding: Finding) -> dict[str, str | None]:
+    return {
+        "check": finding.check,
+        "state": finding.state.value,
+        "text": finding.text,
+        "mend": finding.mend or None,
+    }
+
+
+def _tell(finding: Finding) -> None:
+    state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state])
+    click.echo(f"{state} {finding.check:<12} {finding.text}")
+    if finding.mend:
+        click.echo(f"{'':<8} {'':<12} mend it: {finding.mend if os.geteuid() == 0 else _with_sudo(finding.mend)}")
+
+
+def _with_sudo(command: str) -> str:
+    """Let all of it run as root, not the first part alone."""
+    return f"sudo sh -c {shlex.quote(command)}" if _SEVERAL.search(command) else f"sudo {command}"

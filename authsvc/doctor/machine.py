@@ -1,0 +1,55 @@
+"""The machine: room on the disk, and the clock."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from authsvc.doctor.finding import Finding, fault, fine, warning
+from authsvc.settings import Settings
+
+LOW_BYTES: Final = 2**30
+LOW_SHARE: Final = 0.05
+
+_GIB: Final = 2**30
+# adjtimex(2): systemd takes a clock for synchronised below 16 s, too.
+_MAX_CLOCK_ERROR_US: Final = 16_000_000
+_TIMEX_BYTES: Final = 208
+_MAXERROR_OFFSET: Final = 24
+_LONG_BYTES: Final = 8
+
+
+def check_disk(settings: Settings) -> Iterator[Finding]:
+    """Is there room for pictures: bytes and inodes?"""
+    status = os.statvfs(settings.data_dir)
+    free = status.f_bavail * status.f_frsize
+    text = f"{free / _GIB:.1f} GiB free at {settings.data_dir}"
+    mend = f"df -h {settings.data_dir}; du -sh {settings.data_dir}/*"
+    if free < settings.max_upload_bytes * 2:
+        yield fault("disk", f"{text}: less than two uploads need", mend=mend)
+    elif free < LOW_BYTES or free < LOW_SHARE * status.f_blocks * status.f_frsize:
+        yield warning("disk", text, mend=mend)
+    else:
+        yield fine("disk", text)
+    # btrfs and others count no inodes.
+    if status.f_files and status.f_favail < LOW_SHARE * status.f_files:
+        yield warning("disk", f"{status.f_favail} inodes free, of {status.f_files}", mend=f"df -i {settings.data_dir}")
+
+
+def check_clock(error_us: int | None) -> Iterator[Finding]:
+    """Does something keep the clock right? Tokens expire by it, and certificates.
+
+    `error_us` is `clock_error_us()`.
+    """
+    if error_us is None or error_us < _MAX_CLOCK_ERROR_US:
+        yield fine("clock", "the clock is kept right" if error_us is not None else "the kernel does not say")
+    else:
+        yield warning("clock", "nothing keeps the clock right", mend="timedatectl set-ntp true")
+
+
+def clock_error_us() -> int | None:
+    """Return the kernel's estimate of the clock's largest error, µs (adjtimex(2)); None when it gives none."""
+    timex = ctypes.create_string_buffer(_TIMEX_BYTES)
+    if ctypes.sizeof(ctypes.c_long) != _LONG_BYTES or ctypes.CDLL(None).adjtimex(timex) < 0:
+        return None
+    return ctypes.c_long.from_buffer(timex, _MAXERROR_OFFSET).value

@@ -1,0 +1,65 @@
+"""The service: whether it answers on its socket, and what it says."""
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from authsvc.doctor.finding import Finding, fault, fine, warning
+from authsvc.settings import Settings
+
+TIMEOUT_SECONDS: Final = 5.0
+
+_START: Final = "systemctl restart authsvc.socket authsvc; journalctl -u authsvc -n 20"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(os.fspath(self._path))
+
+
+def ask_service(settings: Settings, address: str) -> dict[str, Any]:
+    """Return the service's JSON at `address`. Raises OSError when it does not answer."""
+    connection = _UnixConnection(settings.socket_path)
+    try:
+        connection.request("GET", address)
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+    except (http.client.HTTPException, ValueError) as error:
+        msg = f"its answer makes no sense: {error}"
+        raise OSError(msg) from error
+    finally:
+        connection.close()
+    return answer
+
+
+def check_service(settings: Settings) -> Iterator[Finding]:
+    """Does it answer, and can it take uploads?"""
+    path = settings.socket_path
+    try:
+        answer = ask_service(settings, "/readyz")
+    except OSError as error:
+        yield fault("service", f"it does not answer on {path}: {error.strerror or error}", mend=_START)
+        return
+    problems = answer.get("problems", ["another version of it runs"])
+    for problem in problems:
+        yield fault("service", problem, mend="journalctl -u authsvc -n 20")
+    if not problems:
+        yield fine("service", f"it answers on {path} and can take uploads")
+    if answer.get("nginx_lags"):
+        seen, wanted = answer["nginx_sites_revision"], answer["sites_revision"]
+        yield warning(
+            "sites",
+            f"nginx runs revision {seen} of the sites; {wanted} is the newest",
+            mend="authsvc nginx install --reload",
+        )

@@ -1,0 +1,45 @@
+"""The units: whether systemd runs them, and runs what is installed."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from authsvc.doctor.finding import Finding, fault, fine, warning
+
+UNITS: Final = ("authsvc.socket", "authsvc.service", "authsvc-sites.path")
+_SYSTEMD_MARK: Final = Path("/run/systemd/system")
+"""There when systemd is process 1: sd_booted(3)."""
+
+
+def check_units(config_file: Path | None, *, mark: Path = _SYSTEMD_MARK) -> Iterator[Finding]:
+    """Are the units active, enabled and newer than the settings? Nothing is said without systemd or units."""
+    systemctl = shutil.which("systemctl")
+    if systemctl is None or not mark.is_dir() or _show(systemctl, UNITS[0], "LoadState") != "loaded":
+        return
+    faults = 0
+    for unit in UNITS:
+        state = _show(systemctl, unit, "ActiveState")
+        if state != "active":
+            faults += 1
+            yield fault("units", f"{unit} is {state}", mend=f"systemctl restart {unit}; journalctl -u {unit} -n 20")
+        elif _show(systemctl, unit, "UnitFileState") == "disabled":
+            faults += 1
+            yield fault("units", f"{unit} does not start at boot", mend=f"systemctl enable {unit}")
+    if config_file is not None and _is_newer(config_file, systemctl):
+        faults += 1
+        mend = "authsvc nginx install && systemctl restart authsvc"
+        yield warning("units", f"{config_file} has changed since the service was started", mend=mend)
+    if not faults:
+        yield fine("units", "all are active")
+
+
+def _is_newer(path: Path, systemctl: str) -> bool:
+    started = _show(systemctl, "authsvc.service", "ExecMainStartTimestamp", "--timestamp=unix")
+    return started.startswith("@") and path.stat().st_mtime > int(started[1:]) + 1
+
+
+def _show(systemctl: str, unit: str, what: str, *more: str) -> str:
+    command = [systemctl, "show", unit, f"--property={what}", "--value", *more]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 — the system's own

@@ -1,0 +1,170 @@
+"""The nginx of this server: its files, its workers' rights, the map, the certificate."""
+
+import grp
+import pwd
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from authsvc.certificate import first_in_file, how_to_get, how_to_renew, presented_certificate
+from authsvc.conffile import is_unedited
+from authsvc.doctor.data import group_name
+from authsvc.doctor.finding import Finding, fault, fine, warning
+from authsvc.errors import AuthsvcError, Broken
+from authsvc.folders import Account, first_closed_folder
+from authsvc.model import SiteList
+from authsvc.nginx.configuration import ServerNginx, read_server
+from authsvc.nginx.program import is_running, nginx_program
+from authsvc.nginx.server import places_in, stale_files
+from authsvc.nginx.sitemap import SITES_FILE
+from authsvc.settings import Settings
+from authsvc.sitelist import read_site_list
+
+INSTALL: Final = "authsvc nginx install"
+RENEW_DAYS: Final = 21
+"""certbot renews 30 days before the end; by then it has failed for nine days."""
+_DAY_SECONDS: Final = 86_400
+_TLS_PORT: Final = 443
+
+
+def check_web(settings: Settings, main_file: Path | None = None) -> Iterator[Finding]:
+    """Is nginx in step with the settings and the list, and may it do its part?
+
+    `authsvc up` sees to its own nginx, so there only the map is looked at.
+    """
+    if is_running(settings.run_dir / "nginx.pid"):
+        yield fine("nginx", "it runs under `authsvc up`")
+        yield from _check_map(settings, settings.nginx_dir / "conf")
+        return
+    try:
+        server = read_server(nginx_program(settings), main_file)
+        places = places_in(server)
+    except Broken as error:
+        yield fault("nginx", error.text, mend="nginx -t")
+        return
+    if not places.conf.is_dir():
+        yield fine("nginx", f"{server.main_file} does not include authsvc; it runs beside it, or under `authsvc up`")
+        return
+    if not is_running(server.pid_file):
+        yield fault("nginx", "it does not run", mend="systemctl start nginx; journalctl -u nginx -n 20")
+    yield from _check_map(settings, places.conf)
+    yield from _check_files(settings, server)
+    if settings.data_dir.is_dir():
+        yield from _check_worker(settings, server)
+    yield from _check_certificate(settings, places.site)
+
+
+def _check_files(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
+    places = places_in(server)
+    try:
+        site_list = read_site_list(settings.site_list_path)
+        # The list is a check of its own; beside an edited file the default is only there to be read.
+        is_edited = not is_unedited(places.site, default=places.default_site)
+        ignored = {places.conf / SITES_FILE, *([places.default_site] if is_edited else [])}
+        stale = [path for path in stale_files(settings, site_list, server) if path not in ignored]
+    except AuthsvcError as error:
+        yield fault("nginx", error.text, mend="authsvc init")
+        return
+    for path in stale:
+        yield fault("nginx", f"{path} is not what the settings say", mend=INSTALL)
+    if places.link is not None and not places.link.exists():
+        yield fault("nginx", f"the site is not enabled: {places.link} is missing", mend=INSTALL)
+    elif not stale:
+        note = f"; {places.site} was edited by hand" if is_edited else ""
+        yield fine("nginx", f"{server.main_file} is in step with the settings{note}")
+
+
+def _check_map(settings: Settings, conf: Path) -> Iterator[Finding]:
+    mend = "authsvc nginx apply-sites; systemctl restart authsvc-sites.path"
+    try:
+        wanted = read_site_list(settings.site_list_path)
+    except AuthsvcError as error:
+        yield fault("sites", error.text, mend="authsvc init")
+        return
+    found = _revision_in(conf / SITES_FILE)
+    if found != wanted.revision:
+        yield fault("sites", f"nginx's map is at revision {found}, the list at {wanted.revision}", mend=mend)
+    else:
+        yield fine("sites", f"nginx's map is at revision {found}, {_count(wanted)}")
+
+
+def _check_worker(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
+    name = server.worker_user or "nobody"
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        yield fault("rights", f"nginx's user {name} does not exist", mend=f"adduser --system {name}")
+        return
+    group = settings.data_dir.stat().st_gid
+    gid = group if _is_member(entry.pw_name, group) else entry.pw_gid
+    account = Account(name, entry.pw_uid, gid)
+    for path in (settings.blobs_dir, settings.socket_path.parent):
+        closed = first_closed_folder(path, account)
+        if closed is not None:
+            yield fault(
+                "rights",
+                f"{name} may not look into {closed}",
+                mend=f"adduser {name} {group_name(group)} && systemctl reload nginx",
+            )
+            return
+    yield fine("rights", f"{name} may read the pictures and reach the service")
+
+
+def _is_member(user: str, gid: int) -> bool:
+    try:
+        return user in grp.getgrgid(gid).gr_mem
+    except KeyError:
+        return False
+
+
+def _check_certificate(settings: Settings, site: Path) -> Iterator[Finding]:
+    if not settings.base_url.startswith("https://"):
+        return
+    if settings.certificate is None:
+        yield fine("certificate", "none is set; what stands in front speaks HTTPS")
+        return
+    get = how_to_get(settings, site=site)
+    host = settings.domains[0]
+    try:
+        shown = presented_certificate(host, address=("127.0.0.1", _TLS_PORT))
+    except (OSError, KeyError) as error:
+        mend = INSTALL if settings.has_certificate else get
+        yield fault("certificate", f"nginx speaks no HTTPS for {host}: {error}", mend=mend)
+        return
+    left = shown.expires - time.time()
+    days = int(left / _DAY_SECONDS)
+    missing = [domain for domain in settings.domains if not shown.covers(domain)]
+    if missing:
+        hosts = ", ".join(shown.hosts) or "no name"
+        yield fault("certificate", f"it is not for {', '.join(missing)}, but for {hosts}", mend=get)
+    elif _is_outdated(settings, shown.der):
+        yield fault("certificate", "nginx still uses an older one than the file has", mend=f"{INSTALL} --reload")
+    elif left < 0:
+        yield fault("certificate", f"it expired {-days} days ago", mend=how_to_renew(settings))
+    elif days < RENEW_DAYS:
+        yield warning("certificate", f"it expires in {days} days", mend=how_to_renew(settings))
+    else:
+        yield fine("certificate", f"it is good for {days} more days")
+
+
+def _is_outdated(settings: Settings, der: bytes) -> bool:
+    if not settings.has_certificate or settings.certificate is None:
+        return False
+    try:
+        return first_in_file(settings.certificate) != der
+    except (OSError, ValueError):
+        return False
+
+
+def _revision_in(path: Path) -> int | None:
+    try:
+        found = re.search(r'default "(\d+)"', path.read_text())
+    except OSError:
+        return None
+    return int(found[1]) if found else None
+
+
+def _count(site_list: SiteList) -> str:
+    return f"{len(site_list.patterns)} sites"

@@ -1,0 +1,2 @@
+"""nginx: its files rendered from the templates in `nginx/`, its program, and
+the nginx that a server has already."""

@@ -1,0 +1,130 @@
+"""Read the configuration of the nginx that a server has already.
+
+Only as far as needed to fit in: which folders it includes, which directives
+that may stand once are taken. Everything else is judged by `nginx -t`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from authsvc.nginx.program import dump_config, read_build
+
+# One token of nginx's syntax: a quoted string, a word, `;`, `{`, `}`; comments
+# match nothing. A `${name}` within a word is not a block.
+_TOKEN: Final = re.compile(
+    r"""
+    \#[^\n]*
+    | "((?:[^"\\]|\\.)*)"
+    | '((?:[^'\\]|\\.)*)'
+    | ([;{}])
+    | ((?:\\.|\$\{[^}]*\}|[^\s;{}"'\\]) (?:\\.|\$\{[^}]*\}|[^\s;{\\])*)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_FILE_HEAD: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One directive: its words, and the names of the blocks around it within its file."""
+
+    file: Path
+    words: tuple[str, ...]
+    blocks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNginx:
+    """The nginx of a server: its program, its files, and what they say."""
+
+    program: str
+    version: tuple[int, ...]
+    main_file: Path
+    prefix: Path
+    directives: tuple[Directive, ...]
+    default_pid_file: Path
+    default_access_log: Path
+
+    @property
+    def pid_file(self) -> Path:
+        """Where its master's process number is."""
+        return self._path_of("pid", ()) or self.default_pid_file
+
+    @property
+    def log_dir(self) -> Path:
+        """Where its access logs lie."""
+        return (self._path_of("access_log", ("http",)) or self.default_access_log).parent
+
+    @property
+    def worker_user(self) -> str:
+        """As whom its workers run; "" when its configuration leaves that open."""
+        return next((d.words[1] for d in self.named("user") if not d.blocks and len(d.words) > 1), "")
+
+    def named(self, name: str) -> list[Directive]:
+        """Return the directives of that name, in all files."""
+        return [directive for directive in self.directives if directive.words[0] == name]
+
+    def included_folders(self, *blocks: str) -> list[Path]:
+        """Return the folders whose `*.conf` the main file includes within `blocks`."""
+        patterns = [
+            self.main_file.parent / d.words[1]
+            for d in self.named("include")
+            if d.file == self.main_file and d.blocks == blocks and len(d.words) > 1
+        ]
+        return [
+            pattern.parent
+            for pattern in patterns
+            if pattern.name in {"*", "*.conf"} and not re.search(r"[*?\[]", str(pattern.parent))
+        ]
+
+    def _path_of(self, name: str, blocks: tuple[str, ...]) -> Path | None:
+        for directive in self.named(name):
+            if directive.file == self.main_file and directive.blocks == blocks and _is_file(directive.words[1:]):
+                return self.prefix / directive.words[1]
+        return None
+
+
+def read_server(program: str, main_file: Path | None = None) -> ServerNginx:
+    """Read the configuration that nginx would load now.
+
+    `main_file` is the built-in one when None. Raises Broken with nginx's words
+    when the configuration is not in order.
+    """
+    build = read_build(program)
+    main_file = main_file or build.main_file
+    dump = dump_config(program, main_file)
+    return ServerNginx(
+        program, build.version, main_file, build.prefix, tuple(_directives(dump)), build.pid_file, build.access_log
+    )
+
+
+def _is_file(words: tuple[str, ...]) -> bool:
+    """Return whether a log goes to a file: not nowhere, to syslog or to a device."""
+    return bool(words) and words[0] != "off" and not words[0].startswith(("syslog:", "/dev/"))
+
+
+def _directives(dump: str) -> Iterator[Directive]:
+    """Walk `nginx -T`'s output: files one behind the other, each under its name."""
+    _, *parts = _FILE_HEAD.split(dump)
+    for name, text in zip(parts[::2], parts[1::2], strict=True):
+        yield from _file_directives(Path(name), text)
+
+
+def _file_directives(file: Path, text: str) -> Iterator[Directive]:
+    words: list[str] = []
+    blocks: list[str] = []
+    for token in _TOKEN.finditer(text):
+        double, single, mark, word = token.groups()
+        if mark is None:
+            words += [part for part in (double, single, word) if part is not None]
+            continue
+        if words:
+            yield Directive(file, tuple(words), tuple(blocks))
+        if mark == "{":
+            blocks.append(words[0] if words else "")
+        elif mark == "}" and blocks:
+            blocks.pop()
+        words = []

@@ -1,0 +1,68 @@
+"""The placeholder pictures that the settings choose, checked and copied."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from authsvc.errors import BadSetting
+from authsvc.filechanges import FileChanges
+from authsvc.imaging.sniff import HEAD_BYTES, sniff
+from authsvc.nginx.templates import template_dir
+from authsvc.settings import Settings
+
+MAX_PLACEHOLDER_BYTES: Final = 2**20
+"""Strangers fetch placeholders all day, uncached; a larger one is a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """One of the two: `hotlink` or `missing`, with the status it is sent with."""
+
+    name: str
+    path: Path
+    mime: str
+    ok_status: int
+
+    def in_folder(self, folder: Path) -> "Placeholder":
+        """Return what its copy in `folder` is."""
+        return replace(self, path=folder / f"{self.name}{self.path.suffix}")
+
+
+def check_placeholders(settings: Settings) -> None:
+    """Raise BadSetting unless every placeholder can be read and shown."""
+    for _ in placeholders(settings):
+        pass
+
+
+def copy_placeholders(changes: FileChanges, settings: Settings, folder: Path) -> None:
+    """Copy the placeholders into `folder`: nginx's user may not be able to reach the originals."""
+    for placeholder in placeholders(settings):
+        changes.write(placeholder.in_folder(folder).path, placeholder.path.read_bytes())
+
+
+def placeholders(settings: Settings) -> Iterator[Placeholder]:
+    """Yield both. Raises BadSetting for one that cannot be shown."""
+    built_in = template_dir() / "placeholders"
+    for name, chosen, status in (
+        ("hotlink", settings.hotlink_placeholder, settings.hotlink_status),
+        ("missing", settings.missing_placeholder, settings.missing_status),
+    ):
+        path = chosen or built_in / f"{name}.png"
+        yield Placeholder(name, path, _checked_mime(f"{name}_placeholder", path), status)
+
+
+def _checked_mime(setting: str, path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            kind = sniff(file.read(HEAD_BYTES))
+    except OSError as error:
+        raise BadSetting(
+            reason=f"setting {setting} = {str(path)!r}: {error.strerror}; give a picture's path"
+        ) from error
+    if kind is None:
+        raise BadSetting(reason=f"setting {setting} = {str(path)!r}: not a JPEG, PNG, GIF, WebP or AVIF picture")
+    if size > MAX_PLACEHOLDER_BYTES:
+        raise BadSetting(reason=f"setting {setting} = {str(path)!r}: {size} bytes; at most {MAX_PLACEHOLDER_BYTES}")
+    return kind.mime

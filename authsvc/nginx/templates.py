@@ -1,0 +1,33 @@
+"""Where the templates of nginx's files are, and how they are read."""
+
+import sys
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from authsvc.errors import Broken
+
+
+def template_dir() -> Path:
+    """Return the folder of templates and placeholders.
+
+    It lies beside the package in a checkout, below the prefix's `share` after
+    an installation. Raises Broken when it is in neither place.
+    """
+    candidates = (Path(__file__).parents[2] / "nginx", Path(sys.prefix) / "share" / "authsvc" / "nginx")
+    for candidate in candidates:
+        if (candidate / "authsvc-http.conf.j2").is_file():
+            return candidate
+    raise Broken(reason=f"nginx's templates are in none of {', '.join(map(str, candidates))}; install authsvc again")
+
+
+def template_environment() -> Environment:
+    """Return Jinja's environment for these templates."""
+    return Environment(
+        loader=FileSystemLoader(template_dir()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 — nginx's files are no HTML; the settings' types keep its special characters out
+    )

@@ -1,0 +1,91 @@
+"""The manual page authsvc(1), from the commands' own help texts."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+_NAME: Final = "A private image host that nginx serves at its own speed"
+
+_FILES: Final = (
+    ("/etc/authsvc/authsvc.toml", "Settings; AUTHSVC_CONFIG or --config names another file."),
+    ("/var/lib/authsvc", "Pictures, catalog and run-time files."),
+    ("/run/authsvc/authsvc.sock", "The socket between nginx and the service."),
+    ("/etc/nginx/authsvc", "What nginx includes; written by `authsvc nginx install`."),
+)
+_STATUSES: Final = (
+    ("0", "Done."),
+    ("1", "Failed; one line on the standard error output says why."),
+    ("2", "Wrong usage."),
+    ("3", "Only from `authsvc verdict`: the picture would not be shown."),
+)
+_EXAMPLES: Final = (
+    ("authsvc site add blog.example.com", "Let a blog show pictures."),
+    ("authsvc token add laptop --expires 1y", "Make a token for an editor."),
+    ("authsvc doctor", "Say what is wrong, and the command that mends it."),
+)
+
+
+def manual_page(command: click.Command) -> str:
+    """Return the page in roff, as man(7) describes it."""
+    lines = [
+        '.\\" Written by docs/generate.py from the code: change the code, then run `make docs`.',
+        ".TH AUTHSVC 1",
+        ".SH NAME",
+        f"authsvc \\- {_escaped(_NAME[0].lower() + _NAME[1:])}",
+        ".SH SYNOPSIS",
+        ".B authsvc",
+        "[\\fIOPTION\\fR]... \\fICOMMAND\\fR [\\fIARGUMENT\\fR]...",
+        ".SH DESCRIPTION",
+        *_paragraphs(command.help or ""),
+        ".SH OPTIONS",
+        *_options(click.Context(command, info_name="authsvc", help_option_names=["-h", "--help"])),
+        ".SH COMMANDS",
+    ]
+    for context in _leaves(click.Context(command, info_name="authsvc", help_option_names=["-h", "--help"])):
+        lines += _section(context)
+    for title, rows in (("EXIT STATUS", _STATUSES), ("FILES", _FILES), ("EXAMPLES", _EXAMPLES)):
+        lines.append(f".SH {title}")
+        for name, meaning in rows:
+            lines += [".TP", f".B {_escaped(name)}", _escaped(meaning)]
+    lines += [".SH SEE ALSO", ".BR nginx (8),", ".BR systemctl (1),", ".BR certbot (1)"]
+    return "\n".join(lines) + "\n"
+
+
+def _leaves(context: click.Context) -> Iterator[click.Context]:
+    command = context.command
+    if not isinstance(command, click.Group):
+        yield context
+        return
+    for name, sub in sorted(command.commands.items()):
+        yield from _leaves(click.Context(sub, parent=context, info_name=name, help_option_names=["-h", "--help"]))
+
+
+def _section(context: click.Context) -> Iterator[str]:
+    usage = " ".join(context.command.collect_usage_pieces(context))
+    yield f'.SS "{_escaped(context.command_path.removeprefix("authsvc "))} {_escaped(usage)}"'
+    yield from _paragraphs(context.command.help or "")
+    yield from _options(context)
+
+
+def _options(context: click.Context) -> Iterator[str]:
+    for parameter in context.command.params:
+        record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
+        if record is not None:
+            yield ".TP"
+            yield f".B {_escaped(record[0])}"
+            yield _escaped(" ".join(record[1].split()))
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for number, paragraph in enumerate(inspect.cleandoc(text).split("\n\n")):
+        if number:
+            yield ".PP"
+        yield _escaped(" ".join(paragraph.split()))
+
+
+def _escaped(text: str) -> str:
+    """Keep roff from reading commands in `text`: backslashes, hyphens, a dot or quote at the start."""
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    return f"\\&{text}" if text[:1] in {".", "'"} else text

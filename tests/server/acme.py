@@ -1,0 +1,288 @@
+"""A certificate authority that certbot can ask: as much of RFC 8555 as it uses.
+
+A program for inside a machine: python3 acme.py FOLDER [DAYS]. It keeps its
+authority and its accounts in FOLDER, so that it may be started again, and
+prints "ready" when it listens. Challenges are answered by whoever is found at
+port 80 of the name.
+"""
+
+import base64
+import hashlib
+import http.client
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+PORT = 14000
+BASE = f"http://localhost:{PORT}"
+DIRECTORY = f"{BASE}/directory"
+AUTHORITY = "authority.pem"
+DAYS = 90
+CHALLENGE_SECONDS = 10
+SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
+"""What stands before the digest in a signature (RFC 8017 section 9.2)."""
+Json = dict[str, Any]
+Steps = dict[str, Callable[..., None]]
+
+
+@dataclass
+class Order:
+    """What an account wants a certificate for: per host a token, and whether its challenge was met."""
+
+    thumbprint: str
+    hosts: list[str]
+    tokens: list[str] = field(default_factory=list)
+    is_met: dict[int, bool] = field(default_factory=dict)
+    chain: str = ""
+
+    @property
+    def status(self) -> str:
+        if False in self.is_met.values():
+            return "invalid"
+        if self.chain:
+            return "valid"
+        return "ready" if len(self.is_met) == len(self.hosts) else "pending"
+
+
+class Problem(Exception):
+    """What is refused, by its name in RFC 8555 section 6.7."""
+
+    def __init__(self, *, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class Authority:
+    """Keys, accounts and orders; certificates are made by openssl."""
+
+    def __init__(self, folder: Path, days: int) -> None:
+        self._folder = folder
+        self._days = days
+        self.nonces: set[str] = set()
+        self.orders: list[Order] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._certificate, self._key = folder / AUTHORITY, folder / "authority.key"
+        if not self._certificate.exists():
+            usage = ("-addext", "keyUsage=critical,keyCertSign", "-addext", "basicConstraints=critical,CA:TRUE")
+            openssl(
+                *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650"),
+                *("-subj", "/CN=Test authority", *usage, "-keyout", self._key, "-out", self._certificate),
+            )
+
+    def new_nonce(self) -> str:
+        nonce = secrets.token_urlsafe(16)
+        self.nonces.add(nonce)
+        return nonce
+
+    def spend_nonce(self, nonce: str) -> None:
+        if nonce not in self.nonces:
+            raise Problem(kind="badNonce", detail="it was not given out, or was used before")
+        self.nonces.remove(nonce)
+
+    def add_account(self, key: Json) -> tuple[str, bool]:
+        """Return the account of a key, and whether it is new."""
+        thumbprint = thumbprint_of(key)
+        path = self._folder / f"account-{thumbprint}.json"
+        is_new = not path.exists()
+        path.write_text(json.dumps(key), "ascii")
+        return thumbprint, is_new
+
+    def key_of(self, thumbprint: str) -> Json:
+        path = self._folder / f"account-{thumbprint}.json"
+        if not path.exists():
+            raise Problem(kind="accountDoesNotExist", detail=thumbprint)
+        key: Json = json.loads(path.read_text("ascii"))
+        return key
+
+    def issue(self, order: Order, request: bytes) -> None:
+        """Make the certificate, for the order's hosts whatever the request says."""
+        if order.status != "ready":
+            raise Problem(kind="orderNotReady", detail=order.status)
+        names = ",".join(f"DNS:{host}" for host in order.hosts)
+        extensions = self._folder / f"extensions-{secrets.token_hex(4)}"
+        extensions.write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n", "ascii")
+        order.chain = openssl(
+            *("x509", "-req", "-inform", "DER", "-in", "/dev/stdin", "-days", str(self._days)),
+            *("-CA", self._certificate, "-CAkey", self._key, "-extfile", extensions),
+            content=request,
+        ) + self._certificate.read_text("ascii")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    authority: Authority
+
+    def do_GET(self) -> None:
+        if self.path == "/directory":
+            names = {
+                "newNonce": "nonce",
+                "newAccount": "account",
+                "newOrder": "order",
+                "revokeCert": "",
+                "keyChange": "",
+            }
+            self._answer(200, {name: f"{BASE}/{path}" for name, path in names.items()})
+        else:
+            self._answer(200 if self.path == "/nonce" else 404, {})
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        try:
+            key, payload = self._signed()
+            kind, *numbers = self.path.strip("/").split("/")
+            steps: Steps = {
+                "account": self._post_account,
+                "order": self._post_order,
+                "authorization": self._post_authorization,
+                "challenge": self._post_challenge,
+                "finalize": self._post_finalize,
+                "certificate": self._post_certificate,
+            }
+            steps[kind](key, payload, *numbers)
+        except Problem as problem:
+            kind = f"urn:ietf:params:acme:error:{problem.kind}"
+            self._answer(400, {"type": kind, "detail": str(problem)}, Content_Type="application/problem+json")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: nobody may be reading."""
+
+    def _signed(self) -> tuple[Json, Json]:
+        """Return the key that has signed the request, and its payload (section 6.2)."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        protected = json.loads(decoded(body["protected"]))
+        self.authority.spend_nonce(protected["nonce"])
+        if protected["url"] != BASE + self.path:
+            raise Problem(kind="unauthorized", detail="the signature is for another address")
+        key = protected.get("jwk") or self.authority.key_of(protected["kid"].rpartition("/")[2])
+        verify(key, f"{body['protected']}.{body['payload']}".encode(), decoded(body["signature"]))
+        return key, json.loads(decoded(body["payload"]) or b"{}")
+
+    def _post_account(self, key: Json, _: Json, *__: str) -> None:
+        thumbprint, is_new = self.authority.add_account(key)
+        self._answer(201 if is_new else 200, {"status": "valid"}, Location=f"{BASE}/account/{thumbprint}")
+
+    def _post_order(self, key: Json, payload: Json, number: str = "") -> None:
+        if not number:
+            hosts = [identifier["value"] for identifier in payload["identifiers"]]
+            order = Order(thumbprint_of(key), hosts, [secrets.token_urlsafe(32) for _ in hosts])
+            self.authority.orders.append(order)
+            number = str(len(self.authority.orders) - 1)
+        self._answer_order(number, 200 if not payload else 201)
+
+    def _post_authorization(self, key: Json, _: Json, number: str, host: str) -> None:
+        order = self._order(key, number)
+        challenge = self._challenge(number, host)
+        self._answer(
+            200,
+            {
+                "identifier": {"type": "dns", "value": order.hosts[int(host)]},
+                "status": challenge["status"],
+                "challenges": [challenge],
+            },
+        )
+
+    def _post_challenge(self, key: Json, _: Json, number: str, host: str) -> None:
+        order = self._order(key, number)
+        token = order.tokens[int(host)]
+        order.is_met[int(host)] = fetch(order.hosts[int(host)], token) == f"{token}.{order.thumbprint}"
+        up = f'<{BASE}/authorization/{number}/{host}>;rel="up"'
+        self._answer(200, self._challenge(number, host), Link=up)
+
+    def _post_finalize(self, key: Json, payload: Json, number: str) -> None:
+        self.authority.issue(self._order(key, number), decoded(payload["csr"]))
+        self._answer_order(number, 200)
+
+    def _post_certificate(self, key: Json, _: Json, number: str) -> None:
+        self._answer(200, self._order(key, number).chain, Content_Type="application/pem-certificate-chain")
+
+    def _order(self, key: Json, number: str) -> Order:
+        order = self.authority.orders[int(number)]
+        if order.thumbprint != thumbprint_of(key):
+            raise Problem(kind="unauthorized", detail="it is another account's order")
+        return order
+
+    def _challenge(self, number: str, host: str) -> Json:
+        order = self.authority.orders[int(number)]
+        status = {None: "pending", True: "valid", False: "invalid"}[order.is_met.get(int(host))]
+        challenge = {"type": "http-01", "url": f"{BASE}/challenge/{number}/{host}", "token": order.tokens[int(host)]}
+        return {**challenge, "status": status}
+
+    def _answer_order(self, number: str, status: int) -> None:
+        order = self.authority.orders[int(number)]
+        answer: Json = {
+            "status": order.status,
+            "identifiers": [{"type": "dns", "value": host} for host in order.hosts],
+            "authorizations": [f"{BASE}/authorization/{number}/{host}" for host in range(len(order.hosts))],
+            "finalize": f"{BASE}/finalize/{number}",
+        }
+        if order.chain:
+            answer["certificate"] = f"{BASE}/certificate/{number}"
+        self._answer(status, answer, Location=f"{BASE}/order/{number}")
+
+    def _answer(self, status: int, body: Json | str, **headers: str) -> None:
+        content = (body if isinstance(body, str) else json.dumps(body)).encode()
+        fields = {"Content_Type": "application/json", "Replay_Nonce": self.authority.new_nonce(), **headers}
+        self.send_response(status)
+        for name, value in fields.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+def fetch(host: str, token: str) -> str:
+    """Return what the host answers to the challenge (section 8.3); "" for a failure."""
+    connection = http.client.HTTPConnection(host, 80, timeout=CHALLENGE_SECONDS)
+    try:
+        connection.request("GET", f"/.well-known/acme-challenge/{token}")
+        answer = connection.getresponse()
+        return answer.read().decode().rstrip() if answer.status == 200 else ""
+    except OSError:
+        return ""
+    finally:
+        connection.close()
+
+
+def thumbprint_of(key: Json) -> str:
+    """Return the key's thumbprint (RFC 7638), which names its account, too."""
+    members = {name: key[name] for name in ("e", "kty", "n")}
+    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+def verify(key: Json, text: bytes, signature: bytes) -> None:
+    """Check an RS256 signature (RFC 8017 section 8.2.2)."""
+    exponent, modulus = (int.from_bytes(decoded(key[name])) for name in ("e", "n"))
+    length = (modulus.bit_length() + 7) // 8
+    digest = SHA256_PREFIX + hashlib.sha256(text).digest()
+    expected = b"\x00\x01" + b"\xff" * (length - len(digest) - 3) + b"\x00" + digest
+    if pow(int.from_bytes(signature), exponent, modulus).to_bytes(length) != expected:
+        raise Problem(kind="unauthorized", detail="the signature is wrong")
+
+
+def decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def openssl(*arguments: str | Path, content: bytes = b"") -> str:
+    return subprocess.run(["openssl", *arguments], input=content, check=True, capture_output=True).stdout.decode()
+
+
+def main(folder: str, days: str = str(DAYS)) -> None:
+    Handler.authority = Authority(Path(folder), int(days))
+    with ThreadingHTTPServer(("localhost", PORT), Handler) as server:
+        print("ready", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

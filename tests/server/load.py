@@ -1,0 +1,149 @@
+"""A load on the image host, run inside a machine with nothing but Python: see underload.py.
+
+`load.py SECONDS PROGRESS_FILE` reads as allowed sites do, reads as strangers
+do and uploads, each request over a connection of its own and none twice, until
+SIGTERM or the end of the time, and prints what came of it. `load.py read` reads
+the paths on standard input once each and compares them with their digests.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import struct
+import sys
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+HOST = "img.example.com"
+ALLOWED = {"Host": HOST, "Referer": "https://blog.example.com/post"}
+TIMEOUT_SECONDS = 60.0
+BOUNDARY = "a-boundary-of-the-load"
+PAUSES_SECONDS = {"reads": 0.01, "strangers": 0.02, "uploads": 0.02}
+UPLOADERS = 3
+"""So many that there is nearly always an upload under way."""
+
+
+def png() -> bytes:
+    """Return a small picture that nobody has uploaded before."""
+    rows = b"".join(b"\0" + random.randbytes(24) for _ in range(8))
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    coded = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(coded)
+
+
+def form(content: bytes) -> bytes:
+    """Return the body of an upload."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    return head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def ask(method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> tuple[str, bytes]:
+    """Ask nginx once; return the status, or the error's name, and the answer."""
+    # From many addresses: what one may upload in a second is limited.
+    source = f"127.0.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+    connection = HTTPConnection("127.0.0.1", 80, timeout=TIMEOUT_SECONDS, source_address=(source, 0))
+    try:
+        connection.request(method, path, body, {**headers, "Connection": "close"})
+        answer = connection.getresponse()
+        return str(answer.status), answer.read()
+    except (OSError, HTTPException) as error:
+        return type(error).__name__, b""
+    finally:
+        connection.close()
+
+
+def is_whole(path: str, content: bytes) -> bool:
+    """Return whether these are the bytes that the address names."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() == Path(path.replace("/", "")).stem
+
+
+class Load:
+    """Counts of answers by kind of request, and the pictures that were acknowledged."""
+
+    def __init__(self, token: str) -> None:
+        self.answers: dict[str, Counter[str]] = {kind: Counter() for kind in PAUSES_SECONDS}
+        self.uploaded: list[str] = []
+        self.ended = threading.Event()
+        self._token = token
+
+    def read(self) -> None:
+        """Read a picture as an allowed site's visitor does."""
+        path = random.choice(self.uploaded)
+        status, content = ask("GET", path, ALLOWED)
+        self.answers["reads"]["wrong bytes" if status == "200" and not is_whole(path, content) else status] += 1
+
+    def intrude(self) -> None:
+        """Read a picture from a site that no cache knows yet."""
+        path = random.choice(self.uploaded)
+        referer = f"https://stranger-{random.randrange(2**40)}.example/"
+        self.answers["strangers"][ask("GET", path, {"Host": HOST, "Referer": referer})[0]] += 1
+
+    def upload(self) -> None:
+        """Upload a new picture; remember it when it was acknowledged."""
+        content = png()
+        kind = f"multipart/form-data; boundary={BOUNDARY}"
+        status, answer = ask(
+            "POST", "/api/v1/upimg", {"Host": HOST, "token": self._token, "Content-Type": kind}, form(content)
+        )
+        if status == "200":
+            path = json.loads(answer)["data"]["path"]
+            status = status if is_whole(path, content) else "wrong bytes"
+            self.uploaded.append(path)
+        self.answers["uploads"][status] += 1
+
+    def repeat(self, kind: str, step: Callable[[], None]) -> threading.Thread:
+        """Take a step again and again until the end."""
+
+        def work() -> None:
+            while not self.ended.wait(PAUSES_SECONDS[kind]):
+                step()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+
+def run(seconds: float, progress: Path) -> None:
+    """Make the load; write the counts to `progress` while it runs."""
+    load = Load(Path("/root/token").read_text("ascii").strip())
+    signal.signal(signal.SIGTERM, lambda *_: load.ended.set())
+    load.upload()
+    threads = [load.repeat("reads", load.read), load.repeat("strangers", load.intrude)]
+    threads += [load.repeat("uploads", load.upload) for _ in range(UPLOADERS)]
+    for _ in range(int(seconds / 0.1)):
+        fresh = progress.with_suffix(".new")
+        fresh.write_text(
+            json.dumps({kind: sum(counts.copy().values()) for kind, counts in load.answers.items()}), "ascii"
+        )
+        fresh.replace(progress)
+        if load.ended.wait(0.1):
+            break
+    load.ended.set()
+    for thread in threads:
+        thread.join()
+    json.dump({"answers": load.answers, "uploaded": load.uploaded}, sys.stdout)
+
+
+def read(paths: list[str]) -> None:
+    """Read each path once as an allowed site's visitor does."""
+    answers: Counter[str] = Counter()
+    for path in paths:
+        status, content = ask("GET", path, ALLOWED)
+        answers["wrong bytes" if status == "200" and not is_whole(path, content) else status] += 1
+    json.dump(answers, sys.stdout)
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    if sys.argv[1] == "read":
+        read(sys.stdin.read().split())
+    else:
+        run(float(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,106 @@
+import json
+import re
+from pathlib import Path
+
+from tests.server.checkout import PLACE, put_checkout
+from tests.server.machine import Machine
+from tests.server.older import older_release, put_older
+from tests.server.root import Entry
+from tests.server.underload import Load, assert_unharmed
+from tests.server.visits import assert_works, findings, install, prepare, read, upload
+from tests.server.wheels import wheelhouse
+
+CONFIG = "/etc/authsvc/authsvc.toml"
+KEPT = f"{CONFIG} was edited and is kept; the default is in {CONFIG}.default"
+OLDER_PLACE = "/root/older"
+
+
+def running_release(machine: Machine) -> str:
+    """Return the release whose libraries the service has loaded."""
+    pid = machine.shell("systemctl show authsvc -P MainPID").strip()
+    found = set(re.findall(r"/usr/local/lib/authsvc/releases/(\w+)/", machine.shell(f"cat /proc/{pid}/maps")))
+    assert len(found) == 1, found
+    return str(found.pop())
+
+
+def installed_release(machine: Machine) -> str:
+    return machine.path("/usr/local/lib/authsvc/current").readlink().name
+
+
+def kept(machine: Machine) -> tuple[object, ...]:
+    """Return what an upgrade has to leave as it is."""
+    tokens = json.loads(machine.run("authsvc", "token", "list", "--json").stdout)
+    stable = [{name: value for name, value in token.items() if name != "last_used"} for token in tokens]
+    return machine.path(CONFIG).read_bytes(), machine.run("authsvc", "site", "list", "--json").stdout, stable
+
+
+def test_upgrade_and_the_way_back_under_load_keep_data_and_settings(tmp_path: Path) -> None:
+    older = older_release(tmp_path)
+    print(f"upgraded from {older.name}")
+    wheels = wheelhouse(older.lock)
+    binds = {} if wheels == wheelhouse() else {wheels: "/older-wheels"}
+    from_older = {"PIP_FIND_LINKS": binds.get(wheels, "/wheels")}
+    with Machine(binds=binds) as machine:
+        put_older(machine, older, OLDER_PLACE)
+        put_checkout(machine)
+        machine.boot()
+        install(machine, "DOMAIN=img.example.com pics.example.org", place=OLDER_PLACE, env=from_older)
+        prepare(machine)
+        machine.shell(f"echo 'upload_rate = 25' >>{CONFIG}; systemctl restart authsvc")
+        path, before, release = upload(machine), kept(machine), running_release(machine)
+        with Load(machine) as load:
+            said = install(machine)
+            assert running_release(machine) == installed_release(machine) != release
+            assert "switched to release" in said, older.name
+            assert KEPT in said
+            load.go_on()
+            assert "building" not in install(machine, place=OLDER_PLACE, env=from_older)
+            assert running_release(machine) == installed_release(machine) == release
+            report = load.finish()
+        assert_unharmed(machine, report)
+        assert kept(machine) == before, older.name
+        assert read(machine, path, "blog.example.com") == "200"
+        assert_works(machine)
+
+
+def test_edited_settings_are_kept_and_count(server: Machine) -> None:
+    file = server.path(CONFIG)
+    edited = f"{file.read_text('utf-8')}\n# mine\nupload_rate = 7\n"
+    file.write_text(edited, "utf-8")
+    for arguments in (("DOMAIN=img.example.com www.img.example.com",), ()):
+        assert KEPT in install(server, *arguments)
+        assert file.read_text("utf-8") == edited
+        default = file.with_name("authsvc.toml.default").read_text("utf-8")
+        assert 'hosts = ["www.img.example.com"]' in default
+        assert "upload_rate" not in default
+    assert "rate=7r/s" in server.run("nginx", "-T").stdout
+    assert findings(server)["units"] == [("ok", None)]
+    assert_works(server)
+
+
+def test_other_domain_takes_the_place_of_the_former_in_unedited_settings(server: Machine) -> None:
+    said = install(server, "DOMAIN=www.img.example.com")
+    assert f"settings: wrote {CONFIG}" in said
+    assert "it will answer on https://www.img.example.com" in said
+    assert_works(server, "www.img.example.com")
+    body = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://img.example.com/api/v1/upimg"]
+    assert server.run(*body).stdout == "404"
+
+
+def test_upgrade_without_its_packages_changes_nothing(server: Machine) -> None:
+    before, release = files(server), running_release(server)
+    server.shell("echo '# newer' >>/root/authsvc/authsvc/__init__.py")
+    failed = server.run("make", "install", cwd=PLACE, env={"PIP_FIND_LINKS": "/nowhere"}, check=False)
+    assert failed.returncode == 2
+    assert "No matching distribution found" in failed.stderr
+    assert {path for path, entry in files(server).items() if before.get(path) != entry} == set()
+    assert set(before) == set(files(server))
+    assert running_release(server) == installed_release(server) == release
+    assert_works(server)
+
+
+def files(machine: Machine) -> dict[str, Entry]:
+    """Return what counts on a server: not folders, and not a release that was never finished."""
+    found = machine.listing("/etc", "/usr/local")
+    unfinished = f"/usr/local/lib/authsvc/releases/(?!{installed_release(machine)})"
+    return {path: entry for path, entry in found.items() if entry.kind != "folder" and not re.match(unfinished, path)}

@@ -1,0 +1,236 @@
+"""`authsvc nginx`, as an administrator and the units call it."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from authsvc.model import SiteList
+from tests.usecases.own_nginx import DOMAIN, PICTURE, SITES, Network, OwnNginx, own_nginx, real_program
+
+LATER = SiteList(8, ("blog.example.net", *SITES.patterns))
+NONSENSE = "this is nonsense;"
+CERTBOT = "certbot certonly --webroot"
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    with Network() as made:
+        yield made
+
+
+@pytest.fixture
+def nginx(network: Network) -> Iterator[OwnNginx]:
+    with own_nginx(network) as made:
+        yield made
+
+
+def _map(nginx: OwnNginx) -> Path:
+    return nginx.conf / "authsvc" / "authsvc-sites.conf"
+
+
+def test_nginx_that_runs_serves_pictures_from_the_installation_to_the_removal(nginx: OwnNginx) -> None:
+    nginx.keep_picture()
+    nginx.put("conf.d/theirs.conf", "server { listen 80; return 200 theirs; }")
+    before = nginx.state()
+    with nginx.running():
+        said = nginx.command("install")
+        assert f"nginx: wrote {nginx.conf}/sites-enabled/zz-authsvc.conf" in said
+        assert f"files below {nginx.conf}/authsvc" in said
+        assert "nginx: reloaded" in said
+        assert f"{CERTBOT} -w {nginx.settings.acme_dir} -d {DOMAIN}" in said
+        nginx.wait_for_answer((DOMAIN, PICTURE, {"Referer": "http://localhost/"}), (200, "bytes"))
+        installed = nginx.state()
+        assert "nginx: everything is in place already" in nginx.command("install")
+        assert "nginx: reloaded" in nginx.command("install", "--reload")
+        assert nginx.state() == installed
+        said = nginx.command("uninstall")
+        assert f"nginx: removed {nginx.conf}/sites-enabled/zz-authsvc.conf" in said
+        assert "nginx: reloaded" in said
+        nginx.wait_for_answer((DOMAIN, PICTURE, {}), (200, "theirs"))
+        assert "nginx: everything is in place already" in nginx.command("uninstall")
+    assert nginx.state() == before
+
+
+def test_warnings_of_nginx_are_passed_on(nginx: OwnNginx) -> None:
+    for name in ("a", "b"):
+        nginx.put(f"conf.d/{name}.conf", "server { listen 80; server_name twice.test; }")
+    assert 'conflicting server name "twice.test"' in nginx.command("install")
+
+
+def test_folder_without_data_is_no_reason_to_write_anything(nginx: OwnNginx) -> None:
+    nginx.flags["data_dir"] = nginx.folder / "elsewhere"
+    before = nginx.state()
+    said = nginx.command("install", status=1)
+    assert f"'{nginx.folder}/elsewhere' is no data folder of authsvc" in said
+    assert nginx.state() == before
+
+
+def test_nginx_that_does_not_run_is_left_so_and_it_is_said(nginx: OwnNginx) -> None:
+    assert "nginx: does not run; start it: systemctl start nginx" in nginx.command("install")
+    assert not (nginx.folder / "nginx.pid").exists() or not (nginx.folder / "nginx.pid").read_text()
+
+
+def test_reload_that_fails_is_told(nginx: OwnNginx) -> None:
+    with subprocess.Popen(["sleep", "infinity"]) as process:
+        # A number that nginx does not read as one, of a process that is there.
+        (nginx.folder / "nginx.pid").write_text(f" {process.pid}")
+        said = nginx.command("install", status=1)
+        process.kill()
+    assert "nginx cannot be reloaded: " in said
+    assert "nothing was changed" not in said
+
+
+def test_certificate_switches_to_https(nginx: OwnNginx) -> None:
+    pair = [nginx.folder / name for name in ("chain.pem", "key.pem")]
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=img.example.com -days 30"
+    subprocess.run([*command.split(), "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
+    nginx.flags |= {"certificate": pair[0], "certificate_key": pair[1]}
+    assert CERTBOT not in nginx.command("install")
+    assert nginx.test() == ""
+    with nginx.running():
+        assert [status for status, _ in nginx.ask([(DOMAIN, PICTURE, {})])] == [301]
+
+
+@pytest.mark.parametrize(
+    ("word", "is_installed"),
+    [("install", False), ("install", True), ("uninstall", True), ("apply-sites", True)],
+    ids=["the first installation", "a later one", "the removal", "a change of sites"],
+)
+def test_fault_of_somebody_else_stops_the_command_and_nothing_changes(
+    nginx: OwnNginx, word: str, *, is_installed: bool
+) -> None:
+    if is_installed:
+        nginx.command("install")
+    nginx.put("conf.d/theirs.conf", NONSENSE)
+    nginx.publish(LATER)
+    before = nginx.state()
+    said = nginx.command(word, status=1)
+    assert "nginx refuses its configuration: " in said
+    assert 'unknown directive "this"' in said
+    assert "conf.d/theirs.conf:1" in said
+    assert said.rstrip().endswith("nothing was changed")
+    assert nginx.state() == before
+
+
+@pytest.mark.parametrize(
+    ("top", "theirs"),
+    [
+        ("pcre_jit on;", ""),
+        ("", "map_hash_bucket_size 128;"),
+        ("pcre_jit off;", 'map $host $their_word { default "x"; }'),
+    ],
+    ids=["pcre_jit", "the size of buckets", "a map, and pcre_jit"],
+)
+def test_what_somebody_else_sets_later_is_given_up_by_the_next_installation(
+    nginx: OwnNginx, top: str, theirs: str
+) -> None:
+    nginx.publish(SiteList(7, (f"{'l' * 63}.example", "localhost")))
+    nginx.command("install")
+    nginx.configure(top=f"{top}\ninclude modules-enabled/*.conf;")
+    nginx.put("conf.d/theirs.conf", theirs)
+    assert "directive is duplicate" in nginx.test()
+    nginx.command("install")
+    assert nginx.test() == ""
+    assert "everything is in place already" in nginx.command("install")
+
+
+def test_refusal_behind_what_somebody_else_has_set_leaves_everything_as_before(nginx: OwnNginx) -> None:
+    nginx.command("install")
+    nginx.configure(top="pcre_jit on;\ninclude modules-enabled/*.conf;")
+    nginx.put("conf.d/theirs.conf", f"map_hash_bucket_size 128; server {{ listen 80; server_name {DOMAIN}; }}")
+    before = nginx.state()
+    assert f"another server of this nginx is called {DOMAIN} already" in nginx.command("install", status=1)
+    assert nginx.state() == before
+
+
+def test_whoever_is_not_root_is_told_to_use_sudo(nginx: OwnNginx) -> None:
+    nginx.flags["nginx"] = real_program()
+    for folder in (nginx.conf, nginx.folder):
+        folder.chmod(0o555)
+    before = nginx.state()
+    # Nobody's rights, and yet this Python may be read.
+    command = ["unshare", "--user", *nginx.command_line("install")]
+    environment = {**os.environ, **nginx.environment}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "sudo" in done.stderr
+    assert nginx.state() == before
+
+
+def test_edited_site_file_is_kept_by_both_and_they_say_so(nginx: OwnNginx) -> None:
+    nginx.command("install")
+    site = nginx.conf / "sites-available" / "authsvc.conf"
+    site.write_text(site.read_text() + "# mine\n")
+    nginx.flags["hosts"] = "pics.example.org"
+    default = nginx.conf / "authsvc" / "site.default"
+    assert f"nginx: {site} was edited and is kept; what it would be now is in {default}" in nginx.command("install")
+    said = nginx.command("uninstall")
+    assert str(site) in said
+    assert "was edited, so it is kept" in said
+    assert site.read_text().endswith("# mine\n")
+
+
+def test_changed_list_becomes_the_map(nginx: OwnNginx) -> None:
+    nginx.keep_picture()
+    nginx.command("install")
+    with nginx.running():
+        assert nginx.pages(["localhost", "blog.example.net"]) == [200, 403]
+        nginx.publish(LATER)
+        said = nginx.command("apply-sites")
+        assert "nginx: the map of sites is at revision 8\n" in said
+        assert "nginx: reloaded" in said
+        nginx.wait_for_answer((DOMAIN, PICTURE, {"Referer": "http://blog.example.net/"}), (200, "bytes"))
+        assert not nginx.settings.site_change_path.exists()
+        before = nginx.state()
+        said = nginx.command("apply-sites")
+        assert "nginx: the map of sites is at revision 8 already" in said
+        assert "nginx: everything is in place already" in said
+    assert nginx.state() == before
+
+
+def test_map_is_not_made_where_nothing_is_installed(nginx: OwnNginx) -> None:
+    before = nginx.state()
+    assert "nginx: has nothing of authsvc yet; put it there: authsvc nginx install" in nginx.command("apply-sites")
+    assert not nginx.settings.site_change_path.exists()
+    assert nginx.state() == before
+
+
+@pytest.mark.parametrize("kind", ["a line that is no pattern", "no list", "a link"])
+def test_list_that_cannot_be_trusted_leaves_the_map(nginx: OwnNginx, kind: str) -> None:
+    nginx.command("install")
+    before = nginx.state()
+    published = nginx.settings.site_list_path
+    published.unlink()
+    if kind == "a link":
+        published.symlink_to("/etc/shadow")
+    elif kind == "a line that is no pattern":
+        published.write_text("# authsvc sites, revision 8\nx.example 1; } include /etc/passwd\n")
+    said = nginx.command("apply-sites", status=1)
+    assert str(nginx.settings.site_list_path) in said
+    assert "root:" not in said
+    assert nginx.state() == before
+
+
+def test_map_that_nginx_refuses_is_put_back(nginx: OwnNginx) -> None:
+    nginx.command("install")
+    # It says that there is room for every host, and is wrong.
+    sizes = nginx.conf / "authsvc" / "snippets" / "hash-sizes.conf"
+    sizes.write_text("# map_hash_bucket_size 512;\nmap_hash_bucket_size 64;\n")
+    before = nginx.state()
+    nginx.publish(SiteList(9, (f"{'a' * 63}.example",)))
+    said = nginx.command("apply-sites", status=1)
+    assert "could not build map_hash, you should increase map_hash_bucket_size: 64" in said
+    assert nginx.state() == before
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["a folder that is named", "the data folder"])
+def test_files_are_rendered_for_an_nginx_of_ones_own(nginx: OwnNginx, *, is_named: bool) -> None:
+    folder = nginx.folder / "rendered" if is_named else nginx.settings.nginx_dir / "rendered"
+    said = nginx.cli("nginx", "render", *([str(folder)] if is_named else []), "--user", "www-data")
+    assert sorted(said.split()) == sorted(str(path) for path in folder.rglob("*.conf"))
+    main = (folder / "nginx.conf").read_text()
+    assert "user www-data;" in main
+    assert str(folder / "authsvc-http.conf") in main

@@ -1,0 +1,46 @@
+"""An installation that is killed on its way leaves an nginx that can start."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.usecases.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, Network, OwnNginx, own_nginx
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    with Network() as made:
+        yield made
+
+
+@pytest.fixture
+def nginx(network: Network) -> Iterator[OwnNginx]:
+    with own_nginx(network) as made:
+        yield made
+
+
+def _install_and_die(nginx: OwnNginx, *, at: int) -> bool:
+    """Kill an installation at its so many-th file; return whether it came so far."""
+    strace = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e", f"inject=rename:signal=KILL:when={at}"]
+    command = [*strace, *nginx.command_line("install")]
+    done = subprocess.run(command, env={**os.environ, **nginx.environment}, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    return done.returncode != 0
+
+
+@pytest.mark.parametrize("http", [DEBIAN_HTTP, CONF_D_ONLY], ids=["Debian's folders", "conf.d only"])
+def test_killed_installation_leaves_an_nginx_that_can_start_and_is_finished_by_the_next(
+    nginx: OwnNginx, http: str
+) -> None:
+    nginx.configure(http=http)
+    at = 1
+    while _install_and_die(nginx, at=at):
+        assert nginx.test() == "", f"killed at file {at}"
+        nginx.command("install")
+        assert not [name for name in nginx.state() if name.rpartition("/")[2].startswith(".")]
+        nginx.command("uninstall")
+        at += 6
+    assert at > 20

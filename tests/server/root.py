@@ -190,7 +190,9 @@ class Entry(NamedTuple):
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         elif kind == "link":
             content = str(path.readlink())
-        return cls(kind, stat.S_IMODE(of.st_mode), of.st_uid, of.st_gid, of.st_size, content, of.st_mtime_ns)
+        # A folder's size is the file system's affair: it differs once an overlay has copied it up.
+        size = 0 if kind == "folder" else of.st_size
+        return cls(kind, stat.S_IMODE(of.st_mode), of.st_uid, of.st_gid, size, content, of.st_mtime_ns)
 
 
 def control_groups(name: str) -> list[Path]:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,10 +24,6 @@ def network() -> Iterator[Network]:
 def nginx(network: Network) -> Iterator[OwnNginx]:
     with own_nginx(network) as made:
         yield made
-
-
-def _map(nginx: OwnNginx) -> Path:
-    return nginx.conf / "authsvc" / "authsvc-sites.conf"
 
 
 def test_nginx_that_runs_serves_pictures_from_the_installation_to_the_removal(nginx: OwnNginx) -> None:

@@ -125,6 +125,10 @@ class Stack:
         """All that it has printed so far."""
         return "".join(self._lines)
 
+    def placeholder(self, name: str) -> bytes:
+        """Return the picture that nginx shows in such a case: `hotlink.png` or `missing.png`."""
+        return (self.data_dir / "nginx" / "conf" / "placeholders" / name).read_bytes()
+
     def pid(self, name: str) -> int:
         """Return the process number of `service` or `nginx`."""
         return int((self.data_dir / "run" / f"{name}.pid").read_text())

@@ -101,7 +101,7 @@ def test_address_gives_the_picture_or_the_missing_placeholder(
         shard=shard, rest=rest, SHARD=shard.upper(), REST=rest.upper(), first=shard[0], second=shard[1]
     )
     answer = wire.ask(target)
-    missing = (stack.data_dir / "nginx" / "placeholders" / "missing.png").read_bytes()
+    missing = stack.placeholder("missing.png")
     assert (answer.status, answer.body) == (expected, content if expected == PICTURE else missing)
 
 

@@ -52,7 +52,7 @@ def test_denied_answer_is_the_hotlink_picture_and_kept_by_nobody(
 ) -> None:
     answer = wire.ask(spellings(path)[number], STRANGER)
     assert (answer.status, named(answer)) == (403, HARMLESS | {"Cache-Control": "no-store"})
-    hotlink = (stack.data_dir / "nginx" / "placeholders" / "hotlink.png").read_bytes()
+    hotlink = stack.placeholder("hotlink.png")
     assert (answer["Content-Type"], answer.body) == ("image/png", hotlink)
 
 
@@ -60,7 +60,7 @@ def test_denied_answer_is_the_hotlink_picture_and_kept_by_nobody(
 def test_missing_answer_is_the_missing_picture_and_kept_by_nobody(stack: Stack, wire: Wire, number: int) -> None:
     answer = wire.ask(spellings(ABSENT)[number], LOCAL_PAGE)
     assert (answer.status, named(answer)) == (404, HARMLESS | {"Cache-Control": "no-store"})
-    missing = (stack.data_dir / "nginx" / "placeholders" / "missing.png").read_bytes()
+    missing = stack.placeholder("missing.png")
     assert (answer["Content-Type"], answer.body) == ("image/png", missing)
 
 

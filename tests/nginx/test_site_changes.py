@@ -40,7 +40,7 @@ def listed(stack: Stack) -> set[str]:
 def mapped(stack: Stack) -> set[str]:
     """Return the patterns that nginx's map allows."""
     entries = [line.strip().removesuffix(" 1;") for line in map_of(stack).splitlines() if line.endswith(" 1;")]
-    return {entry.removeprefix("\\") for entry in entries if entry not in {"-none", "-hidden"}}
+    return {entry.lstrip("\\") for entry in entries if entry not in {"-none", "-hidden"}}
 
 
 def test_site_takes_effect_and_ends_by_command_alone(site_stack: Stack, shown: str) -> None:

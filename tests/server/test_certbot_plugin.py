@@ -87,7 +87,7 @@ def test_plug_in_renews_its_certificate(edited: Machine) -> None:
 def test_uninstalling_keeps_the_edited_site_for_the_next_installation(edited: Machine) -> None:
     text = edited.path(SITE).read_bytes()
     said = edited.run("authsvc", "nginx", "uninstall").stdout
-    assert f"{SITE} was edited, so it is kept, switched off" in said
+    assert f"the site file was edited, so it is kept as {SITE}, switched off" in said
     assert edited.path(SITE).read_bytes() == text
     edited.run("nginx", "-t")
     wait_until(lambda: not served_serial(edited), "nginx speaks HTTPS no more", seconds=30)

@@ -69,7 +69,7 @@ def test_change_that_could_not_be_applied_is_tried_again() -> None:
         stack.cli("site", "add", "gone.example")
         wait_until(lambda: stack.get(path, Referer="http://gone.example/").status_code == 200, "it is allowed")
         conf = stack.data_dir / "nginx" / "conf"
-        obstacle = conf / "authsvc-sites.conf.new"
+        obstacle = conf / ".authsvc-sites.conf.new"
         obstacle.mkdir()
         stack.cli("site", "remove", "gone.example")
         wait_until(lambda: "stay as they are" in stack.output, "the failure is announced")

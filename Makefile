@@ -4,6 +4,8 @@ PORT     ?=
 DATA_DIR ?= ./var
 PYTHON   ?= python3
 PYTEST_ARGS ?=
+# Most tests wait for processes rather than compute. 0: one after the other.
+PYTEST_WORKERS ?= 2
 
 export PYTHON
 BIN := .venv/bin
@@ -11,7 +13,8 @@ BIN := .venv/bin
 include install.mk
 .DEFAULT_GOAL := help
 
-.PHONY: help run test check lint types imports unused nginx-check shell-check units-check pytest bench-read docs lock clean
+.PHONY: help run test check lint types imports unused nginx-check shell-check units-check
+.PHONY: pytest bench-read docs lock clean
 
 help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
@@ -60,7 +63,7 @@ nginx-check: .venv/dev.stamp
 
 pytest: .venv/dev.stamp
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest --numprocesses=$(PYTEST_WORKERS) --dist=loadgroup $(PYTEST_ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/python scripts/check_coverage.py
 

@@ -18,16 +18,18 @@ CERTIFICATE_KEY ?=
 DESTDIR    ?=
 PREFIX     ?= /usr/local
 STATE_DIR  ?= /var/lib/authsvc
-NGINX_USER ?= $(shell id -un www-data 2>/dev/null || echo nginx)
 # Where systemd looks besides /etc, which is for changes of one's own.
 override UNIT_DIR     := /usr/local/lib/systemd/system
 override SYSUSERS_DIR := /usr/local/lib/sysusers.d
 override TMPFILES_DIR := /usr/local/lib/tmpfiles.d
+ifneq ($(filter install% uninstall,$(MAKECMDGOALS)),)
+NGINX_USER ?= $(if $(DESTDIR),www-data,$(shell scripts/nginx-user))
+endif
 
 LIB_DIR      = $(PREFIX)/lib/authsvc
-RESTART_MARK = $(DESTDIR)$(LIB_DIR)/restart-needed
+RESTART_MARK = $(if $(DESTDIR),,$(LIB_DIR)/restart-needed)
 ifneq ($(filter install% uninstall,$(MAKECMDGOALS)),)
-export PREFIX STATE_DIR NGINX_USER RESTART_MARK CONFIG
+export DOMAIN PREFIX STATE_DIR NGINX_USER RESTART_MARK CONFIG DESTDIR
 endif
 
 AUTHSVC = $(PREFIX)/bin/authsvc
@@ -84,9 +86,11 @@ uninstall:
 	$(if $(DESTDIR),,scripts/install-units stop)
 	rm -f $(INSTALLED)
 	rm -rf $(DESTDIR)$(LIB_DIR) $(SHARE)/doc/authsvc
+	$(if $(DESTDIR),,rm -rf /run/authsvc-verdicts)
 	$(if $(DESTDIR),,! test -d /run/systemd/system || systemctl daemon-reload)
 	@echo 'authsvc is removed. What stays is yours to keep or to delete:'
 	@echo '  pictures and catalog   $(STATE_DIR)'
 	@echo '  settings               $(dir $(CONFIG))'
 	@echo '  certificates           where certbot or you have put them'
+	@echo '  log of readers         authsvc.log* in the folder of nginx'"'"'s logs'
 	@echo '  user and group         userdel authsvc; groupdel authsvc'

@@ -41,6 +41,9 @@ def how_to_get(settings: Settings, *, site: Path | None = None) -> str:
     if is_own(settings):
         return f"cp YOUR-CHAIN.pem {settings.certificate} && cp YOUR-KEY.pem {settings.certificate_key} && {_USE_IT}"
     names = " ".join(f"-d {domain}" for domain in settings.domains)
+    if settings.has_certificate and settings.certificate is not None:
+        # Under the name that the settings know, and without a question.
+        names += f" --cert-name {settings.certificate.parent.name} --renew-with-new-domains"
     if site is not None and site.is_file() and _PLUG_IN_MARK in site.read_text():
         # Its plain server answers no challenge but the plug-in's own.
         return f"certbot --nginx --redirect {names}"
@@ -50,6 +53,12 @@ def how_to_get(settings: Settings, *, site: Path | None = None) -> str:
 def how_to_renew(settings: Settings) -> str:
     """Return the commands that put a newer certificate in the place of this one."""
     return how_to_get(settings) if is_own(settings) else "certbot renew"
+
+
+def is_certificate_missing(settings: Settings) -> bool:
+    """Return whether nginx is meant to speak HTTPS, and cannot yet."""
+    is_meant = settings.certificate is not None and settings.base_url.startswith("https://")
+    return is_meant and not settings.has_certificate
 
 
 def is_own(settings: Settings) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Final, Self
 
 from authsvc.disk import sync_directory
 
+_KEPT: Final = "before"
+_FRESH: Final = "new"
 _FILE_MODE: Final = 0o644
 _FOLDER_MODE: Final = 0o755
 
@@ -76,6 +78,9 @@ class FileChanges:
                 # One that cannot be put back must not keep the others from it.
                 with suppress(OSError):
                     path.unlink(missing_ok=True) if kept is None else kept.replace(path)
+                    if kept is not None:
+                        # rename(2) does nothing where both still name the same file.
+                        kept.unlink(missing_ok=True)
             elif kept is not None:
                 kept.unlink(missing_ok=True)
         if kind is None:
@@ -98,10 +103,17 @@ class FileChanges:
             self._folders.append(folder)
         kept = None
         if os.path.lexists(path):
-            kept = _hidden(path, "before")
+            kept = _hidden(path, _KEPT)
             kept.unlink(missing_ok=True)
             os.link(path, kept, follow_symlinks=False)
         self._kept[path] = kept
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what a change of these files has left that was killed. Nobody may be changing them now."""
+    for path in paths:
+        for suffix in (_KEPT, _FRESH):
+            _hidden(path, suffix).unlink(missing_ok=True)
 
 
 def _is_like(path: Path, wanted: _State) -> bool:
@@ -122,7 +134,7 @@ def _state_of(path: Path) -> _State | None:
 
 
 def _put(path: Path, wanted: _State) -> None:
-    fresh = _hidden(path, "new")
+    fresh = _hidden(path, _FRESH)
     fresh.unlink(missing_ok=True)
     try:
         if wanted.link is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.disk import make_folder
+from authsvc.errors import Broken
 from authsvc.settings import Settings
 
 # nginx's group may look into these; set-group-ID hands the group on.
@@ -65,6 +66,9 @@ def become_owner(folder: Path) -> None:
 
 
 def _hand_over(folder: Path, gid: int, *, mode: int) -> None:
+    """Give a folder to a group. Raises Broken for another user's link: it may lead anywhere."""
+    if folder.is_symlink() and folder.lstat().st_uid != os.geteuid():
+        raise Broken(reason=f"{folder} is a link of another user's; root does not follow it")
     os.chown(folder, -1, gid)
     folder.chmod(mode)  # after it: chown may clear set-group-ID, chown(2)
 

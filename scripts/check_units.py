@@ -19,15 +19,20 @@ SELF_EXPLANATORY = ("Description", "Documentation")
 
 
 def uncommented(unit: Path) -> list[str]:
-    """Return the directives that no comment stands above, in their own paragraph."""
+    """Return the directives that no comment stands right above, nor above the same one before it."""
     missing = []
-    for paragraph in unit.read_text("utf-8").split("\n\n"):
-        is_explained = False
-        for line in paragraph.splitlines():
-            is_explained = is_explained or line.startswith(("#", ";"))
-            name, is_directive, _ = line.partition("=")
-            if is_directive and not is_explained and name not in SELF_EXPLANATORY:
-                missing.append(f"{unit.name}: no comment says why {line}")
+    explained = ""
+    is_explained = False
+    for line in unit.read_text("utf-8").splitlines():
+        name, is_directive, _ = line.partition("=")
+        if line.startswith("#"):
+            is_explained = True
+        elif is_directive and (is_explained or name == explained):
+            explained, is_explained = name, False
+        elif is_directive and name not in SELF_EXPLANATORY:
+            missing.append(f"{unit.name}: no comment says why {line}")
+        else:
+            is_explained = False
     return missing
 
 
@@ -72,7 +77,7 @@ def main() -> int:
     if shutil.which("systemd-analyze") is None:
         print("systemd-analyze is missing; run: sudo apt-get install systemd", file=sys.stderr)
         return 1
-    missing = [line for unit in UNITS for line in uncommented(SOURCES / unit)]
+    missing = [line for unit in (*UNITS, NETWORK) for line in uncommented(SOURCES / unit)]
     print(*missing, sep="\n", end="\n" if missing else "", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="authsvc-") as prefix:
         folder = place(Path(prefix))

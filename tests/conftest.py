@@ -1,10 +1,21 @@
 """Fixtures that most tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.stack import Stack
+
+SERVER_TESTS = Path(__file__).parent / "server"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests share what is costly to make, and so belong in one process: pytest-xdist's loadgroup."""
+    for item in items:
+        is_server = SERVER_TESTS in item.path.parents
+        item.add_marker(pytest.mark.xdist_group("server" if is_server else str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -52,9 +52,15 @@ def _as_json(finding: Finding) -> dict[str, str | None]:
 
 def _tell(finding: Finding) -> None:
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state])
-    click.echo(f"{state} {finding.check:<12} {finding.text}")
+    click.echo(f"{state} {finding.check:<12} {_printable(finding.text)}")
     if finding.mend:
-        click.echo(f"{'':<8} {'':<12} mend it: {finding.mend if os.geteuid() == 0 else _with_sudo(finding.mend)}")
+        mend = finding.mend if os.geteuid() == 0 else _with_sudo(finding.mend)
+        click.echo(f"{'':<8} {'':<12} mend it: {_printable(mend)}")
+
+
+def _printable(text: str) -> str:
+    """Keep what the service says from steering root's terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _with_sudo(command: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from authsvc.certificate import how_to_get
+from authsvc.certificate import how_to_get, is_certificate_missing
 from authsvc.cli.context import Given, pass_given
 from authsvc.conffile import Outcome
 from authsvc.errors import BadSetting, Broken
@@ -75,9 +75,14 @@ def install_command(given: Given, main_file: Path | None, *, reloads: bool) -> N
             installed = install_server(settings, site_list, program, main_file, before_change=turn.owe_reload)
         _tell_changes(installed)
         _tell_site(installed)
-        _reload(installed.server, turn, is_needed=bool(installed.changed) or reloads)
-    if not settings.has_certificate:
-        _tell_how_to_get_a_certificate(settings)
+        if installed.is_reloaded:
+            click.echo("nginx: reloaded")
+            turn.settle()
+        else:
+            _reload(installed.server, turn, is_needed=bool(installed.changed) or reloads)
+    if is_certificate_missing(settings):
+        advice = how_to_get(settings, site=installed.places.site)
+        click.echo(f"nginx: speaks plain HTTP until there is a certificate; get one:\n  {advice}")
 
 
 @nginx.command("uninstall")
@@ -96,7 +101,7 @@ def uninstall_command(given: Given, main_file: Path | None) -> None:
         return
     with _turn(main_file) as turn:
         with _advice(), turn.taking_back():
-            removed = remove_server(read_server(program, main_file), before_change=turn.owe_reload)
+            removed = remove_server(program, main_file, before_change=turn.owe_reload)
         _tell_changes(removed)
         if removed.site is Outcome.KEPT:
             click.echo(f"nginx: the site file was edited, so it is kept as {removed.places.edited_site}, switched off")
@@ -188,12 +193,9 @@ def _reload(server: ServerNginx, turn: Turn, *, is_needed: bool) -> None:
     if not is_needed and not turn.was_due:
         click.echo("nginx: everything is in place already")
     elif is_running(server.pid_file):
-        reload(server.program, server.main_file)
+        turn.owe_reload()
+        reload(server.program, server.main_file, server.pid_file)
         click.echo("nginx: reloaded")
     else:
         click.echo("nginx: does not run; start it: systemctl start nginx", err=True)
     turn.settle()
-
-
-def _tell_how_to_get_a_certificate(settings: Settings) -> None:
-    click.echo(f"nginx: speaks plain HTTP until there is a certificate; get one:\n  {how_to_get(settings)}")

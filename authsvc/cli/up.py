@@ -5,7 +5,6 @@ import grp
 import os
 import pwd
 import shlex
-import shutil
 import socket
 import sys
 import time
@@ -18,6 +17,7 @@ import click
 from authsvc.backends import opened, prepare_data_dir
 from authsvc.cli.context import Given, pass_given
 from authsvc.errors import Broken, InUse
+from authsvc.filechanges import FileChanges
 from authsvc.folders import Account, first_closed_folder, share_with_group
 from authsvc.model import Scope, Token
 from authsvc.nginx.files import MAIN_FILE, write_files
@@ -73,7 +73,8 @@ def _run(settings: Settings, environment: Mapping[str, str]) -> None:
         site_list = publish_sites(backends.catalog.access, settings)
     worker = _share_with_workers(settings)
     conf_dir = settings.nginx_dir / "conf"
-    shutil.copyfile(template_dir() / _WELCOME, settings.data_dir / _WELCOME)
+    with FileChanges() as changes:
+        changes.write(settings.data_dir / _WELCOME, (template_dir() / _WELCOME).read_bytes())
     (settings.nginx_dir / "tmp").mkdir(exist_ok=True)
     write_files(settings, site_list, conf_dir, worker_user=_user_directive(worker))
     check_config(program, conf_dir / MAIN_FILE)

@@ -1,56 +1,84 @@
 """The data folder: whose it is, and who may do what in it."""
 
 import grp
-import os
 import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
+from typing import NamedTuple
 
 from authsvc.doctor.finding import Finding, fault, fine
 from authsvc.settings import Settings
 
 
-def check_data(settings: Settings) -> Iterator[Finding]:
-    """Is every folder there, the service's, and closed to others?"""
+class Owner(NamedTuple):
+    """A user and a group, by number."""
+
+    uid: int
+    gid: int
+
+
+def check_data(settings: Settings, owner: Owner | None) -> Iterator[Finding]:
+    """Is every folder there, the service's, and closed to others?
+
+    `owner` is who the service runs as, None where no unit says so.
+    """
     folder = settings.data_dir
     if not settings.catalog_path.is_file():
-        yield fault("data", f"{folder} has no catalog", mend="authsvc init")
+        # On a disk of its own the folder may be root's still, and so would all be that root makes in it.
+        make = f"install -d -m 2750 {_options(owner)} {quote(str(folder))} && " if owner else ""
+        yield fault("data", f"{folder} has no catalog", mend=f"{make}authsvc init")
         return
-    # Who made it is the service: the folder itself may have been moved here.
-    service = settings.catalog_path.stat()
+    if owner is None:
+        # Who made it is the service: the folder itself may have been moved here.
+        status = settings.catalog_path.stat()
+        owner = Owner(status.st_uid, status.st_gid)
     faults = 0
-    for finding in _faults(settings, service):
+    for finding in _faults(settings, owner):
         faults += 1
         yield finding
     if not faults:
-        yield fine("data", f"{folder} belongs to {_user(service.st_uid)}")
+        yield fine("data", f"{folder} belongs to {_user(owner.uid)}")
 
 
-def _faults(settings: Settings, service: os.stat_result) -> Iterator[Finding]:
+def _faults(settings: Settings, owner: Owner) -> Iterator[Finding]:
     full = (settings.run_dir, settings.catalog_path.parent)
     folders = (settings.data_dir, settings.blobs_dir, settings.spool_dir, *full)
     for path in folders:
         if not path.is_dir():
             yield fault("data", f"{path} is missing", mend="authsvc init")
-    files = (file for folder in full if folder.is_dir() for file in sorted(folder.iterdir()))
+    files = [file for folder in full if folder.is_dir() for file in sorted(folder.iterdir())]
     for path in (*folders, *files):
         # Also a file that the service has just removed.
         with suppress(FileNotFoundError):
-            yield from _faults_of(path, service)
+            yield from _faults_of(path, owner)
+    blobs = settings.blobs_dir
+    if blobs.is_dir() and blobs.stat().st_uid == owner.uid:
+        # nginx reads as a member of the group that `blobs` hands on.
+        shared = Owner(owner.uid, blobs.stat().st_gid)
+        for shard in sorted(blobs.iterdir()):
+            yield from _faults_of(shard, shared, has_group=True)
 
 
-def _faults_of(path: Path, service: os.stat_result) -> Iterator[Finding]:
+def _faults_of(path: Path, owner: Owner, *, has_group: bool = False) -> Iterator[Finding]:
     status = path.lstat()
-    if status.st_uid != service.st_uid:
+    group = f":{group_name(owner.gid)}"
+    if status.st_uid != owner.uid or (has_group and status.st_gid != owner.gid):
+        found = _user(status.st_uid) + (f":{group_name(status.st_gid)}" if has_group else "")
+        wanted = _user(owner.uid) + (group if has_group else "")
         yield fault(
             "data",
-            f"{path} belongs to {_user(status.st_uid)}, not to {_user(service.st_uid)}",
-            mend=f"chown -R {_user(service.st_uid)}:{group_name(service.st_gid)} {path}",
+            f"{path} belongs to {found}, not to {wanted}",
+            mend=f"chown -R {_user(owner.uid)}{group} {quote(str(path))}",
         )
     if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_IWOTH:
-        yield fault("data", f"{path} can be written by everybody", mend=f"chmod o-w {path}")
+        yield fault("data", f"{path} can be written by everybody", mend=f"chmod o-w {quote(str(path))}")
+
+
+def _options(owner: Owner) -> str:
+    return f"-o {_user(owner.uid)} -g {group_name(owner.gid)}"
 
 
 def _user(uid: int) -> str:

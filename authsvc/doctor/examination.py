@@ -7,7 +7,7 @@ from authsvc.doctor.data import check_data
 from authsvc.doctor.finding import Finding
 from authsvc.doctor.machine import check_clock, check_disk, clock_error_us
 from authsvc.doctor.service import check_service
-from authsvc.doctor.units import check_units
+from authsvc.doctor.units import check_units, unit_owner
 from authsvc.doctor.web import check_web
 from authsvc.settings import Settings
 
@@ -17,7 +17,7 @@ def examine(settings: Settings, *, config_file: Path | None = None, main_file: P
 
     `main_file` is nginx's; the one it was built with when None.
     """
-    yield from check_data(settings)
+    yield from check_data(settings, unit_owner(settings.data_dir))
     if settings.data_dir.is_dir():
         yield from check_disk(settings)
     yield from check_units(config_file)

@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from authsvc.doctor.finding import Finding, fault, fine, warning
@@ -17,6 +18,8 @@ _MAX_CLOCK_ERROR_US: Final = 16_000_000
 _TIMEX_BYTES: Final = 208
 _MAXERROR_OFFSET: Final = 24
 _LONG_BYTES: Final = 8
+# Not part of a minimal Debian; without it timedatectl has nothing to switch on.
+_TIME_CLIENT: Final = Path("/lib/systemd/system/systemd-timesyncd.service")
 
 
 def check_disk(settings: Settings) -> Iterator[Finding]:
@@ -44,7 +47,8 @@ def check_clock(error_us: int | None) -> Iterator[Finding]:
     if error_us is None or error_us < _MAX_CLOCK_ERROR_US:
         yield fine("clock", "the clock is kept right" if error_us is not None else "the kernel does not say")
     else:
-        yield warning("clock", "nothing keeps the clock right", mend="timedatectl set-ntp true")
+        mend = "timedatectl set-ntp true" if _TIME_CLIENT.exists() else "apt-get install systemd-timesyncd"
+        yield warning("clock", "nothing keeps the clock right", mend=mend)
 
 
 def clock_error_us() -> int | None:

@@ -12,6 +12,7 @@ from authsvc.doctor.finding import Finding, fault, fine, warning
 from authsvc.settings import Settings
 
 TIMEOUT_SECONDS: Final = 5.0
+_MAX_ANSWER_BYTES: Final = 2**20
 
 _START: Final = "systemctl restart authsvc.socket authsvc; journalctl -u authsvc -n 20"
 
@@ -34,12 +35,15 @@ def ask_service(settings: Settings, address: str) -> dict[str, Any]:
     connection = _UnixConnection(settings.socket_path)
     try:
         connection.request("GET", address)
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        answer = json.loads(connection.getresponse().read(_MAX_ANSWER_BYTES))
     except (http.client.HTTPException, ValueError) as error:
         msg = f"its answer makes no sense: {error}"
         raise OSError(msg) from error
     finally:
         connection.close()
+    if not isinstance(answer, dict):
+        msg = "its answer makes no sense"
+        raise OSError(msg)
     return answer
 
 
@@ -51,13 +55,15 @@ def check_service(settings: Settings) -> Iterator[Finding]:
     except OSError as error:
         yield fault("service", f"it does not answer on {path}: {error.strerror or error}", mend=_START)
         return
-    problems = answer.get("problems", ["another version of it runs"])
+    problems = answer.get("problems")
+    if not isinstance(problems, list):
+        problems = ["another version of it runs"]
     for problem in problems:
-        yield fault("service", problem, mend="journalctl -u authsvc -n 20")
+        yield fault("service", str(problem), mend="journalctl -u authsvc -n 20")
     if not problems:
         yield fine("service", f"it answers on {path} and can take uploads")
     if answer.get("nginx_lags"):
-        seen, wanted = answer["nginx_sites_revision"], answer["sites_revision"]
+        seen, wanted = answer.get("nginx_sites_revision"), answer.get("sites_revision")
         yield warning(
             "sites",
             f"nginx runs revision {seen} of the sites; {wanted} is the newest",

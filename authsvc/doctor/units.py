@@ -1,11 +1,14 @@
 """The units: whether systemd runs them, and runs what is installed."""
 
+import grp
+import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from authsvc.doctor.data import Owner
 from authsvc.doctor.finding import Finding, fault, fine, warning
 
 UNITS: Final = ("authsvc.socket", "authsvc.service", "authsvc-sites.path")
@@ -33,6 +36,20 @@ def check_units(config_file: Path | None, *, mark: Path = _SYSTEMD_MARK) -> Iter
         yield warning("units", f"{config_file} has changed since the service was started", mend=mend)
     if not faults:
         yield fine("units", "all are active")
+
+
+def unit_owner(data_dir: Path, *, mark: Path = _SYSTEMD_MARK) -> Owner | None:
+    """Return as whom systemd runs the service of this data folder; None when it runs none."""
+    systemctl = shutil.which("systemctl")
+    if systemctl is None or not mark.is_dir():
+        return None
+    if str(data_dir) not in _show(systemctl, "authsvc.service", "ReadWritePaths").split():
+        return None
+    user, group = (_show(systemctl, "authsvc.service", name) for name in ("User", "Group"))
+    try:
+        return Owner(pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
+    except KeyError:
+        return None
 
 
 def _is_newer(path: Path, systemctl: str) -> bool:

@@ -16,8 +16,9 @@ from authsvc.errors import AuthsvcError, Broken
 from authsvc.folders import Account, first_closed_folder
 from authsvc.model import SiteList
 from authsvc.nginx.configuration import ServerNginx, read_server
-from authsvc.nginx.program import is_running, nginx_program
-from authsvc.nginx.server import places_in, stale_files
+from authsvc.nginx.files import MAIN_FILE
+from authsvc.nginx.program import check_config, is_running, nginx_program
+from authsvc.nginx.server import CONF_FOLDER, LINK_NAME, places_in, refuse_conflict, stale_files
 from authsvc.nginx.sitemap import SITES_FILE
 from authsvc.settings import Settings
 from authsvc.sitelist import read_site_list
@@ -34,15 +35,16 @@ def check_web(settings: Settings, main_file: Path | None = None) -> Iterator[Fin
 
     `authsvc up` sees to its own nginx, so there only the map is looked at.
     """
-    if is_running(settings.run_dir / "nginx.pid"):
+    conf = settings.nginx_dir / "conf"
+    if is_running(settings.run_dir / "nginx.pid", main_file=conf / MAIN_FILE):
         yield fine("nginx", "it runs under `authsvc up`")
-        yield from _check_map(settings, settings.nginx_dir / "conf")
+        yield from _check_map(settings, conf)
         return
     try:
         server = read_server(nginx_program(settings), main_file)
         places = places_in(server)
     except Broken as error:
-        yield fault("nginx", error.text, mend="nginx -t")
+        yield fault("nginx", error.text, mend=INSTALL if _is_about_ours(settings, error) else "nginx -t")
         return
     if not places.conf.is_dir():
         yield fine("nginx", f"{server.main_file} does not include authsvc; it runs beside it, or under `authsvc up`")
@@ -51,6 +53,7 @@ def check_web(settings: Settings, main_file: Path | None = None) -> Iterator[Fin
         yield fault("nginx", "it does not run", mend="systemctl start nginx; journalctl -u nginx -n 20")
     yield from _check_map(settings, places.conf)
     yield from _check_files(settings, server)
+    yield from _check_names(settings, server)
     if settings.data_dir.is_dir():
         yield from _check_worker(settings, server)
     yield from _check_certificate(settings, places.site)
@@ -74,6 +77,19 @@ def _check_files(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     elif not stale:
         note = f"; {places.site} was edited by hand" if is_edited else ""
         yield fine("nginx", f"{server.main_file} is in step with the settings{note}")
+
+
+def _is_about_ours(settings: Settings, error: Broken) -> bool:
+    """Return whether nginx refuses a file that the installation writes anew, or leaves out."""
+    certificate = [str(path) for path in (settings.certificate, settings.certificate_key) if path is not None]
+    return any(word in error.text for word in (f"/{CONF_FOLDER}/", LINK_NAME, *certificate))
+
+
+def _check_names(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
+    try:
+        refuse_conflict(check_config(server.program, server.main_file), settings)
+    except Broken as error:
+        yield fault("nginx", error.text, mend=f"grep -rn {settings.domains[0]} {server.main_file.parent}")
 
 
 def _check_map(settings: Settings, conf: Path) -> Iterator[Finding]:

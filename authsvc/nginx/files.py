@@ -66,9 +66,9 @@ class Surroundings:
     `worker_user` is the user (and group) for nginx's `user` directive, or ""
     to leave it out, as for an nginx that is not started by root.
     `bucket_bytes` is nginx's `map_hash_bucket_size`, as far as it is known.
-    `verdict_cache` is a folder that nginx
-    makes itself; where root's nginx does, it must lie where the service cannot
-    write. Copies of the placeholders are in `placeholder_dir`. `access_log` is None under `up`, which has its own.
+    `verdict_cache` is a folder that nginx makes itself; where root's nginx does,
+    it must lie where the service cannot write. Copies of the placeholders are in
+    `placeholder_dir`. `access_log` is None under `up`, which has its own.
     """
 
     verdict_cache: Path
@@ -118,7 +118,8 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surr
         "conf": folder,
         "around": around,
         "sets_hash_sizes": around.bucket_bytes == OWN_BUCKET_BYTES,
-        "has_certificate": settings.has_certificate,
+        # The service's user, who renders for `up`, may not look where certificates lie.
+        "has_certificate": around.access_log is not None and settings.has_certificate,
         "open_files": open_files,
         "connections": open_files // _FILES_PER_CONNECTION,
         "kept_files": _KEPT_FILES_ON_A_SERVER if around.access_log else _KEPT_FILES,

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,12 @@ from authsvc.settings import Settings
 
 # Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH.
 _MORE_FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin")
+
+RELOAD_SECONDS: Final = 20.0
+"""Within which new workers take over: each reads the whole configuration, on a
+machine that may be busy."""
+_RELOAD_POLL_SECONDS: Final = 0.02
+_PID_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +81,55 @@ def dump_config(program: str, main_file: Path) -> str:
     return run.stdout
 
 
-def is_running(pid_file: Path) -> bool:
-    """Return whether the process that wrote `pid_file` is there."""
+def is_running(pid_file: Path, *, main_file: Path | None = None) -> bool:
+    """Return whether the process that `pid_file` names is an nginx, and was started with `main_file`.
+
+    None: with any. After a power cut the number may be somebody else's.
+    """
     try:
-        number = int(pid_file.read_text())
+        # The service can write the one of `up`: a pipe there must not hold up root.
+        descriptor = os.open(pid_file, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            number = int(file.read(_PID_BYTES) or b"")
+        title = Path(f"/proc/{number}/cmdline").read_bytes()
     except (OSError, ValueError):
         return False
-    return Path(f"/proc/{number}").is_dir()
+    return b": master process" in title and (main_file is None or os.fsencode(main_file) in title)
 
 
-def reload(program: str, main_file: Path) -> None:
-    """Have the running nginx read its configuration again. Raises Broken."""
+def reload(program: str, main_file: Path, pid_file: Path) -> None:
+    """Have the running nginx read its configuration again; return when it answers by it.
+
+    Raises Broken when it does not: what fails behind nginx's test, such as a
+    port that is taken, it tells its log alone.
+    """
+    before = _workers(pid_file)
     run = _run(program, "-s", "reload", "-e", "stderr", "-c", str(main_file))
     if run.returncode != 0:
         raise Broken(reason=f"nginx cannot be reloaded: {run.stderr.strip()}")
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while any(map(_takes_requests, before)):
+        if time.monotonic() > deadline:
+            raise Broken(reason="nginx goes on with its former configuration; its error log says why")
+        time.sleep(_RELOAD_POLL_SECONDS)
+
+
+def _workers(pid_file: Path) -> list[str]:
+    """Return the processes that nginx has started, as their numbers."""
+    try:
+        number = int(pid_file.read_text())
+        return Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    except (OSError, ValueError):
+        return []
+
+
+def _takes_requests(process: str) -> bool:
+    """Return whether it is a worker that still listens: it says so in its title."""
+    try:
+        title = Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"worker process" in title and b"shutting down" not in title
 
 
 def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,19 +12,13 @@ from typing import Final
 
 from authsvc.conffile import Outcome, is_unedited, write_conffile
 from authsvc.errors import Broken
-from authsvc.filechanges import FileChanges
+from authsvc.filechanges import FileChanges, remove_leftovers
 from authsvc.model import SiteList
 from authsvc.nginx.configuration import ServerNginx, read_server
 from authsvc.nginx.files import SERVER_FILE, Surroundings, render
-from authsvc.nginx.placeholders import copy_placeholders
-from authsvc.nginx.program import check_config
-from authsvc.nginx.sitemap import (
-    FOREIGN_BUCKET_BYTES,
-    HASH_SIZES_FILE,
-    OWN_BUCKET_BYTES,
-    SITES_FILE,
-    render_sites,
-)
+from authsvc.nginx.placeholders import copy_placeholders, placeholders
+from authsvc.nginx.program import check_config, is_running, reload
+from authsvc.nginx.sitemap import FOREIGN_BUCKET_BYTES, OWN_BUCKET_BYTES
 from authsvc.settings import Settings
 
 CONF_FOLDER: Final = "authsvc"
@@ -39,7 +33,7 @@ pcre_jit on;
 """
 _PLACEHOLDERS: Final = "placeholders"
 _HTTP2_DIRECTIVE_SINCE: Final = (1, 25, 1)
-_OWN_ADDRESS: Final = re.compile(r"([0-9.]+|\[[0-9a-f:]+\])(:(80|443))?")
+_OWN_ADDRESS: Final = re.compile(r"(\d+(\.\d+){3}|\[[0-9a-f:]+\])(:(80|443))?")
 _NOBODYS_OWN: Final = ("127.", "0.0.0.0", "[::]", "[::1]")  # noqa: S104 — compared
 _LISTEN_WORDS: Final = 2
 _IPV6_MARK: Final = Path("/proc/net/if_inet6")
@@ -71,10 +65,14 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an installation has done: files that differ now, and what to say about it."""
+    """What an installation has done: files that differ now, and what to say about it.
+
+    `is_reloaded`: the running nginx has taken them over already.
+    """
 
     server: ServerNginx
     changed: tuple[Path, ...]
+    is_reloaded: bool
     site: Outcome
     places: Places
     warnings: tuple[str, ...]
@@ -107,29 +105,38 @@ def install_server(
     *,
     before_change: Callable[[], None] | None = None,
 ) -> Installed:
-    """Write the files and enable the site, if nginx accepts that.
+    """Write the files, enable the site, and reload nginx if it runs.
 
     `before_change` is called before the first file that changes. Raises Broken
-    when nginx does not; every file is then as before.
+    when nginx does not accept them; every file is then as before.
     """
     with FileChanges(before_change) as changes:
-        server = _read_past_clashes(changes, program, main_file, settings, site_list)
+        server = _read_past_ours(changes, program, main_file)
         places = places_in(server)
         site = _write(changes, settings, site_list, server, places)
         changed = tuple(changes.changed)
         said = check_config(program, main_file) if changed else ""
-        _refuse_conflict(said, settings)
-    return Installed(server, changed, site, places, (*said.splitlines(), *_overlooked(server, places)))
+        refuse_conflict(said, settings)
+        # A port that is taken is found out only here, or else at the next boot.
+        is_reloaded = bool(changed) and is_running(server.pid_file)
+        if is_reloaded:
+            reload(program, main_file, server.pid_file)
+    # Not the site file's, which may hold somebody's edits.
+    remove_leftovers(path for path in places.conf.rglob("*") if path.is_file())
+    remove_leftovers(path for path in (places.link, places.jit) if path is not None)
+    warnings = (*said.splitlines(), *_overlooked(server, places))
+    return Installed(server, changed, is_reloaded, site, places, warnings)
 
 
-def remove_server(server: ServerNginx, *, before_change: Callable[[], None] | None = None) -> Installed:
+def remove_server(program: str, main_file: Path, *, before_change: Callable[[], None] | None = None) -> Installed:
     """Take the site and the files out, and leave a site file that was edited.
 
     Raises Broken when nginx refuses what is left; every file is then as before.
     """
-    places = places_in(server)
-    is_edited = places.site.exists() and not is_unedited(places.site, default=places.default_site)
     with FileChanges(before_change) as changes:
+        server = _read_past_ours(changes, program, main_file)
+        places = places_in(server)
+        is_edited = places.site.exists() and not is_unedited(places.site, default=places.default_site)
         if places.link is not None:
             changes.remove(places.link)
         elif is_edited:
@@ -142,13 +149,13 @@ def remove_server(server: ServerNginx, *, before_change: Callable[[], None] | No
             if path.is_file():
                 changes.remove(path)
         changed = tuple(changes.changed)
-        said = check_config(server.program, server.main_file) if changed else ""
+        said = check_config(program, main_file) if changed else ""
     for folder in sorted((path for path in places.conf.rglob("*") if path.is_dir()), reverse=True):
         folder.rmdir()
     if places.conf.is_dir():
         places.conf.rmdir()
     outcome = Outcome.KEPT if is_edited else Outcome.WRITTEN
-    return Installed(server, changed, outcome, places, tuple(said.splitlines()))
+    return Installed(server, changed, is_reloaded=False, site=outcome, places=places, warnings=tuple(said.splitlines()))
 
 
 def stale_files(settings: Settings, site_list: SiteList, server: ServerNginx) -> list[Path]:
@@ -156,9 +163,10 @@ def stale_files(settings: Settings, site_list: SiteList, server: ServerNginx) ->
     places = places_in(server)
     files = _files(settings, site_list, server, places)
     # The site file may be edited; its default follows the settings.
-    wanted = {places.default_site: files.pop(SERVER_FILE)}
-    wanted |= {places.conf / name: text for name, text in files.items()}
-    return [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
+    wanted = {places.default_site: files.pop(SERVER_FILE).encode()}
+    wanted |= {places.conf / name: text.encode() for name, text in files.items()}
+    wanted |= {p.in_folder(places.conf / _PLACEHOLDERS).path: p.path.read_bytes() for p in placeholders(settings)}
+    return [path for path, content in wanted.items() if not path.is_file() or path.read_bytes() != content]
 
 
 def surroundings_in(server: ServerNginx, places: Places) -> Surroundings:
@@ -175,25 +183,25 @@ def surroundings_in(server: ServerNginx, places: Places) -> Surroundings:
     )
 
 
-def _read_past_clashes(
-    changes: FileChanges, program: str, main_file: Path, settings: Settings, site_list: SiteList
-) -> ServerNginx:
-    """Read nginx's configuration, if need be without those of our lines that may stand only once.
+def _read_past_ours(changes: FileChanges, program: str, main_file: Path) -> ServerNginx:
+    """Read nginx's configuration, if need be with ours set aside for that.
 
-    Somebody may have set the same since; what is written next decides about
-    them anew. Raises Broken when they are not what nginx refuses.
+    A kill may have left ours half-way, its certificate may be gone, or somebody
+    may have set since what may stand only once; what is written next puts it
+    right. Raises Broken when that is not what nginx refuses.
     """
     try:
         return read_server(program, main_file)
     except Broken:
-        for path in main_file.parent.glob(f"*/{LINK_NAME}"):
-            if path.is_file() and path.read_text() == _JIT_TEXT:
-                changes.remove(path)
-        conf = main_file.parent / CONF_FOLDER
-        if (conf / HASH_SIZES_FILE).is_file():
-            changes.write(conf / HASH_SIZES_FILE, "")
-            changes.write(conf / SITES_FILE, render_sites(settings, site_list, bucket_bytes=FOREIGN_BUCKET_BYTES))
-        return read_server(program, main_file)
+        found = [path for path in main_file.parent.glob(f"*/{LINK_NAME}") if path.is_symlink() or path.is_file()]
+        # A site that is a file may have been edited.
+        files = {path: path.read_bytes() for path in found if not path.is_symlink()}
+        for path in found:
+            changes.remove(path)
+        server = read_server(program, main_file)
+        for path, content in files.items():
+            changes.write(path, content)
+        return server
 
 
 def _write(
@@ -201,7 +209,8 @@ def _write(
 ) -> Outcome:
     files = _files(settings, site_list, server, places)
     site_text = files.pop(SERVER_FILE)
-    for name, text in files.items():
+    # What others include comes first: whoever is killed on the way leaves no include of a missing file.
+    for name, text in sorted(files.items(), key=lambda file: "/" not in file[0]):
         changes.write(places.conf / name, text)
     copy_placeholders(changes, settings, places.conf / _PLACEHOLDERS)
     # The site last: whoever is killed on the way has changed nothing for nginx.
@@ -253,7 +262,7 @@ def _overlooked(server: ServerNginx, places: Places) -> Iterator[str]:
             )
 
 
-def _refuse_conflict(said: str, settings: Settings) -> None:
+def refuse_conflict(said: str, settings: Settings) -> None:
     """Raise Broken when another server has one of our names: nginx only warns, and ignores ours."""
     for name in re.findall(r'conflicting server name "([^"]+)"', said):
         if name in settings.own_hosts:

@@ -53,6 +53,16 @@ def test_report_for_programs_says_the_same(home: Home) -> None:
     assert all((finding["mend"] is None) is (finding["state"] == "ok") for finding in findings)
 
 
+def test_name_that_the_service_chose_does_not_steer_the_terminal(home: Home) -> None:
+    folder = home.folder / "run" / "x\x1b[2Jy\nok       data         all is well"
+    folder.mkdir()
+    folder.chmod(0o777)
+    said = home.run("doctor").stdout
+    assert "\x1b" not in said
+    assert "x [2Jy ok " in said
+    assert not [line for line in said.splitlines() if line.startswith("ok       data")]
+
+
 @pytest.mark.parametrize(
     ("user", "several", "one"),
     [

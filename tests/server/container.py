@@ -92,7 +92,9 @@ class Container(Machine):
                 case "RUN":
                     self._run_step(step.text)
                 case "COPY":
-                    self._copy(context, *step.text.split())
+                    *sources, target = step.text.split()
+                    for source in sources:
+                        self._copy(context, source, target)
                 case "FROM" | "ENV" | "USER" | "WORKDIR" | "VOLUME" | "EXPOSE" | "STOPSIGNAL" | "HEALTHCHECK":
                     pass
                 case instruction:
@@ -147,9 +149,10 @@ class Container(Machine):
         apt_get.unlink()
 
     def _copy(self, context: Path, source: str, target: str) -> None:
-        assert source == ".", f"{source}: the whole of the context is all that is known here"
-
-        def ignored(folder: str, names: list[str]) -> list[str]:
-            return [name for name in names if Path(folder) == context and is_ignored(name)]
-
-        shutil.copytree(context, self.path(target), symlinks=True, ignore=ignored)
+        assert not is_ignored(source), source
+        if (context / source).is_dir():
+            shutil.copytree(context / source, self.path(target), symlinks=True)
+        else:
+            assert target.endswith("/"), f"{target}: a folder is all that is known here"
+            self.path(target).mkdir(parents=True, exist_ok=True)
+            shutil.copy(context / source, self.path(target))

@@ -39,6 +39,9 @@ WRONG = {
         "chmod 777 /var/lib/authsvc/blobs": "/var/lib/authsvc/blobs can be written by everybody",
         "rmdir /var/lib/authsvc/tmp": "/var/lib/authsvc/tmp is missing",
     },
+    "a data folder from another server": {
+        "chown -R 54321:54321 /var/lib/authsvc": "/var/lib/authsvc belongs to 54321, not to authsvc",
+    },
 }
 
 

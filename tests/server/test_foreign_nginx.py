@@ -100,7 +100,7 @@ def test_server_with_settings_of_its_own_keeps_them(fresh: Machine) -> None:
     fresh.shell("systemctl restart nginx")
     before = [_curl(fresh, host) for host in ("blog.test", "nobody.test")]
     theirs = fresh.listing(NGINX_CONF, CONF_D)
-    assert "nginx: reloaded" in install(fresh, DOMAIN, "NGINX_USER=web")
+    assert "nginx: reloaded" in install(fresh, DOMAIN)
     assert fresh.listing(NGINX_CONF, CONF_D) == theirs
     prepare(fresh)
     _assert_nginx_alone_knows_many_sites(fresh, upload(fresh))
@@ -220,14 +220,14 @@ def test_change_that_waits_for_somebody_else_outlives_a_reboot(server: Machine) 
     ["map_hash_bucket_size 128;", 'map $host $their_word { default "x"; }'],
     ids=["the size of buckets", "a map"],
 )
-def test_what_is_set_once_and_later_by_somebody_else_is_given_up_by_the_next_installation(
-    server: Machine, theirs: str
-) -> None:
+def test_what_is_set_once_and_later_by_somebody_else_is_given_up_by_nginx_install(server: Machine, theirs: str) -> None:
     path = upload(server)
     server.path(f"{CONF_D}/theirs.conf").write_text(f"{theirs}\n")
     _edit(server, NGINX_CONF, "worker_processes", "pcre_jit on;\nworker_processes")
     assert "duplicate" in server.run("nginx", "-t", check=False).stderr
-    # As the file says that nginx names.
+    refused = server.run("make", "install", cwd=PLACE, check=False)
+    assert refused.returncode != 0
+    assert "if authsvc has a part in it: sudo authsvc nginx install" in refused.stderr
     server.run("authsvc", "nginx", "install")
     assert "successful" in server.run("nginx", "-t").stderr
     assert read(server, path, "blog.example.com") == "200"

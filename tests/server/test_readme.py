@@ -7,12 +7,15 @@ from tests.server.browser import STRANGER, read
 from tests.server.certificates import AUTHORITY, run_certbot, start_authority
 from tests.server.checkout import PLACE
 from tests.server.machine import Machine
+from tests.server.operations_page import take
 
 INSTALL_SECONDS = 300.0
+GET_PACKAGES = take("## What you need")
 
 
 def test_five_steps_lead_from_a_clone_to_a_picture_in_a_blog(fresh: Machine) -> None:
     text = section(README, "## On your server")
+    assert f"`{' && '.join(GET_PACKAGES.splitlines())}`" in text
     install, certificate, site, token, upload = (b.text for b in blocks(README, "sh") if b.text in text)
     fresh.run("sh", "-ec", install, cwd=PLACE, timeout=INSTALL_SECONDS)
     start_authority(fresh)

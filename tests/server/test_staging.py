@@ -69,6 +69,13 @@ def test_staging_writes_below_its_folder_only(staged: Staged) -> None:
     assert modes[f"{STAGE}/usr/local/bin/authsvc"] == 0o755
     assert modes[f"{STAGE}/usr/local/lib/systemd/system/authsvc.service"] == 0o644
     assert not {path for path in written if path.startswith((f"{STAGE}/etc/nginx", f"{STAGE}/var"))}
+    assert f"{STAGE}/usr/local/lib/authsvc/restart-needed" not in written
+
+
+def test_nothing_staged_names_the_folder_that_it_was_staged_in(staged: Staged) -> None:
+    with Machine(base=staged.disk) as machine:
+        named = machine.chroot("grep", "-rlI", STAGE, "/usr/local/lib/authsvc", check=False)
+        assert (named.returncode, named.stdout) == (1, "")
 
 
 def test_what_was_staged_works_where_it_is_unpacked(staged: Staged) -> None:
@@ -115,6 +122,27 @@ def test_without_root_it_says_how_and_changes_nothing(switched_off: Machine) -> 
     refused = switched_off.chroot(*nobody, "make", "-C", "/srv/authsvc", "install", DOMAIN, check=False)
     assert refused.returncode != 0
     assert "installing needs root; run: sudo make install" in refused.stderr
+    assert changes(switched_off) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "under which name? run: make install DOMAIN=img.example.com"),
+        (["DOMAIN=https://img.example.com/"], "https://img.example.com/ is no domain; write it like img.example.com"),
+        ([DOMAIN, "STATE_DIR=/home/pictures"], "/home/pictures: the service may not look there; choose another"),
+        ([DOMAIN, "STATE_DIR=pictures"], "pictures: write it from the root, such as /srv/authsvc"),
+        ([DOMAIN, "PREFIX=/root/local"], "/root/local: the service may not look there; choose another"),
+        ([DOMAIN, "STATE_DIR=/srv/my pictures"], "/srv/my pictures: PREFIX, STATE_DIR and NGINX_USER take letters"),
+    ],
+    ids=["no domain", "an address for a domain", "a home", "no full path", "programs in a home", "a space"],
+)
+def test_argument_that_cannot_work_is_refused_before_anything_changes(
+    switched_off: Machine, arguments: list[str], reason: str
+) -> None:
+    refused = switched_off.chroot("make", "-C", PLACE, "install", *arguments, check=False)
+    assert refused.returncode != 0
+    assert reason in refused.stderr
     assert changes(switched_off) == {}
 
 

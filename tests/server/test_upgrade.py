@@ -7,7 +7,7 @@ from tests.server.machine import Machine
 from tests.server.older import older_release, put_older
 from tests.server.root import Entry
 from tests.server.underload import Load, assert_unharmed
-from tests.server.visits import assert_works, findings, install, prepare, read, upload
+from tests.server.visits import INSTALL_SECONDS, assert_works, findings, install, prepare, read, upload
 from tests.server.wheels import wheelhouse
 
 CONFIG = "/etc/authsvc/authsvc.toml"
@@ -93,9 +93,26 @@ def test_upgrade_without_its_packages_changes_nothing(server: Machine) -> None:
     failed = server.run("make", "install", cwd=PLACE, env={"PIP_FIND_LINKS": "/nowhere"}, check=False)
     assert failed.returncode == 2
     assert "No matching distribution found" in failed.stderr
-    assert {path for path, entry in files(server).items() if before.get(path) != entry} == set()
-    assert set(before) == set(files(server))
+    assert files(server) == before
     assert running_release(server) == installed_release(server) == release
+    assert_works(server)
+
+
+def test_upgrade_that_refuses_the_settings_changes_nothing(server: Machine) -> None:
+    server.shell(f"echo 'nonsense = 3' >>{CONFIG}; echo '# newer' >>/root/authsvc/authsvc/__init__.py")
+    before, release = files(server), running_release(server)
+    failed = server.run("make", "install", cwd=PLACE, check=False, timeout=INSTALL_SECONDS)
+    assert failed.returncode == 2
+    assert "nonsense" in failed.stderr
+    assert running_release(server) == installed_release(server) == release
+    assert files(server) == before
+    assert_works(server)
+
+
+def test_release_whose_python_is_gone_is_built_anew(server: Machine) -> None:
+    server.shell("ln -sfn /usr/bin/python3.0 /usr/local/lib/authsvc/current/bin/python3; systemctl stop authsvc")
+    assert server.run("authsvc", "--version", check=False).returncode != 0
+    assert "building release" in install(server)
     assert_works(server)
 
 

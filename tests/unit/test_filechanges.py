@@ -180,6 +180,16 @@ def test_full_disk_leaves_everything_as_before(tmp_path: Path) -> None:
         assert _seen(disk) == before
 
 
+def test_first_write_that_finds_no_room_leaves_no_second_name(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=1m") as disk:
+        (disk / "zz.conf").write_text("a" * 9000)
+        fill(disk)
+        before = _seen(disk)
+        with pytest.raises(OSError, match="No space left"), FileChanges() as changes:
+            changes.write(disk / "zz.conf", "b" * 9000)
+        assert _seen(disk) == before
+
+
 def test_full_disk_leaves_no_new_folder(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m") as disk:
         fill(disk)

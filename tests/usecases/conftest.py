@@ -1,5 +1,6 @@
 """A data folder of its own for every test that asks for one."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,3 +23,13 @@ def place(tmp_path: Path, new_catalog: Path) -> Iterator[Workplace]:
     made = open_workplace(tmp_path / "data", new_catalog)
     yield made
     made.catalog.close()
+
+
+@pytest.fixture
+def open_path(tmp_path: Path) -> Path:
+    """A folder that every user can reach, unlike pytest's own."""
+    top = Path(tempfile.gettempdir())
+    for folder in (tmp_path, *tmp_path.parents):
+        if top in folder.parents:
+            folder.chmod(0o755)
+    return tmp_path

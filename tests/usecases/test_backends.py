@@ -57,11 +57,9 @@ def test_file_in_the_way_is_said_with_its_path(tmp_path: Path) -> None:
         prepare_data_dir(settings_in(tmp_path / "data"))
 
 
-def test_folder_that_this_user_may_not_write_is_said_in_one_sentence(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
+def test_folder_that_this_user_may_not_write_is_said_in_one_sentence(open_path: Path) -> None:
+    closed = open_path / "closed"
     closed.mkdir(mode=0o555)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
     script = (
         "import os, sys; from pathlib import Path\n"
         "from authsvc.backends import prepare_data_dir; from authsvc.errors import Broken\n"

@@ -1,6 +1,8 @@
 """What the doctor says of the data folder, the machine, the service and the units."""
 
+import grp
 import os
+import pwd
 import socket
 import subprocess
 import threading
@@ -11,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from authsvc.doctor import Finding, State, service
-from authsvc.doctor.data import check_data
+from authsvc.doctor.data import Owner, check_data
 from authsvc.doctor.machine import check_clock, check_disk, clock_error_us
 from authsvc.doctor.service import check_service
-from authsvc.doctor.units import UNITS, check_units
+from authsvc.doctor.units import UNITS, check_units, unit_owner
 from authsvc.settings import Settings
 from tests.cli.command import Home
 from tests.contract.small_disk import small_disk
@@ -38,16 +40,16 @@ def mended(place: Workplace, finding: Finding) -> list[Finding]:
         Home(place.settings.data_dir).ok(*finding.mend.split()[1:])
     else:
         subprocess.run(["sh", "-ec", finding.mend], check=True)
-    return complaints(check_data(place.settings))
+    return complaints(check_data(place.settings, None))
 
 
 def test_data_folder_that_is_right_is_fine(place: Workplace) -> None:
-    assert complaints(check_data(place.settings)) == []
+    assert complaints(check_data(place.settings, None)) == []
 
 
 def test_data_folder_without_a_catalog_is_mended(place: Workplace) -> None:
     place.settings.catalog_path.unlink()
-    (found,) = complaints(check_data(place.settings))
+    (found,) = complaints(check_data(place.settings, None))
     assert found.mend == "authsvc init"
     assert mended(place, found) == []
 
@@ -59,7 +61,7 @@ def test_missing_folder_is_mended(place: Workplace, name: str) -> None:
         for shard in folder.iterdir():
             shard.rmdir()
     folder.rmdir()
-    (found,) = complaints(check_data(place.settings))
+    (found,) = complaints(check_data(place.settings, None))
     assert str(folder) in found.text
     assert mended(place, found) == []
 
@@ -69,7 +71,7 @@ def test_missing_folder_is_mended(place: Workplace, name: str) -> None:
 def test_folder_of_another_user_is_mended(place: Workplace, name: str, uid: int) -> None:
     path: Path = getattr(place.settings, name)
     os.chown(path, uid, -1)
-    (found,) = complaints(check_data(place.settings))
+    (found,) = complaints(check_data(place.settings, None))
     assert found.state is State.FAULT
     assert f"{path} belongs to " in found.text
     assert mended(place, found) == []
@@ -79,9 +81,9 @@ def test_service_without_a_name_can_own_its_files(place: Workplace) -> None:
     for folder, _, files in os.walk(place.settings.data_dir):
         for name in (".", *files):
             os.chown(Path(folder, name), NOBODYS_UID, NOBODYS_UID)
-    assert complaints(check_data(place.settings)) == []
+    assert complaints(check_data(place.settings, None)) == []
     os.chown(place.settings.spool_dir, 0, 0)
-    (found,) = complaints(check_data(place.settings))
+    (found,) = complaints(check_data(place.settings, None))
     assert mended(place, found) == []
     assert place.settings.spool_dir.stat().st_gid == NOBODYS_UID
 
@@ -90,13 +92,13 @@ def test_file_of_another_user_is_mended(place: Workplace) -> None:
     path = place.settings.run_dir / "serve.lock"
     path.touch()
     os.chown(path, 33, -1)
-    (found,) = complaints(check_data(place.settings))
+    (found,) = complaints(check_data(place.settings, None))
     assert mended(place, found) == []
 
 
 def test_folder_that_everybody_may_write_is_mended(place: Workplace) -> None:
     place.settings.blobs_dir.chmod(0o2777)
-    (found,) = complaints(check_data(place.settings))
+    (found,) = complaints(check_data(place.settings, None))
     assert "can be written by everybody" in found.text
     assert mended(place, found) == []
 
@@ -187,8 +189,11 @@ def test_service_that_answers_is_fine(stack: Stack) -> None:
         (b"{}", "another version of it runs"),
         (b"<html>", "its answer makes no sense"),
         (b"garbage", "its answer makes no sense"),
+        (b"[]", "its answer makes no sense"),
+        (b'{"problems": 3}', "another version of it runs"),
+        (b'{"problems": [7], "nginx_lags": false}', "7"),
     ],
-    ids=["problem", "another version", "no JSON", "no HTTP"],
+    ids=["problem", "another version", "no JSON", "no HTTP", "a list", "a number of problems", "a number"],
 )
 def test_service_that_says_something_else_is_a_fault(settings: Settings, body: bytes, says: str) -> None:
     with answering(settings, body):
@@ -204,6 +209,12 @@ def test_nginx_that_lags_is_a_warning(settings: Settings) -> None:
     assert found.state is State.WARNING
     assert found.text == "nginx runs revision 3 of the sites; 4 is the newest"
     assert found.mend == "authsvc nginx install --reload"
+
+
+def test_nginx_that_lags_by_nobody_knows_what_is_a_warning(settings: Settings) -> None:
+    with answering(settings, b'{"problems": [], "nginx_lags": true}'):
+        (found,) = complaints(check_service(settings))
+    assert found.state is State.WARNING
 
 
 def test_service_that_is_not_there_is_a_fault(settings: Settings) -> None:
@@ -226,6 +237,7 @@ class Systemctl:
         self.folder = folder
         self.started = 1_000_000
         self.states = dict.fromkeys(UNITS, ("loaded", "active", "enabled"))
+        self.user = ("daemon", "www-data", "/var/lib/authsvc")
 
     def install(self) -> None:
         lines = [f'"{unit} {word}") echo {value} ;;' for unit in UNITS for word, value in self._values(unit)]
@@ -234,8 +246,9 @@ class Systemctl:
         (self.folder / "systemctl").chmod(0o755)
 
     def _values(self, unit: str) -> list[tuple[str, str]]:
-        words = ("LoadState", "ActiveState", "UnitFileState")
-        return [*zip(words, self.states[unit], strict=True), ("ExecMainStartTimestamp", f"@{self.started}")]
+        words = ("LoadState", "ActiveState", "UnitFileState", "User", "Group", "ReadWritePaths")
+        values = (*self.states[unit], *self.user)
+        return [*zip(words, values, strict=True), ("ExecMainStartTimestamp", f"@{self.started}")]
 
 
 @pytest.fixture
@@ -280,6 +293,59 @@ def test_unit_that_the_next_boot_would_not_start_is_a_fault(systemctl: Systemctl
     systemctl.states["authsvc.socket"] = ("loaded", "active", "disabled")
     (found,) = look(systemctl)
     assert (found.state, found.mend) == (State.FAULT, "systemctl enable authsvc.socket")
+
+
+def test_unit_says_whose_the_data_has_to_be(systemctl: Systemctl, place: Workplace) -> None:
+    systemctl.user = ("daemon", "www-data", str(place.settings.data_dir))
+    systemctl.install()
+    owner = unit_owner(place.settings.data_dir, mark=systemctl.folder)
+    assert owner == (pwd.getpwnam("daemon").pw_uid, grp.getgrnam("www-data").gr_gid)
+    # All of it came from another server, where the numbers had other names.
+    for folder, _, files in os.walk(place.settings.data_dir):
+        for name in (".", *files):
+            os.chown(Path(folder, name), NOBODYS_UID, NOBODYS_UID)
+    found = complaints(check_data(place.settings, owner))
+    assert found[0].mend == f"chown -R daemon:www-data {place.settings.data_dir}"
+    subprocess.run(["sh", "-ec", found[0].mend], check=True)
+    assert complaints(check_data(place.settings, owner)) == []
+
+
+@pytest.mark.parametrize(
+    ("user", "folder"),
+    [("", "/var/lib/authsvc"), ("nobody-of-that-name", "/var/lib/authsvc"), ("daemon", "/srv/another")],
+    ids=["no user", "an unknown user", "another data folder"],
+)
+def test_unit_says_nothing_of_what_it_does_not_run(systemctl: Systemctl, user: str, folder: str) -> None:
+    systemctl.user = (user, "daemon", folder)
+    systemctl.install()
+    assert unit_owner(Path("/var/lib/authsvc"), mark=systemctl.folder) is None
+    assert unit_owner(Path("/var/lib/authsvc"), mark=systemctl.folder / "absent") is None
+
+
+def test_shard_that_nginx_could_not_read_is_mended(place: Workplace) -> None:
+    shard = place.settings.blobs_dir / "7b"
+    shard.mkdir(exist_ok=True)
+    os.chown(shard, -1, 33)
+    (found,) = complaints(check_data(place.settings, None))
+    assert found.text.startswith(f"{shard} belongs to root:www-data, not to root:")
+    assert mended(place, found) == []
+
+
+def test_new_disk_is_given_to_the_service_before_it_is_filled(place: Workplace) -> None:
+    folder = place.settings.data_dir / "disk"
+    settings = settings_in(folder)
+    (found,) = complaints(check_data(settings, Owner(1, 1)))
+    assert found.mend == f"install -d -m 2750 -o daemon -g daemon {folder} && authsvc init"
+
+
+def test_name_that_the_service_chose_is_no_command_of_roots(place: Workplace) -> None:
+    folder = place.settings.run_dir / "x; touch owned"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (found,) = complaints(check_data(place.settings, None))
+    subprocess.run(["sh", "-ec", found.mend], check=True, cwd=place.settings.data_dir)
+    assert folder.stat().st_mode & 0o002 == 0
+    assert not (place.settings.data_dir / "owned").exists()
 
 
 @pytest.mark.parametrize(("age", "state"), [(-60, State.OK), (60, State.WARNING)], ids=["older", "newer"])

@@ -146,6 +146,42 @@ def test_file_that_differs_is_mended(nginx: OwnNginx, name: str) -> None:
     assert complaints(nginx) == []
 
 
+@pytest.mark.parametrize("name", ["hotlink.png", "missing.png"])
+def test_placeholder_that_is_lost_or_another_is_mended(nginx: OwnNginx, name: str) -> None:
+    path = nginx.conf / "authsvc" / "placeholders" / name
+    for change in (path.unlink, lambda: path.write_bytes(b"another")):
+        change()
+        (found,) = complaints(nginx)
+        assert (found.state, found.text) == (State.FAULT, f"{path} is not what the settings say")
+        mend(nginx, found)
+        assert complaints(nginx) == []
+
+
+def test_part_of_ours_that_is_missing_is_mended(nginx: OwnNginx) -> None:
+    (nginx.conf / "authsvc" / "snippets" / "verdict.conf").unlink()
+    (found,) = complaints(nginx)
+    assert (found.check, found.mend) == ("nginx", INSTALL)
+    mend(nginx, found)
+    assert complaints(nginx) == []
+
+
+def test_server_of_somebody_else_with_our_name_is_a_fault(nginx: OwnNginx) -> None:
+    nginx.put("conf.d/theirs.conf", f"server {{ listen 80; server_name {DOMAIN}; }}")
+    (found,) = complaints(nginx)
+    assert found.text.startswith(f"another server of this nginx is called {DOMAIN} already")
+    assert found.mend == f"grep -rn {DOMAIN} {nginx.conf}"
+
+
+def test_process_of_another_kind_is_not_taken_for_nginx_under_up(nginx: OwnNginx) -> None:
+    pid_file = nginx.settings.run_dir / "nginx.pid"
+    # The nginx of the server, which is not the one of `up`, and a pipe, which nobody writes to.
+    pid_file.write_text((nginx.folder / "nginx.pid").read_text())
+    assert {finding.check for finding in look(nginx)} == {"nginx", "sites", "rights"}
+    pid_file.unlink()
+    os.mkfifo(pid_file)
+    assert {finding.check for finding in look(nginx)} == {"nginx", "sites", "rights"}
+
+
 def test_settings_that_nginx_has_not_got_are_mended(nginx: OwnNginx) -> None:
     nginx.flags["max_upload_bytes"] = 4096
     nginx.settings = load(flags=nginx.flags).settings

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from authsvc.errors import Broken
 from authsvc.folders import Account, first_closed_folder, make_folders, share_with_group
 from authsvc.settings import Settings
 from authsvc.store.filesystem import make_shards
@@ -72,6 +73,20 @@ def test_links_in_the_store_are_not_followed(settings: Settings, tmp_path: Path)
     assert outside.stat().st_gid != GROUP
 
 
+def test_link_of_another_user_is_not_followed_by_root_and_roots_own_is(settings: Settings, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    settings.acme_dir.rmdir()
+    settings.acme_dir.symlink_to(outside)
+    share_with_group(settings, GROUP)
+    assert outside.stat().st_gid == GROUP
+    os.chown(outside, -1, 0)
+    os.chown(settings.acme_dir, 54321, -1, follow_symlinks=False)
+    with pytest.raises(Broken, match=f"{settings.acme_dir} is a link of another user's"):
+        share_with_group(settings, GROUP)
+    assert outside.stat().st_gid == 0
+
+
 @pytest.mark.parametrize(
     ("owner", "group", "mode", "is_closed"),
     [
@@ -92,11 +107,9 @@ def test_links_in_the_store_are_not_followed(settings: Settings, tmp_path: Path)
     ],
 )
 def test_first_folder_that_an_account_cannot_pass_is_found(
-    tmp_path: Path, owner: int, group: int, mode: int, *, is_closed: bool
+    open_path: Path, owner: int, group: int, mode: int, *, is_closed: bool
 ) -> None:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    middle = tmp_path / "middle"
+    middle = open_path / "middle"
     inner = middle / "inner"
     inner.mkdir(parents=True)
     inner.chmod(0o755)
@@ -105,10 +118,8 @@ def test_first_folder_that_an_account_cannot_pass_is_found(
     assert first_closed_folder(inner, READER) == (middle if is_closed else None)
 
 
-def test_folders_that_do_not_exist_yet_count_as_open(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    assert first_closed_folder(tmp_path / "later" / "data", READER) is None
+def test_folders_that_do_not_exist_yet_count_as_open(open_path: Path) -> None:
+    assert first_closed_folder(open_path / "later" / "data", READER) is None
 
 
 def test_root_passes_everywhere(tmp_path: Path) -> None:

@@ -3,14 +3,25 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from authsvc.model import SiteList
+from authsvc.nginx import program
+from tests.stack import wait_until
 from tests.usecases.own_nginx import DOMAIN, PICTURE, SITES, Network, OwnNginx, own_nginx, real_program
 
 LATER = SiteList(8, ("blog.example.net", *SITES.patterns))
 NONSENSE = "this is nonsense;"
+_LISTEN = """
+import socket, sys
+listener = socket.create_server(("0.0.0.0", int(sys.argv[1])))
+print("listens", flush=True)
+listener.accept()
+"""
+NO_CERTIFICATE = {name: f"/etc/letsencrypt/live/nowhere.test/{name}" for name in ("certificate", "certificate_key")}
 CERTBOT = "certbot certonly --webroot"
 
 
@@ -29,6 +40,7 @@ def nginx(network: Network) -> Iterator[OwnNginx]:
 def test_nginx_that_runs_serves_pictures_from_the_installation_to_the_removal(nginx: OwnNginx) -> None:
     nginx.keep_picture()
     nginx.put("conf.d/theirs.conf", "server { listen 80; return 200 theirs; }")
+    nginx.flags |= {"public_base": f"https://{DOMAIN}", **NO_CERTIFICATE}
     before = nginx.state()
     with nginx.running():
         said = nginx.command("install")
@@ -49,6 +61,34 @@ def test_nginx_that_runs_serves_pictures_from_the_installation_to_the_removal(ng
     assert nginx.state() == before
 
 
+@contextmanager
+def taken_port(network: Network, port: int) -> Iterator[None]:
+    """Have another program listen there."""
+    command = ["/usr/bin/python3", "-c", _LISTEN, str(port)]
+    with subprocess.Popen([*network.entrance, *command], stdout=subprocess.PIPE, text=True) as listener:
+        try:
+            assert listener.stdout is not None
+            assert listener.stdout.readline() == "listens\n"
+            yield
+        finally:
+            listener.kill()
+
+
+def test_reload_that_failed_behind_the_test_is_told_and_done_by_the_next(
+    nginx: OwnNginx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "RELOAD_SECONDS", 2.0)
+    with nginx.running():
+        nginx.command("install")
+        nginx.put("conf.d/theirs.conf", "server { listen 8081; }")
+        with taken_port(nginx.network, 8081):
+            said = nginx.command("install", "--reload", status=1)
+            assert "nginx goes on with its former configuration; its error log says why" in said
+            assert "8081 failed (98: Address already in use)" in (nginx.folder / "log" / "error.log").read_text()
+        assert "nginx: reloaded" in nginx.command("install")
+        assert "nginx: everything is in place already" in nginx.command("install")
+
+
 def test_warnings_of_nginx_are_passed_on(nginx: OwnNginx) -> None:
     for name in ("a", "b"):
         nginx.put(f"conf.d/{name}.conf", "server { listen 80; server_name twice.test; }")
@@ -63,19 +103,51 @@ def test_folder_without_data_is_no_reason_to_write_anything(nginx: OwnNginx) -> 
     assert nginx.state() == before
 
 
+def test_nobody_who_does_without_https_is_told_to_get_a_certificate(nginx: OwnNginx) -> None:
+    assert CERTBOT not in nginx.command("install")
+    nginx.flags["public_base"] = f"https://{DOMAIN}"
+    assert CERTBOT not in nginx.command("install")
+
+
 def test_nginx_that_does_not_run_is_left_so_and_it_is_said(nginx: OwnNginx) -> None:
     assert "nginx: does not run; start it: systemctl start nginx" in nginx.command("install")
     assert not (nginx.folder / "nginx.pid").exists() or not (nginx.folder / "nginx.pid").read_text()
 
 
-def test_reload_that_fails_is_told(nginx: OwnNginx) -> None:
-    with subprocess.Popen(["sleep", "infinity"]) as process:
-        # A number that nginx does not read as one, of a process that is there.
-        (nginx.folder / "nginx.pid").write_text(f" {process.pid}")
-        said = nginx.command("install", status=1)
-        process.kill()
+def test_reload_that_fails_is_told_and_all_is_as_before(nginx: OwnNginx) -> None:
+    before = nginx.state()
+    with subprocess.Popen(["bash", "-c", "exec -a 'nginx: master process' sleep infinity"]) as process:
+        try:
+            title = Path(f"/proc/{process.pid}/cmdline")
+            wait_until(lambda: title.read_bytes().startswith(b"nginx"), "it looks like nginx")
+            # A number that nginx does not read as one.
+            (nginx.folder / "nginx.pid").write_text(f" {process.pid}")
+            said = nginx.command("install", status=1)
+        finally:
+            process.kill()
     assert "nginx cannot be reloaded: " in said
-    assert "nothing was changed" not in said
+    assert "nothing was changed" in said
+    assert nginx.state() == before
+
+
+@pytest.mark.parametrize("text", ["1", "no number", ""], ids=["another process", "no number", "nothing"])
+def test_file_that_names_no_nginx_is_no_reason_to_signal_anybody(nginx: OwnNginx, text: str) -> None:
+    (nginx.folder / "nginx.pid").write_text(text)
+    assert "nginx: does not run" in nginx.command("install")
+
+
+def test_port_that_is_taken_takes_everything_back(nginx: OwnNginx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "RELOAD_SECONDS", 2.0)
+    # Its socket takes IPv4 along, which nginx's test does not see.
+    nginx.put("conf.d/theirs.conf", "server { listen [::]:80 ipv6only=off; return 200 theirs; }")
+    before = nginx.state()
+    with nginx.running():
+        said = nginx.command("install", status=1)
+        assert "nginx goes on with its former configuration" in said
+        assert nginx.state() == before
+        assert nginx.ask([(DOMAIN, "/", {})]) == [(200, "theirs")]
+    with nginx.running():
+        assert nginx.ask([(DOMAIN, "/", {})]) == [(200, "theirs")]
 
 
 def test_certificate_switches_to_https(nginx: OwnNginx) -> None:
@@ -83,7 +155,7 @@ def test_certificate_switches_to_https(nginx: OwnNginx) -> None:
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=img.example.com -days 30"
     subprocess.run([*command.split(), "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
     nginx.flags |= {"certificate": pair[0], "certificate_key": pair[1]}
-    assert CERTBOT not in nginx.command("install")
+    nginx.command("install")
     assert nginx.test() == ""
     with nginx.running():
         assert [status for status, _ in nginx.ask([(DOMAIN, PICTURE, {})])] == [301]

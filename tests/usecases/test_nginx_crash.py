@@ -44,3 +44,26 @@ def test_killed_installation_leaves_an_nginx_that_can_start_and_is_finished_by_t
         nginx.command("uninstall")
         at += 6
     assert at > 20
+
+
+def _make_older(nginx: OwnNginx) -> None:
+    """Make the files what a version has written that had no snippet for harmless headers."""
+    conf = nginx.conf / "authsvc"
+    (conf / "snippets" / "harmless.conf").unlink()
+    for path in conf.rglob("*.conf"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(["# older\n", *(line for line in lines if "harmless.conf" not in line)]))
+
+
+def test_killed_upgrade_leaves_an_nginx_that_can_start_and_is_finished_by_the_next(nginx: OwnNginx) -> None:
+    nginx.command("install")
+    installed = nginx.state()
+    at = 1
+    _make_older(nginx)
+    while _install_and_die(nginx, at=at):
+        assert nginx.test() == "", f"killed at file {at}"
+        nginx.command("install")
+        assert nginx.state() == installed
+        _make_older(nginx)
+        at += 4
+    assert at > 16

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -30,7 +31,11 @@ def nginx(network: Network) -> Iterator[OwnNginx]:
 
 
 def _install(nginx: OwnNginx) -> Installed:
-    return install_server(nginx.settings, SITES, nginx.read().program, nginx.read().main_file)
+    return install_server(nginx.settings, SITES, str(nginx.program), nginx.main_file)
+
+
+def _remove(nginx: OwnNginx) -> Installed:
+    return remove_server(str(nginx.program), nginx.main_file)
 
 
 def _conf(nginx: OwnNginx, name: str) -> str:
@@ -80,10 +85,10 @@ def test_removal_leaves_nginx_as_it_was_before_the_installation(nginx: OwnNginx,
     nginx.configure(http=http)
     before = nginx.state()
     _install(nginx)
-    removed = remove_server(nginx.read())
+    removed = _remove(nginx)
     assert removed.site is Outcome.WRITTEN
     assert nginx.state() == before
-    assert remove_server(nginx.read()).changed == ()
+    assert _remove(nginx).changed == ()
 
 
 @pytest.mark.parametrize("http", [DEBIAN_HTTP, CONF_D_ONLY], ids=["Debian's folders", "conf.d only"])
@@ -113,7 +118,7 @@ def test_removal_keeps_an_edited_site_file_switched_off(nginx: OwnNginx, http: s
     site = places_in(nginx.read()).site
     edited = site.read_text() + "# mine\n"
     site.write_text(edited)
-    assert remove_server(nginx.read()).site is Outcome.KEPT
+    assert _remove(nginx).site is Outcome.KEPT
     assert nginx.test() == ""
     kept = [path for path in nginx.conf.rglob("*") if path.is_file() and path.read_text() == edited]
     assert len(kept) == 1
@@ -161,8 +166,85 @@ def test_refused_removal_leaves_everything_as_before(nginx: OwnNginx) -> None:
     nginx.put("sites-enabled/zzz-leans.conf", "server { listen 81; access_log /dev/null authsvc; }\n")
     before = nginx.state()
     with pytest.raises(Broken, match="unknown log format"):
-        remove_server(nginx.read())
+        _remove(nginx)
     assert nginx.state() == before
+
+
+BROKEN = {
+    "a snippet is missing": "rm authsvc/snippets/verdict.conf",
+    "a file is cut off": "truncate -s 300 authsvc/authsvc-http.conf",
+}
+
+
+def _break(nginx: OwnNginx, how: str) -> None:
+    subprocess.run(["sh", "-ec", BROKEN[how]], cwd=nginx.conf, check=True)
+    assert "[emerg]" in nginx.test()
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_installation_puts_right_what_was_left_half_way(nginx: OwnNginx, how: str) -> None:
+    _install(nginx)
+    before = nginx.state()
+    _break(nginx, how)
+    _install(nginx)
+    assert nginx.test() == ""
+    assert nginx.state() == before
+
+
+def test_certificate_that_is_gone_ends_https_and_nothing_else(nginx: OwnNginx) -> None:
+    pair = [nginx.folder / name for name in ("chain.pem", "key.pem")]
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=img.example.com -days 30"
+    subprocess.run([*command.split(), "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
+    nginx.settings = nginx.settings.model_copy(update={"certificate": pair[0], "certificate_key": pair[1]})
+    _install(nginx)
+    assert _conf(nginx, "snippets/tls.conf")
+    pair[0].unlink()
+    assert "[emerg]" in nginx.test()
+    _install(nginx)
+    assert nginx.test() == ""
+    with nginx.running():
+        nginx.keep_picture()
+        assert nginx.ask([(DOMAIN, PICTURE, {})]) == [(200, "bytes")]
+
+
+def test_removal_gets_past_what_was_left_half_way(nginx: OwnNginx) -> None:
+    before = nginx.state()
+    _install(nginx)
+    _break(nginx, "a snippet is missing")
+    _remove(nginx)
+    assert nginx.state() == before
+
+
+@pytest.mark.parametrize("name", ["sites-available/authsvc.conf", "conf.d/zz-authsvc.conf"])
+def test_edited_site_outlives_the_repair(nginx: OwnNginx, name: str) -> None:
+    if name.startswith("conf.d"):
+        nginx.configure(http=CONF_D_ONLY)
+    _install(nginx)
+    site = nginx.conf / name
+    edited = site.read_text() + "# mine\n"
+    site.write_text(edited)
+    _break(nginx, "a snippet is missing")
+    assert _install(nginx).site is Outcome.KEPT
+    assert site.read_text() == edited
+    assert nginx.test() == ""
+
+
+@pytest.mark.parametrize(
+    ("listen", "is_overlooked"),
+    [("80", False), ("*:80", False), ("127.0.0.1:80", False), ("192.0.2.7:80", True), ("192.0.2.7:81", False)],
+    ids=["a port", "every address", "the loopback", "an address", "another port of an address"],
+)
+def test_neighbour_that_takes_an_address_for_itself_is_noted(
+    nginx: OwnNginx, listen: str, *, is_overlooked: bool
+) -> None:
+    subprocess.run([*nginx.network.entrance, "ip", "address", "replace", "192.0.2.7/32", "dev", "lo"], check=True)
+    nginx.put("conf.d/theirs.conf", f"server {{ listen {listen}; server_name theirs.test; }}")
+    notes = [line for line in _install(nginx).warnings if f"listens on {listen}, so requests" in line]
+    assert len(notes) == is_overlooked
+    if is_overlooked:
+        site = nginx.conf / "sites-available" / "authsvc.conf"
+        site.write_text(site.read_text().replace("    listen 80;", f"    listen 80;\n    listen {listen};", 1))
+        assert nginx.test() == ""
 
 
 @pytest.mark.parametrize("name", [DOMAIN, "pics.example.org"], ids=["the first name", "another name"])

@@ -52,7 +52,7 @@ unused: .venv/dev.stamp
 	$(BIN)/deptry .
 
 shell-check: .venv/dev.stamp
-	shellcheck scripts/authsvc scripts/install-[a-z]* scripts/need-packages scripts/place .ci/run
+	shellcheck scripts/authsvc scripts/install-[a-z]* scripts/need-packages scripts/nginx-user scripts/place .ci/run
 
 units-check: .venv/dev.stamp
 	$(BIN)/python scripts/check_units.py

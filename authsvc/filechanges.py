@@ -46,6 +46,11 @@ class FileChanges:
         """What differs from how it was, as long as the context lasts."""
         return [path for path, kept in self._kept.items() if _state_of(path) != (kept and _state_of(kept))]
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was written or removed, also if all is as before again."""
+        return bool(self._kept)
+
     def write(self, path: Path, content: str | bytes, *, mode: int = _FILE_MODE, gid: int | None = None) -> None:
         """Give `path` this content and mode, and the group `gid` (None: the one it has)."""
         data = content.encode() if isinstance(content, str) else content

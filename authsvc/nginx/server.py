@@ -115,7 +115,7 @@ def install_server(
         places = places_in(server)
         site = _write(changes, settings, site_list, server, places)
         changed = tuple(changes.changed)
-        said = check_config(program, main_file) if changed else ""
+        said = check_config(program, main_file) if changes.is_begun else ""
         refuse_conflict(said, settings)
         # A port that is taken is found out only here, or else at the next boot.
         is_reloaded = bool(changed) and is_running(server.pid_file)
@@ -149,7 +149,7 @@ def remove_server(program: str, main_file: Path, *, before_change: Callable[[], 
             if path.is_file():
                 changes.remove(path)
         changed = tuple(changes.changed)
-        said = check_config(program, main_file) if changed else ""
+        said = check_config(program, main_file) if changes.is_begun else ""
     for folder in sorted((path for path in places.conf.rglob("*") if path.is_dir()), reverse=True):
         folder.rmdir()
     if places.conf.is_dir():

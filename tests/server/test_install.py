@@ -132,7 +132,7 @@ def test_other_shells_completions_and_the_manual_lie_where_they_are_looked_for(s
     # What those files ask.
     for shell, word in (("zsh", "1"), ("fish", "si")):
         asked = {"_AUTHSVC_COMPLETE": f"{shell}_complete", "COMP_WORDS": "authsvc si", "COMP_CWORD": word}
-        assert "site" in re.split(r"[\n,]", server.run("authsvc", env=asked).stdout)
+        assert "site" in re.split(r"[\n\t,]", server.run("authsvc", env=asked).stdout)
     manual = share / "man/man1/authsvc.1"
     text = manual.read_text("utf-8")
     assert ".TH AUTHSVC 1\n" in text

@@ -93,11 +93,11 @@ def test_command_that_does_not_end_is_ended(machine: Machine) -> None:
 
 def test_started_command_gets_the_signals(machine: Machine) -> None:
     started = machine.start(
-        "sh", "-c", "trap 'echo asked to stop; exit 5' INT; echo ready; while :; do sleep 0.1; done"
+        "sh", "-c", "trap 'echo asked to stop; exit 5' USR1; echo ready; while :; do sleep 0.1; done"
     )
     assert started.stdout
     assert started.stdout.readline() == "ready\n"
-    started.send_signal(signal.SIGINT)
+    started.send_signal(signal.SIGUSR1)
     assert started.communicate(timeout=30)[0] == "asked to stop\n"
     assert started.returncode == 5
 

@@ -1,6 +1,7 @@
 """`authsvc nginx`, as an administrator and the units call it."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 from authsvc.model import SiteList
 from authsvc.nginx import program
 from tests.stack import wait_until
+from tests.tls import make_pair
 from tests.usecases.own_nginx import DOMAIN, PICTURE, SITES, Network, OwnNginx, own_nginx, real_program
 
 LATER = SiteList(8, ("blog.example.net", *SITES.patterns))
@@ -151,10 +153,8 @@ def test_port_that_is_taken_takes_everything_back(nginx: OwnNginx, monkeypatch: 
 
 
 def test_certificate_switches_to_https(nginx: OwnNginx) -> None:
-    pair = [nginx.folder / name for name in ("chain.pem", "key.pem")]
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=img.example.com -days 30"
-    subprocess.run([*command.split(), "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
-    nginx.flags |= {"certificate": pair[0], "certificate_key": pair[1]}
+    pair = make_pair(nginx.folder / "pair", DOMAIN)
+    nginx.flags |= {"certificate": pair.certificate, "certificate_key": pair.key}
     nginx.command("install")
     assert nginx.test() == ""
     with nginx.running():
@@ -301,3 +301,18 @@ def test_files_are_rendered_for_an_nginx_of_ones_own(nginx: OwnNginx, *, is_name
     main = (folder / "nginx.conf").read_text()
     assert "user www-data;" in main
     assert str(folder / "authsvc-http.conf") in main
+
+
+def test_fault_of_ours_that_writing_anew_does_not_mend_is_told(nginx: OwnNginx) -> None:
+    one, other = (make_pair(nginx.folder / name, DOMAIN) for name in ("one", "other"))
+    nginx.flags |= {"certificate": one.certificate, "certificate_key": other.key}
+    before = nginx.state()
+    assert "key values mismatch" in nginx.command("install", status=1)
+    assert nginx.state() == before
+    nginx.flags["certificate_key"] = one.key
+    nginx.command("install")
+    before = nginx.state()
+    shutil.copy(other.key, one.key)
+    for more in ((), ("--reload",)):
+        assert "key values mismatch" in nginx.command("install", *more, status=1)
+        assert nginx.state() == before

@@ -11,6 +11,7 @@ import pytest
 from authsvc.conffile import Outcome
 from authsvc.errors import BadSetting, Broken
 from authsvc.nginx.server import Installed, install_server, places_in, remove_server, stale_files, surroundings_in
+from tests.tls import make_pair
 from tests.usecases.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, DOMAIN, PICTURE, SITES, Network, OwnNginx, own_nginx
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -192,13 +193,11 @@ def test_installation_puts_right_what_was_left_half_way(nginx: OwnNginx, how: st
 
 
 def test_certificate_that_is_gone_ends_https_and_nothing_else(nginx: OwnNginx) -> None:
-    pair = [nginx.folder / name for name in ("chain.pem", "key.pem")]
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=img.example.com -days 30"
-    subprocess.run([*command.split(), "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
-    nginx.settings = nginx.settings.model_copy(update={"certificate": pair[0], "certificate_key": pair[1]})
+    pair = make_pair(nginx.folder / "pair", DOMAIN)
+    nginx.settings = nginx.settings.model_copy(update={"certificate": pair.certificate, "certificate_key": pair.key})
     _install(nginx)
     assert _conf(nginx, "snippets/tls.conf")
-    pair[0].unlink()
+    pair.certificate.unlink()
     assert "[emerg]" in nginx.test()
     _install(nginx)
     assert nginx.test() == ""

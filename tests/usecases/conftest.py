@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.catalog.migrate import ensure_schema
+from tests.usecases.own_nginx import Network, OwnNginx, own_nginx
 from tests.usecases.workplace import Workplace, open_workplace
 
 
@@ -33,3 +34,17 @@ def open_path(tmp_path: Path) -> Path:
         if top in folder.parents:
             folder.chmod(0o755)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Network]:
+    """A network with nothing but its loopback."""
+    with Network() as made:
+        yield made
+
+
+@pytest.fixture
+def nginx(network: Network) -> Iterator[OwnNginx]:
+    """An nginx of the test's own, laid out as on a server. It does not run."""
+    with own_nginx(network) as made:
+        yield made

@@ -23,12 +23,6 @@ SITE = "sites-available/authsvc.conf"
 LINK = "sites-enabled/zz-authsvc.conf"
 
 
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    with Network() as made:
-        yield made
-
-
 @pytest.fixture
 def nginx(network: Network) -> Iterator[OwnNginx]:
     """An nginx that runs, with authsvc in it and a data folder that it may read."""

@@ -13,7 +13,7 @@ from authsvc.model import SiteList
 from authsvc.nginx import program
 from tests.stack import wait_until
 from tests.tls import make_pair
-from tests.usecases.own_nginx import DOMAIN, PICTURE, SITES, Network, OwnNginx, own_nginx, real_program
+from tests.usecases.own_nginx import DOMAIN, PICTURE, SITES, Network, OwnNginx, real_program
 
 LATER = SiteList(8, ("blog.example.net", *SITES.patterns))
 NONSENSE = "this is nonsense;"
@@ -25,18 +25,6 @@ listener.accept()
 """
 NO_CERTIFICATE = {name: f"/etc/letsencrypt/live/nowhere.test/{name}" for name in ("certificate", "certificate_key")}
 CERTBOT = "certbot certonly --webroot"
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    with Network() as made:
-        yield made
-
-
-@pytest.fixture
-def nginx(network: Network) -> Iterator[OwnNginx]:
-    with own_nginx(network) as made:
-        yield made
 
 
 def test_nginx_that_runs_serves_pictures_from_the_installation_to_the_removal(nginx: OwnNginx) -> None:

@@ -3,23 +3,10 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.usecases.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, Network, OwnNginx, own_nginx
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    with Network() as made:
-        yield made
-
-
-@pytest.fixture
-def nginx(network: Network) -> Iterator[OwnNginx]:
-    with own_nginx(network) as made:
-        yield made
+from tests.usecases.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, OwnNginx
 
 
 def _install_and_die(nginx: OwnNginx, *, at: int) -> bool:

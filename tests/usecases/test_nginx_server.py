@@ -3,7 +3,6 @@
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,23 +11,11 @@ from authsvc.conffile import Outcome
 from authsvc.errors import BadSetting, Broken
 from authsvc.nginx.server import Installed, install_server, places_in, remove_server, stale_files, surroundings_in
 from tests.tls import make_pair
-from tests.usecases.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, DOMAIN, PICTURE, SITES, Network, OwnNginx, own_nginx
+from tests.usecases.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, DOMAIN, PICTURE, SITES, OwnNginx
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 BLOG = "server { listen 80; server_name blog.test; return 200 $blog_word; }\n"
 BLOG_MAP = 'map $host $blog_word { blog.test "blog"; default "stranger"; }\n'
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    with Network() as made:
-        yield made
-
-
-@pytest.fixture
-def nginx(network: Network) -> Iterator[OwnNginx]:
-    with own_nginx(network) as made:
-        yield made
 
 
 def _install(nginx: OwnNginx) -> Installed:

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
@@ -15,21 +15,9 @@ from authsvc.errors import AuthsvcError
 from authsvc.model import SiteList
 from authsvc.nginx.turn import taken_turn
 from tests.stack import wait_until
-from tests.usecases.own_nginx import SITES, Network, OwnNginx, own_nginx
+from tests.usecases.own_nginx import SITES, OwnNginx
 
 ROUNDS = 25
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    with Network() as made:
-        yield made
-
-
-@pytest.fixture
-def nginx(network: Network) -> Iterator[OwnNginx]:
-    with own_nginx(network) as made:
-        yield made
 
 
 def _repeat(word: str, main_file: Path, environment: Mapping[str, str], stop: Path) -> list[str]:

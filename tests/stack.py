@@ -175,7 +175,12 @@ class Stack:
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
         """Read `path`; underscores in header names stand for hyphens."""
-        return self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        spelled = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            return self.client.get(path, headers=spelled)
+        except httpx2.RemoteProtocolError:
+            # A reload of nginx ended the kept connection under way. As browsers do: RFC 9110, 9.2.2.
+            return self.client.get(path, headers=spelled)
 
     def ask_service(self, path: str, headers: Mapping[str, str] | None = None) -> httpx2.Response:
         """Ask the service itself, past nginx, on its Unix socket."""

@@ -1,5 +1,5 @@
 """What every durable write needs: a word for "full", directories of the right
-mode, and directories that keep their names."""
+mode, and directories that keep their names. And a read that trusts nobody."""
 
 import errno
 import os
@@ -40,3 +40,21 @@ def sync_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_distrusted(path: Path, max_bytes: int) -> str:
+    """Read a file that another user can replace: by a link to a secret, a pipe without end.
+
+    Raises OSError for what cannot be opened, ValueError for what is no regular
+    file of UTF-8 within `max_bytes`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 — a descriptor, not a path
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            msg = "it is no regular file"
+            raise ValueError(msg)
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        msg = f"it is longer than {max_bytes} bytes"
+        raise ValueError(msg)
+    return content.decode()

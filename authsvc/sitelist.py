@@ -6,13 +6,12 @@ effect also while the service is dead.
 """
 
 import fcntl
-import os
 import re
-import stat
 from pathlib import Path
 from typing import Final
 
 from authsvc.catalog.port import AccessCatalog
+from authsvc.disk import read_distrusted
 from authsvc.errors import BadSite, Broken
 from authsvc.model import SiteList
 from authsvc.settings import Settings
@@ -53,7 +52,7 @@ def read_site_list(path: Path) -> SiteList:
     Raises Broken when the file is missing or a line is no canonical pattern.
     """
     try:
-        header, *lines = _read_distrusted(path).splitlines()
+        header, *lines = read_distrusted(path, _MAX_LIST_BYTES).splitlines()
     except (OSError, ValueError) as error:
         raise Broken(reason=f"the site list {str(path)!r} cannot be read: {error}") from error
     number = header.removeprefix(_HEADER)
@@ -65,23 +64,9 @@ def read_site_list(path: Path) -> SiteList:
     return SiteList(int(number), tuple(sorted(set(lines))))
 
 
-def _read_distrusted(path: Path) -> str:
-    """Read a file that another user can replace: by a link to a secret, a pipe without end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 — a descriptor, not a path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            msg = "it is no regular file"
-            raise ValueError(msg)
-        content = file.read(_MAX_LIST_BYTES + 1)
-    if len(content) > _MAX_LIST_BYTES:
-        msg = f"it is longer than {_MAX_LIST_BYTES} bytes"
-        raise ValueError(msg)
-    return content.decode()
-
-
 def _readable_or_none(path: Path) -> str | None:
     try:
-        return _read_distrusted(path)
+        return read_distrusted(path, _MAX_LIST_BYTES)
     except (OSError, ValueError):
         return None
 

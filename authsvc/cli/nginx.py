@@ -75,11 +75,7 @@ def install_command(given: Given, main_file: Path | None, *, reloads: bool) -> N
             installed = install_server(settings, site_list, program, main_file, before_change=turn.owe_reload)
         _tell_changes(installed)
         _tell_site(installed)
-        if installed.is_reloaded:
-            click.echo("nginx: reloaded")
-            turn.settle()
-        else:
-            _reload(installed.server, turn, is_needed=bool(installed.changed) or reloads)
+        _reload(installed.server, turn, is_needed=bool(installed.changed) or reloads, is_done=installed.is_reloaded)
     if is_certificate_missing(settings):
         advice = how_to_get(settings, site=installed.places.site)
         click.echo(f"nginx: speaks plain HTTP until there is a certificate; get one:\n  {advice}")
@@ -189,8 +185,11 @@ def _tell_site(installed: Installed) -> None:
         click.echo(f"nginx: {places.site} was edited and is kept; what it would be now is in {places.default_site}")
 
 
-def _reload(server: ServerNginx, turn: Turn, *, is_needed: bool) -> None:
-    if not is_needed and not turn.was_due:
+def _reload(server: ServerNginx, turn: Turn, *, is_needed: bool, is_done: bool = False) -> None:
+    """Reload nginx where that is needed, due from before or both, unless it is done already; say so."""
+    if is_done:
+        click.echo("nginx: reloaded")
+    elif not is_needed and not turn.was_due:
         click.echo("nginx: everything is in place already")
     elif is_running(server.pid_file):
         turn.owe_reload()

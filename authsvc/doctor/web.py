@@ -17,7 +17,7 @@ from authsvc.folders import Account, first_closed_folder
 from authsvc.model import SiteList
 from authsvc.nginx.configuration import ServerNginx, read_server
 from authsvc.nginx.files import MAIN_FILE
-from authsvc.nginx.program import check_config, is_running, nginx_program
+from authsvc.nginx.program import is_running, nginx_program
 from authsvc.nginx.server import CONF_FOLDER, LINK_NAME, places_in, refuse_conflict, stale_files
 from authsvc.nginx.sitemap import SITES_FILE
 from authsvc.settings import Settings
@@ -87,7 +87,7 @@ def _is_about_ours(settings: Settings, error: Broken) -> bool:
 
 def _check_names(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     try:
-        refuse_conflict(check_config(server.program, server.main_file), settings)
+        refuse_conflict(server.warnings, settings)
     except Broken as error:
         yield fault("nginx", error.text, mend=f"grep -rn {settings.domains[0]} {server.main_file.parent}")
 

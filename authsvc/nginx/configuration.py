@@ -47,6 +47,8 @@ class ServerNginx:
     directives: tuple[Directive, ...]
     default_pid_file: Path
     default_access_log: Path
+    warnings: str
+    """What nginx says against it, though it takes it."""
 
     @property
     def pid_file(self) -> Path:
@@ -95,9 +97,16 @@ def read_server(program: str, main_file: Path | None = None) -> ServerNginx:
     """
     build = read_build(program)
     main_file = main_file or build.main_file
-    dump = dump_config(program, main_file)
+    text, warnings = dump_config(program, main_file)
     return ServerNginx(
-        program, build.version, main_file, build.prefix, tuple(_directives(dump)), build.pid_file, build.access_log
+        program=program,
+        version=build.version,
+        main_file=main_file,
+        prefix=build.prefix,
+        directives=tuple(_directives(text)),
+        default_pid_file=build.pid_file,
+        default_access_log=build.access_log,
+        warnings=warnings,
     )
 
 

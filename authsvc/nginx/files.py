@@ -12,7 +12,7 @@ from authsvc.envelopes import native
 from authsvc.errors import AnswerError
 from authsvc.filechanges import FileChanges
 from authsvc.model import KEY_PATH_PATTERN, SiteList
-from authsvc.nginx.placeholders import copy_placeholders, placeholders
+from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.sitemap import OWN_BUCKET_BYTES, WORDS, sites_context
 from authsvc.nginx.templates import template_environment
 from authsvc.settings import Settings
@@ -103,7 +103,8 @@ def write_files(settings: Settings, site_list: SiteList, folder: Path, *, worker
     around = Surroundings(settings.nginx_dir / "verdicts", folder / "placeholders", worker_user)
     files = render(settings, site_list, folder, around)
     with FileChanges() as changes:
-        copy_placeholders(changes, settings, around.placeholder_dir)
+        for path, content in placeholder_copies(settings, around.placeholder_dir).items():
+            changes.write(path, content)
         for name, text in files.items():
             changes.write(folder / name, text)
     return [folder / name for name in sorted(files)]

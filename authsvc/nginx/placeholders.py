@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.errors import BadSetting
-from authsvc.filechanges import FileChanges
 from authsvc.imaging.sniff import HEAD_BYTES, sniff
 from authsvc.nginx.templates import template_dir
 from authsvc.settings import Settings
@@ -35,10 +34,9 @@ def check_placeholders(settings: Settings) -> None:
         pass
 
 
-def copy_placeholders(changes: FileChanges, settings: Settings, folder: Path) -> None:
-    """Copy the placeholders into `folder`: nginx's user may not be able to reach the originals."""
-    for placeholder in placeholders(settings):
-        changes.write(placeholder.in_folder(folder).path, placeholder.path.read_bytes())
+def placeholder_copies(settings: Settings, folder: Path) -> dict[Path, bytes]:
+    """Return the files that `folder` has to hold: nginx's user may not be able to reach the originals."""
+    return {chosen.in_folder(folder).path: chosen.path.read_bytes() for chosen in placeholders(settings)}
 
 
 def placeholders(settings: Settings) -> Iterator[Placeholder]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from authsvc.disk import read_distrusted
 from authsvc.errors import Broken
 from authsvc.settings import Settings
 
@@ -63,22 +64,15 @@ def check_config(program: str, main_file: Path) -> str:
 
     Raises Broken with nginx's own words.
     """
-    # Its own errors go to the terminal of whoever asked, not to the log yet.
-    run = _run(program, "-t", "-q", "-e", "stderr", "-c", str(main_file))
-    if run.returncode != 0:
-        raise Broken(reason=f"nginx refuses its configuration: {run.stderr.strip()}")
-    return run.stderr.strip()
+    return _tested(program, main_file, "-t")[1]
 
 
-def dump_config(program: str, main_file: Path) -> str:
-    """Return `nginx -T`: every file of the configuration, each behind its name.
+def dump_config(program: str, main_file: Path) -> tuple[str, str]:
+    """Return `nginx -T`, every file of the configuration, each behind its name; and the warnings.
 
-    Raises Broken when nginx refuses it.
+    Raises Broken with nginx's own words.
     """
-    run = _run(program, "-T", "-q", "-e", "stderr", "-c", str(main_file))
-    if run.returncode != 0:
-        raise Broken(reason=f"nginx refuses its configuration: {run.stderr.strip()}")
-    return run.stdout
+    return _tested(program, main_file, "-T")
 
 
 def is_running(pid_file: Path, *, main_file: Path | None = None) -> bool:
@@ -87,11 +81,7 @@ def is_running(pid_file: Path, *, main_file: Path | None = None) -> bool:
     None: with any. After a power cut the number may be somebody else's.
     """
     try:
-        # The service can write the one of `up`: a pipe there must not hold up root.
-        descriptor = os.open(pid_file, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            number = int(file.read(_PID_BYTES) or b"")
-        title = Path(f"/proc/{number}/cmdline").read_bytes()
+        title = Path(f"/proc/{_number_in(pid_file)}/cmdline").read_bytes()
     except (OSError, ValueError):
         return False
     return b": master process" in title and (main_file is None or os.fsencode(main_file) in title)
@@ -117,10 +107,15 @@ def reload(program: str, main_file: Path, pid_file: Path) -> None:
 def _workers(pid_file: Path) -> list[str]:
     """Return the processes that nginx has started, as their numbers."""
     try:
-        number = int(pid_file.read_text())
+        number = _number_in(pid_file)
         return Path(f"/proc/{number}/task/{number}/children").read_text().split()
     except (OSError, ValueError):
         return []
+
+
+def _number_in(pid_file: Path) -> int:
+    """Return the process number in a file, which may be the service's: that of `up` is. Raises OSError, ValueError."""
+    return int(read_distrusted(pid_file, _PID_BYTES))
 
 
 def _takes_requests(process: str) -> bool:
@@ -130,6 +125,14 @@ def _takes_requests(process: str) -> bool:
     except OSError:
         return False
     return b"worker process" in title and b"shutting down" not in title
+
+
+def _tested(program: str, main_file: Path, option: str) -> tuple[str, str]:
+    # Its own errors go to the terminal of whoever asked, not to the log yet.
+    run = _run(program, option, "-q", "-e", "stderr", "-c", str(main_file))
+    if run.returncode != 0:
+        raise Broken(reason=f"nginx refuses its configuration: {run.stderr.strip()}")
+    return run.stdout, run.stderr.strip()
 
 
 def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

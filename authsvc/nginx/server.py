@@ -16,7 +16,7 @@ from authsvc.filechanges import FileChanges, remove_leftovers
 from authsvc.model import SiteList
 from authsvc.nginx.configuration import ServerNginx, read_server
 from authsvc.nginx.files import SERVER_FILE, Surroundings, render
-from authsvc.nginx.placeholders import copy_placeholders, placeholders
+from authsvc.nginx.placeholders import placeholder_copies
 from authsvc.nginx.program import check_config, is_running, reload
 from authsvc.nginx.sitemap import FOREIGN_BUCKET_BYTES, OWN_BUCKET_BYTES
 from authsvc.settings import Settings
@@ -165,7 +165,7 @@ def stale_files(settings: Settings, site_list: SiteList, server: ServerNginx) ->
     # The site file may be edited; its default follows the settings.
     wanted = {places.default_site: files.pop(SERVER_FILE).encode()}
     wanted |= {places.conf / name: text.encode() for name, text in files.items()}
-    wanted |= {p.in_folder(places.conf / _PLACEHOLDERS).path: p.path.read_bytes() for p in placeholders(settings)}
+    wanted |= placeholder_copies(settings, places.conf / _PLACEHOLDERS)
     return [path for path, content in wanted.items() if not path.is_file() or path.read_bytes() != content]
 
 
@@ -212,7 +212,8 @@ def _write(
     # What others include comes first: whoever is killed on the way leaves no include of a missing file.
     for name, text in sorted(files.items(), key=lambda file: "/" not in file[0]):
         changes.write(places.conf / name, text)
-    copy_placeholders(changes, settings, places.conf / _PLACEHOLDERS)
+    for path, content in placeholder_copies(settings, places.conf / _PLACEHOLDERS).items():
+        changes.write(path, content)
     # The site last: whoever is killed on the way has changed nothing for nginx.
     if places.jit is not None:
         if _is_taken(server, "pcre_jit", places.jit):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.checkout import put_checkout
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
 from tests.server.visits import UNITS, install, prepare
 
@@ -39,8 +39,7 @@ def installed() -> Iterator[Layers]:
 @pytest.fixture
 def server(installed: Layers) -> Iterator[Machine]:
     """A running server with authsvc, of the test's own."""
-    with Machine(base=installed) as machine:
-        machine.boot()
+    with booted(installed) as machine:
         yield machine
 
 

@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Self
@@ -295,3 +295,11 @@ def _finished(
             raise AssertionError(message) from None
     assert not check or process.returncode == 0, f"{shown}\nfailed with {process.returncode}:\n{stdout}\n{stderr}"
     return subprocess.CompletedProcess(shown, process.returncode, stdout, stderr)
+
+
+@contextmanager
+def booted(base: Layers) -> Iterator[Machine]:
+    """A server with that disk of its own, switched on."""
+    with Machine(base=base) as machine:
+        machine.boot()
+        yield machine

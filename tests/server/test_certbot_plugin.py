@@ -15,7 +15,7 @@ from tests.server.certificates import (
     stop_authority,
 )
 from tests.server.checkout import PLACE
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
 from tests.stack import wait_until
 
@@ -30,8 +30,7 @@ INSTALL_SECONDS = 300
 def edited_disk(installed: Layers) -> Iterator[Layers]:
     """A server whose site file the plug-in has edited, and nothing else of nginx's."""
     folders = ("/etc/nginx", "/etc/authsvc", "/var/lib/authsvc-acme")
-    with Machine(base=installed) as machine:
-        machine.boot()
+    with booted(installed) as machine:
         authority = start_authority(machine)
         before = machine.listing(*folders)
         run_certbot(machine, f"certbot --nginx {BOTH} --redirect")
@@ -47,8 +46,7 @@ def edited_disk(installed: Layers) -> Iterator[Layers]:
 @pytest.fixture
 def edited(edited_disk: Layers) -> Iterator[Machine]:
     """Such a server, of the test's own."""
-    with Machine(base=edited_disk) as machine:
-        machine.boot()
+    with booted(edited_disk) as machine:
         yield machine
 
 

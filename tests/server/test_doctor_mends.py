@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
+from tests.server.visits import examine
 
 OTHERS = {"certificate", "clock"}
 """There is no certificate yet, and nobody keeps a machine's clock."""
@@ -47,16 +48,13 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def machine(installed: Layers) -> Iterator[Machine]:
-    with Machine(base=installed) as made:
-        made.boot()
+    with booted(installed) as made:
         yield made
 
 
 def complaints(machine: Machine) -> list[dict[str, str]]:
     """Return what the doctor finds wrong."""
-    done = machine.run("authsvc", "doctor", "--json", check=False)
-    assert done.returncode in {0, 1}, done.stderr
-    return [found for found in json.loads(done.stdout) if found["state"] != "ok" and found["check"] not in OTHERS]
+    return [found for found in examine(machine)[0] if found["state"] != "ok" and found["check"] not in OTHERS]
 
 
 @pytest.mark.parametrize("what", WRONG)

@@ -165,6 +165,16 @@ def test_name_of_another_server_is_refused_and_nginx_is_left_alone(other: Machin
     assert _curl(other, "pics.example.org", "/robots.txt").startswith("User-agent")
 
 
+def _wait_for_a_refusal(machine: Machine) -> None:
+    """Wait until a change of sites was tried in vain, and the journal has the reason."""
+    command = ("journalctl", "-u", "authsvc-sites.service", "--no-pager")
+    wait_until(
+        lambda: "nginx refuses its configuration" in machine.run(*command).stdout,
+        "the journal has the reason",
+        seconds=EFFECT_SECONDS,
+    )
+
+
 def test_later_fault_of_somebody_else_delays_a_change_and_harms_nothing(server: Machine) -> None:
     path = upload(server)
     sites = server.path("/etc/nginx/authsvc/authsvc-sites.conf")
@@ -173,14 +183,7 @@ def test_later_fault_of_somebody_else_delays_a_change_and_harms_nothing(server: 
     theirs.write_text("this is nonsense;\n")
     before = sites.read_text()
     server.shell("authsvc site add later.example && authsvc site remove blog.example.com")
-    wait_until(
-        lambda: (
-            "nginx refuses its configuration"
-            in server.run("journalctl", "-u", "authsvc-sites.service", "--no-pager").stdout
-        ),
-        "the journal has the reason",
-        seconds=EFFECT_SECONDS,
-    )
+    _wait_for_a_refusal(server)
     assert sites.read_text() == before
     assert read(server, path, "localhost") == "200"
     said = server.run("authsvc", "doctor", check=False).stdout
@@ -200,14 +203,7 @@ def test_change_that_waits_for_somebody_else_outlives_a_reboot(server: Machine) 
     theirs = server.path(f"{CONF_D}/theirs.conf")
     theirs.write_text("this is nonsense;\n")
     server.shell("authsvc site remove blog.example.com")
-    wait_until(
-        lambda: (
-            "nginx refuses its configuration"
-            in server.run("journalctl", "-u", "authsvc-sites.service", "--no-pager").stdout
-        ),
-        "it was tried",
-        seconds=EFFECT_SECONDS,
-    )
+    _wait_for_a_refusal(server)
     server.reboot()
     server.path(f"{CONF_D}/theirs.conf").unlink()
     server.shell("systemctl start nginx")

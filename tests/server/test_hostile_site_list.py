@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
 from tests.stack import wait_until
 
@@ -31,8 +31,7 @@ HOSTILE = {
 
 @pytest.fixture(scope="module")
 def machine(installed: Layers) -> Iterator[Machine]:
-    with Machine(base=installed) as made:
-        made.boot()
+    with booted(installed) as made:
         # The captured service publishes nothing else.
         made.shell("systemctl stop authsvc.socket authsvc.service")
         made.shell(f"useradd victim; usermod --password '{SECRET}' victim; grep -q victim /etc/shadow")

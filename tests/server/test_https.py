@@ -17,7 +17,7 @@ from tests.server.certificates import (
     stop_authority,
 )
 from tests.server.checkout import PLACE
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
 from tests.stack import wait_until
 
@@ -31,8 +31,7 @@ GET_CERTIFICATE = (
 @pytest.fixture(scope="session")
 def https_disk(installed: Layers) -> Iterator[Layers]:
     """A server for which the command that the doctor prints has got a certificate."""
-    with Machine(base=installed) as machine:
-        machine.boot()
+    with booted(installed) as machine:
         authority = start_authority(machine)
         run_certbot(machine, certificate_findings(machine)[0]["mend"])
         stop_authority(authority)
@@ -43,16 +42,14 @@ def https_disk(installed: Layers) -> Iterator[Layers]:
 @pytest.fixture(scope="module")
 def secure(https_disk: Layers) -> Iterator[Machine]:
     """A server with that certificate, for tests that leave it as it is."""
-    with Machine(base=https_disk) as machine:
-        machine.boot()
+    with booted(https_disk) as machine:
         yield machine
 
 
 @pytest.fixture
 def own_secure(https_disk: Layers) -> Iterator[Machine]:
     """A server with that certificate, of the test's own."""
-    with Machine(base=https_disk) as machine:
-        machine.boot()
+    with booted(https_disk) as machine:
         yield machine
 
 

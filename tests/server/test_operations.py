@@ -12,7 +12,7 @@ from tests.server.browser import ALLOWED, STRANGER, curl, read, upload
 from tests.server.certificates import AUTHORITY, complaints, start_authority, stop_authority
 from tests.server.checkout import PLACE
 from tests.server.container import leave_only
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.operations_page import (
     IDENTITY,
     ORIGIN,
@@ -83,8 +83,7 @@ def followed() -> Iterator[Layers]:
 
 @pytest.fixture
 def server(followed: Layers) -> Iterator[Machine]:
-    with Machine(base=followed) as machine:
-        machine.boot()
+    with booted(followed) as machine:
         yield machine
 
 

@@ -13,7 +13,7 @@ from tests.server.certificates import (
     served_serial,
 )
 from tests.server.checkout import PLACE
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Entry, Layers
 from tests.stack import wait_until
 
@@ -26,8 +26,7 @@ RELOAD = ("authsvc", "nginx", "install", "--reload")
 @pytest.fixture(scope="module")
 def own_disk(installed: Layers) -> Iterator[Layers]:
     """A server that speaks HTTPS with files of its owner's."""
-    with Machine(base=installed) as machine:
-        machine.boot()
+    with booted(installed) as machine:
         make_certificate(machine, *HOSTS)
         machine.run(*INSTALL, cwd=PLACE)
         wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
@@ -37,16 +36,14 @@ def own_disk(installed: Layers) -> Iterator[Layers]:
 @pytest.fixture(scope="module")
 def owner(own_disk: Layers) -> Iterator[Machine]:
     """Such a server, for tests that give it a certificate of their own first."""
-    with Machine(base=own_disk) as machine:
-        machine.boot()
+    with booted(own_disk) as machine:
         yield machine
 
 
 @pytest.fixture
 def owner_alone(own_disk: Layers) -> Iterator[Machine]:
     """Such a server, of the test's own."""
-    with Machine(base=own_disk) as machine:
-        machine.boot()
+    with booted(own_disk) as machine:
         yield machine
 
 

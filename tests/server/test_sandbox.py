@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
 
 PROBE = "/usr/local/lib/sandbox_probe.py"
@@ -93,8 +93,7 @@ class Reports:
 
 @pytest.fixture(scope="module")
 def reports(installed: Layers) -> Iterator[Reports]:
-    with Machine(base=installed) as machine:
-        machine.boot()
+    with booted(installed) as machine:
         machine.shell(TRAPS)
         shutil.copy(Path(__file__).with_name("sandbox_probe.py"), machine.path(PROBE))
         nginx = machine.shell("cat /run/nginx.pid").strip()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
 from tests.stack import wait_until
 
@@ -25,8 +25,7 @@ ERROR = 3
 
 @pytest.fixture(scope="module")
 def machine(installed: Layers) -> Iterator[Machine]:
-    with Machine(base=installed) as made:
-        made.boot()
+    with booted(installed) as made:
         yield made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.machine import Machine
+from tests.server.machine import Machine, booted
 from tests.server.root import Layers
 from tests.stack import wait_until
 
@@ -48,8 +48,7 @@ HOLD = "[Service]\nExecStartPost=/bin/sh -c 'read _ </run/hold'\n"
 
 @pytest.fixture(scope="module")
 def machine(installed: Layers) -> Iterator[Machine]:
-    with Machine(base=installed) as made:
-        made.boot()
+    with booted(installed) as made:
         yield made
 
 

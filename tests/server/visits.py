@@ -58,9 +58,16 @@ def prepare(machine: Machine, command: str = "authsvc") -> None:
     )
 
 
+def examine(machine: Machine, command: str = "authsvc") -> tuple[list[dict[str, str]], int]:
+    """Return all that the doctor says, and its exit status."""
+    done = machine.run(command, "doctor", "--json", check=False)
+    assert done.returncode in {0, 1}, done.stderr
+    return json.loads(done.stdout), done.returncode
+
+
 def findings(machine: Machine, command: str = "authsvc") -> dict[str, list[tuple[str, str | None]]]:
     """Return what the doctor says: states and remedies by check."""
     checks: dict[str, list[tuple[str, str | None]]] = {}
-    for finding in json.loads(machine.run(command, "doctor", "--json", check=False).stdout):
+    for finding in examine(machine, command)[0]:
         checks.setdefault(finding["check"], []).append((finding["state"], finding["mend"]))
     return checks

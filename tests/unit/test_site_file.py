@@ -17,7 +17,7 @@ MAIN_FILE = Path("/etc/nginx/nginx.conf")
 def server_of(version: tuple[int, ...]) -> ServerNginx:
     directives = (Directive(MAIN_FILE, ("include", "/etc/nginx/conf.d/*.conf"), ("http",)),)
     prefix, pid_file, access_log = (Path(name) for name in ("/usr/share/nginx", "/run/nginx.pid", "/var/log/nginx/a"))
-    return ServerNginx("nginx", version, MAIN_FILE, prefix, directives, pid_file, access_log)
+    return ServerNginx("nginx", version, MAIN_FILE, prefix, directives, pid_file, access_log, "")
 
 
 def lines_for(folder: Path, version: tuple[int, ...]) -> list[str]:

@@ -29,15 +29,15 @@ _PORT: Final = r"(?::(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0
 
 def _authority(group: str) -> str:
     """Match scheme, host and port; one trailing dot stays outside the group."""
-    return rf"https?://(?:(?P<{group}_name>{_NAME})\.?|(?P<{group}_ipv6>{_IPV6})){_PORT}"
+    return rf"https?://(?P<{group}_host>{_NAME}|{_IPV6}(?!\.))\.?{_PORT}"
 
 
 REFERER_PATTERN: Final = rf"{_authority('authsvc_referer')}(?:/[!-~]*)?"
 """A whole Referer value (RFC 9110 section 10.1.3); the host is in the group
-`authsvc_referer_name` or `authsvc_referer_ipv6`, the other one is empty. Their prefix keeps nginx's
-variables of these names apart from other sites'."""
+`authsvc_referer_host`, whose prefix keeps nginx's variable of that name apart from other sites'. One
+group, because nginx sets a variable for each and joins them, a read for a read."""
 ORIGIN_PATTERN: Final = _authority("authsvc_origin")
-"""A whole Origin value (RFC 6454 section 7.1), groups as above."""
+"""A whole Origin value (RFC 6454 section 7.1), group as above."""
 OPAQUE_ORIGIN: Final = "null"
 
 FETCH_METADATA_PATTERN: Final = r"(?:cross|same)-site (?:(?:no-cors|cors) [!-~]*|[!-~]* (?:iframe|frame|object|embed))"
@@ -95,7 +95,7 @@ def embedder_of(headers: Mapping[str, str], *, editor_agents: Iterable[str]) -> 
 def _host(match: re.Match[str] | None, group: str) -> str:
     if match is None:
         return INVALID
-    return match[f"{group}_name"] or match[f"{group}_ipv6"]
+    return match[f"{group}_host"]
 
 
 def _is_cross_site(headers: Mapping[str, str]) -> bool:

@@ -9,6 +9,8 @@ would still understand.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 NONE: Final = "-none"
@@ -75,21 +77,48 @@ def agent_pattern(text: str) -> str:
     return "[!-~ ]*".join(re.escape(piece) for piece in literal.split("*")) + end
 
 
+class Basis(Enum):
+    """Which header an embedder was told from."""
+
+    REFERER = auto()
+    ORIGIN = auto()
+    OPAQUE_ORIGIN = auto()
+    FETCH_METADATA = auto()
+    NOTHING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The embedder, and what it was told from."""
+
+    embedder: str
+    basis: Basis
+    editor: str | None = None
+    """The entry of `editor_agents` that excuses a hidden page."""
+
+
 def embedder_of(headers: Mapping[str, str], *, editor_agents: Iterable[str]) -> str:
-    """Return the host that embeds, or `-none`, `-hidden` or `-invalid`.
+    """Return the host that embeds, or `-none`, `-hidden` or `-invalid`; see `read_embedder`."""
+    return read_embedder(headers, editor_agents=editor_agents).embedder
+
+
+def read_embedder(headers: Mapping[str, str], *, editor_agents: Iterable[str]) -> Reading:
+    """Return who embeds, and what tells so.
 
     `headers` has lower-case names; an empty value counts as absent, because
     nginx cannot tell the two apart.
     """
     if referer := headers.get("referer", ""):
-        return _host(_referer.fullmatch(referer), "authsvc_referer")
+        return Reading(_host(_referer.fullmatch(referer), "authsvc_referer"), Basis.REFERER)
     origin = headers.get("origin", "")
     if origin and origin != OPAQUE_ORIGIN:
-        return _host(_origin.fullmatch(origin), "authsvc_origin")
+        return Reading(_host(_origin.fullmatch(origin), "authsvc_origin"), Basis.ORIGIN)
     if not origin and not _is_cross_site(headers):
-        return NONE
+        return Reading(NONE, Basis.NOTHING)
+    basis = Basis.OPAQUE_ORIGIN if origin else Basis.FETCH_METADATA
     agent = headers.get("user-agent", "")
-    return NONE if any(re.search(agent_pattern(a), agent) for a in editor_agents) else HIDDEN
+    editor = next((entry for entry in editor_agents if re.search(agent_pattern(entry), agent)), None)
+    return Reading(HIDDEN if editor is None else NONE, basis, editor)
 
 
 def _host(match: re.Match[str] | None, group: str) -> str:

@@ -40,13 +40,17 @@ class SiteSet:
 
     def covers(self, host: str) -> bool:
         """Whether `host` equals a host or lies below a wildcard's parent."""
+        return self.covering(host) is not None
+
+    def covering(self, host: str) -> str | None:
+        """Return the pattern that covers `host`, the closest one; None if there is none."""
         if host in self.hosts:
-            return True
+            return host
         while "." in host:
             host = host.partition(".")[2]
             if host in self.parents:
-                return True
-        return False
+                return f"*.{host}"
+        return None
 
 
 def canonical_site(text: str) -> str:

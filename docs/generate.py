@@ -20,6 +20,7 @@ from authsvc.model import SiteList
 from authsvc.nginx.files import Surroundings, render
 from authsvc.settings import ENV_PREFIX, Settings, load
 from docs.manual import manual_page
+from tests.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES
 
 NOWHERE: Final = Path("/nowhere")
 HERE: Final = Path(__file__).resolve().parent
@@ -110,6 +111,7 @@ def pages() -> dict[str, str]:
         "docs/settings.md": settings_page(),
         "docs/commands.md": commands_page(),
         "docs/errors.md": errors_page(),
+        "docs/verdict.md": verdict_page(),
         "docs/authsvc.1": manual_page(authsvc),
         **{f"completions/authsvc.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")},
     }
@@ -157,6 +159,33 @@ def errors_page() -> str:
     rows = [(f"`{kind.__name__}`", _meaning(kind)) for kind in Misuse.__subclasses__()]
     parts.append(MISUSE_HEAD + _table(("Kind", "Meaning"), rows))
     return "".join(parts)
+
+
+def verdict_page() -> str:
+    """Return the page on the verdict, with the decision table of the tests in its place."""
+    columns = ("Situation", "Headers", "Embedder", "Verdict", "Reason")
+    rows = [
+        (
+            row.situation,
+            "<br>".join(f"`{line}`" for line in row.sent.splitlines()) or "none",
+            f"`{row.embedder}`",
+            "allow" if row.allowed else "deny",
+            f"`{row.reason.value}`",
+        )
+        for row in DECISIONS
+    ]
+    sites = ", ".join(f"`{site}`" for site in SITES)
+    text = f"On the list here: {sites}; `public_base` is `{PUBLIC_BASE}`.\n\n{_table(columns, rows)}"
+    return _replaced(HERE / "verdict.md", "decisions", text)
+
+
+def _replaced(page: Path, part: str, text: str) -> str:
+    """Return a page with `text` between the comments `part: …` and `end of part`."""
+    found = re.fullmatch(
+        rf"(.*<!-- {part}: [^\n]*-->\n).*(<!-- end of {part} -->\n.*)", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert found is not None, f"{page} has no place for {part}"  # noqa: S101 — a fault of this checkout
+    return f"{found[1]}\n{text}\n{found[2]}"
 
 
 def _type_of(field: dict[str, Any]) -> str:

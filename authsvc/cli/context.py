@@ -80,6 +80,11 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def printable(text: str) -> str:
+    """Return a text of somebody else's with a space for each character that could move the cursor."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def moment(seconds: int | None) -> str:
     """Return a time as ISO 8601 in UTC, or `-` for never."""
     return "-" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from authsvc.cli.context import EXIT_FAILED, Given, pass_given, show_json
+from authsvc.cli.context import EXIT_FAILED, Given, pass_given, printable, show_json
 from authsvc.doctor import Finding, State, examine
 
 _SEVERAL: Final = re.compile("&&|;")
@@ -52,15 +52,10 @@ def _as_json(finding: Finding) -> dict[str, str | None]:
 
 def _tell(finding: Finding) -> None:
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state])
-    click.echo(f"{state} {finding.check:<12} {_printable(finding.text)}")
+    click.echo(f"{state} {finding.check:<12} {printable(finding.text)}")
     if finding.mend:
         mend = finding.mend if os.geteuid() == 0 else _with_sudo(finding.mend)
-        click.echo(f"{'':<8} {'':<12} mend it: {_printable(mend)}")
-
-
-def _printable(text: str) -> str:
-    """Keep what the service says from steering root's terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+        click.echo(f"{'':<8} {'':<12} mend it: {printable(mend)}")
 
 
 def _with_sudo(command: str) -> str:

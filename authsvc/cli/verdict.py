@@ -1,46 +1,88 @@
 """`authsvc verdict`: what a reader with these headers would get, and why."""
 
+import re
+from typing import Final, TextIO
+
 import click
 
-from authsvc.cli.context import EXIT_DENIED, Given, backends_of, pass_given, show_json
-from authsvc.embedder import embedder_of
+from authsvc.cli.context import EXIT_DENIED, Given, backends_of, pass_given, printable, show_json
+from authsvc.explain import Explanation, ReadRequest, explain
 from authsvc.guard import rules_of
-from authsvc.policy import EXPLANATIONS, decide
+from authsvc.policy import EXPLANATIONS
+
+_REQUEST_LINE: Final = re.compile(r"([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?")
 
 
 @click.command()
 @click.option("--referer", metavar="URL", help="The Referer header, as a browser sends it.")
 @click.option("--header", "headers", metavar="'K: V'", multiple=True, help="Another header; may be repeated.")
+@click.option(
+    "--request",
+    "request_file",
+    type=click.File(errors="surrogateescape"),
+    help="A whole request, as a browser's developer tools copy it; - reads standard input.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_given
-def verdict(given: Given, referer: str | None, headers: tuple[str, ...], *, as_json: bool) -> None:
-    """Print the verdict on a read with these headers, and its reason.
+def verdict(
+    given: Given, referer: str | None, headers: tuple[str, ...], request_file: TextIO | None, *, as_json: bool
+) -> None:
+    """Print the verdict on a read with these headers, and line by line why.
 
     Exit status: 0 for allow, 3 for deny.
     """
     settings = given.settings
+    lines = [] if request_file is None else request_file.read().splitlines()
+    request = _parsed(lines, headers, referer)
     with backends_of(given) as backends:
         rules = rules_of(backends.catalog.access.read().sites, settings)
-    embedder = embedder_of(_parsed(headers, referer), editor_agents=settings.editor_agents)
-    result = decide(embedder, rules)
-    word = "allow" if result.allowed else "deny"
+    told = explain(request, rules, editor_agents=settings.editor_agents, hotlink_status=settings.hotlink_status)
     if as_json:
-        show_json({"verdict": word, "reason": result.reason.value, "embedder": embedder})
+        show_json(_as_json(told))
     else:
-        click.secho(word, fg="green" if result.allowed else "red", bold=True, nl=False)
-        click.echo(f"  {result.reason.value}: {EXPLANATIONS[result.reason]} (embedder: {embedder})")
-    if not result.allowed:
+        _tell(told)
+    if not told.verdict.allowed:
         raise SystemExit(EXIT_DENIED)
 
 
-def _parsed(lines: tuple[str, ...], referer: str | None) -> dict[str, str]:
-    """Return the headers by lower-case name. Of two with one name the first
-    counts, as it does for nginx 1.22."""
-    headers: dict[str, str] = {} if referer is None else {"referer": referer}
-    for line in lines:
+def _word(told: Explanation) -> str:
+    return "allow" if told.verdict.allowed else "deny"
+
+
+def _as_json(told: Explanation) -> dict[str, object]:
+    return {
+        "verdict": _word(told),
+        "reason": told.verdict.reason.value,
+        "embedder": told.embedder,
+        "steps": [{"subject": printable(step.subject), "finding": printable(step.finding)} for step in told.steps],
+    }
+
+
+def _tell(told: Explanation) -> None:
+    reason = told.verdict.reason
+    click.secho(_word(told), fg="green" if told.verdict.allowed else "red", bold=True, nl=False)
+    click.echo(f"  {reason.value}: {EXPLANATIONS[reason]} (embedder: {told.embedder})\n")
+    for step in told.steps:
+        click.secho(f"  {printable(step.subject)}", bold=True)
+        click.echo(f"      {printable(step.finding)}")
+
+
+def _parsed(lines: list[str], headers: tuple[str, ...], referer: str | None) -> ReadRequest:
+    """Return the request. Of two headers with one name the first counts, as it
+    does for nginx 1.22; `--referer` and `--header` stand before the file's."""
+    first = _REQUEST_LINE.fullmatch(lines[0].strip()) if lines else None
+    rest = lines[1:] if first else lines
+    head = rest[: rest.index("")] if "" in rest else rest
+    values: dict[str, str] = {} if referer is None else {"referer": referer}
+    repeated = set()
+    for line in (*headers, *head):
         name, colon, value = line.partition(":")
-        if not colon or not name.strip():
+        name = name.strip().lower()
+        if not colon or not name:
             message = f"{line!r} is no header; write it as 'Name: value'"
-            raise click.BadParameter(message, param_hint="--header")
-        headers.setdefault(name.strip().lower(), value.strip())
-    return headers
+            raise click.BadParameter(message, param_hint="--header" if line in headers else "--request")
+        if name in values:
+            repeated.add(name)
+        values.setdefault(name, value.strip())
+    method, target = first.groups() if first else ("", "")
+    return ReadRequest(values, method=method, target=target, repeated=frozenset(repeated))

@@ -39,12 +39,61 @@ def test_verdict_says_so_by_status_and_reason(either: Home, arguments: list[str]
     assert "embedder: " in done.stdout
 
 
-def test_verdict_in_json_names_the_embedder(home: Home) -> None:
-    assert home.json("verdict", "--referer", "http://127.0.0.1:8000/a") == {
-        "verdict": "allow",
-        "reason": "known_site",
-        "embedder": "127.0.0.1",
-    }
+def test_verdict_in_json_names_the_embedder_and_the_steps(home: Home) -> None:
+    told = home.json("verdict", "--referer", "http://127.0.0.1:8000/a")
+    assert [step["subject"] for step in told.pop("steps")] == [
+        "Referer: http://127.0.0.1:8000/a",
+        "Embedder 127.0.0.1",
+        "Who answers",
+        "Answer",
+    ]
+    assert told == {"verdict": "allow", "reason": "known_site", "embedder": "127.0.0.1"}
+
+
+REQUEST = """\
+GET /7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png HTTP/2
+Host: img.example.com
+User-Agent: Mozilla/5.0
+Referer: https://stranger.example/post
+Sec-Fetch-Site: cross-site
+
+not: a header any more
+"""
+
+
+def test_whole_request_is_explained_line_by_line(home: Home) -> None:
+    done = home.run("verdict", "--request", "-", stdin=REQUEST.encode())
+    assert done.status == 3
+    assert [line.strip() for line in done.stdout.splitlines()] == [
+        "deny  stranger: the host is not on the list of sites (embedder: stranger.example)",
+        "",
+        "GET /7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png",
+        "a picture's address: nginx asks for the verdict before it looks for the file",
+        "Referer: https://stranger.example/post",
+        "the page is on stranger.example; what else the request says does not count",
+        "Embedder stranger.example",
+        "none of the 3 sites covers it, and it is none of the service's own hosts: localhost",
+        "Who answers",
+        "the service, and nginx keeps its answer for 10 s; the service being down, nginx refuses",
+        "Answer",
+        "403 with the hotlink picture, whether or not there is a picture; nobody may keep it",
+        "To let it in",
+        "authsvc site add stranger.example",
+    ]
+
+
+def test_what_the_request_says_cannot_steer_the_terminal(home: Home) -> None:
+    done = home.run("verdict", "--request", "-", stdin=b"Referer: http://a\x1b[2J\xff/\n")
+    assert done.status == 3
+    assert "\x1b" not in done.stdout
+    assert "its host has" in done.stdout
+
+
+def test_bad_line_of_a_request_is_wrong_usage(home: Home) -> None:
+    done = home.run("verdict", "--request", "-", stdin=b"GET / HTTP/1.1\nnonsense\n")
+    assert done.status == 2
+    assert "'nonsense' is no header" in done.stderr
+    assert "--request" in done.stderr
 
 
 @pytest.mark.parametrize("line", ["no colon", ": value", ""])

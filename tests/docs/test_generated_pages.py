@@ -16,6 +16,7 @@ GENERATED = (
     "docs/settings.md",
     "docs/commands.md",
     "docs/errors.md",
+    "docs/verdict.md",
     "docs/authsvc.1",
     "completions/authsvc.bash",
     "completions/authsvc.zsh",

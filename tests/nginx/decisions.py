@@ -1,0 +1,98 @@
+"""The decision table: a situation, what is sent in it, and the verdict on it.
+
+The tests ask Python and nginx for each row, and docs/verdict.md shows them all.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from authsvc.policy import Reason
+
+SITES: Final = ("blog.example.com", "*.example.org", "xn--bcher-kva.example", "[2001:db8::1]")
+"""On the list besides `localhost`, `127.0.0.1` and `[::1]`, which are there from the start."""
+PUBLIC_BASE: Final = "https://img.example.com"
+
+_KNOWN, _OWN, _STRANGER = Reason.KNOWN_SITE, Reason.OWN_HOST, Reason.STRANGER
+_NONE, _HIDDEN, _INVALID = Reason.NO_REFERER, Reason.HIDDEN_REFERER, Reason.INVALID_REFERER
+_CROSS: Final = "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: no-cors\nSec-Fetch-Dest: image"
+_CHROME: Final = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
+_WEBKIT: Final = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One row. `sent` has one header a line."""
+
+    situation: str
+    sent: str
+    embedder: str
+    reason: Reason
+    allowed: bool
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names as sent."""
+        return dict(line.split(": ", 1) for line in self.sent.splitlines())
+
+
+def _host(situation: str, host: str, reason: Reason, *, sent: str = "") -> Decision:
+    text = sent or f"Referer: https://{host}/post"
+    return Decision(situation, text, host, reason, reason in {_KNOWN, _OWN})
+
+
+def _word(situation: str, sent: str, reason: Reason) -> Decision:
+    words = {_NONE: "-none", _HIDDEN: "-hidden", _INVALID: "-invalid"}
+    return Decision(situation, sent, words[reason], reason, reason is _NONE)
+
+
+DECISIONS: Final = (
+    _host("A page on the list", "blog.example.com", _KNOWN),
+    _host("… that sends its origin alone", "blog.example.com", _KNOWN, sent="Referer: https://blog.example.com/"),
+    _host("… over plain HTTP, on another port", "blog.example.com", _KNOWN, sent="Referer: http://blog.example.com:81/"),
+    _host("… with a dot at the end of its name", "blog.example.com", _KNOWN, sent="Referer: https://blog.example.com./"),
+    _host("A page below a `*.` entry", "a.b.example.org", _KNOWN),
+    _host("The host behind the `*.` itself", "example.org", _STRANGER),
+    _host("A host with letters outside ASCII", "xn--bcher-kva.example", _KNOWN),
+    _host("An IPv6 address", "[2001:db8::1]", _KNOWN, sent="Referer: http://[2001:db8::1]:4000/"),
+    _host("A blog's preview on one's own machine", "localhost", _KNOWN, sent="Referer: http://localhost:1313/post"),
+    _host("This service's own page", "img.example.com", _OWN),
+    _host("A stranger's page", "stranger.example", _STRANGER),
+    _host("A host that ends like one on the list", "notblog.example.com", _STRANGER),
+    _host("A host that begins like one", "blog.example.com.stranger.example", _STRANGER),
+    _host("A stranger with an allowed address in its path", "stranger.example", _STRANGER,
+          sent="Referer: https://stranger.example/?https://blog.example.com/"),
+    _host("A host called `none`", "none", _STRANGER, sent="Referer: http://none/"),
+    _host("Referer and Origin differ: the Referer counts", "stranger.example", _STRANGER,
+          sent="Referer: https://stranger.example/\nOrigin: https://blog.example.com"),
+    _host("A page on the list that fetches, its Referer hidden", "blog.example.com", _KNOWN,
+          sent="Origin: https://blog.example.com\nSec-Fetch-Site: cross-site\nSec-Fetch-Mode: cors"),
+    _host("A stranger that fetches, its Referer hidden", "stranger.example", _STRANGER,
+          sent="Origin: https://stranger.example\nSec-Fetch-Site: cross-site\nSec-Fetch-Mode: cors"),
+    _word("curl, a feed reader, an app", "", _NONE),
+    _word("The address bar, a bookmark",
+          "Sec-Fetch-Site: none\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: document", _NONE),
+    _word("A link on another site, Referer hidden",
+          "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: document", _NONE),
+    _word("A page of the service itself, Referer hidden",
+          "Sec-Fetch-Site: same-origin\nSec-Fetch-Mode: no-cors\nSec-Fetch-Dest: image", _NONE),
+    _word("A page that hides its Referer", _CROSS, _HIDDEN),
+    _word("… from a service worker, which empties the destination",
+          "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: no-cors\nSec-Fetch-Dest: empty", _HIDDEN),
+    _word("… on another sub-domain of the same site",
+          "Sec-Fetch-Site: same-site\nSec-Fetch-Mode: no-cors\nSec-Fetch-Dest: image", _HIDDEN),
+    _word("… that shows the picture in a frame",
+          "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: iframe", _HIDDEN),
+    _word("A sandboxed frame, a `data:` or `file:` page that fetches", "Origin: null", _HIDDEN),
+    _word("… in a usual browser", f"Origin: null\nUser-Agent: {_CHROME}", _HIDDEN),
+    _word("Typora's, Obsidian's or VS Code's preview", f"{_CROSS}\nUser-Agent: {_CHROME} Electron/30.0", _NONE),
+    _word("MWeb's preview, a bare WebKit view", f"Origin: null\nUser-Agent: {_WEBKIT}", _NONE),
+    _host("An editor's name on a stranger's page changes nothing", "stranger.example", _STRANGER,
+          sent="Referer: https://stranger.example/\nUser-Agent: a Electron/30.0"),
+    _word("Two dots at the end of the host", "Referer: https://blog.example.com../", _INVALID),
+    _word("Capital letters in the host", "Referer: https://Blog.example.com/", _INVALID),
+    _word("A user name in front of the host", "Referer: https://blog.example.com@stranger.example/", _INVALID),
+    _word("A port above 65535", "Referer: https://blog.example.com:65536/", _INVALID),
+    _word("Another scheme", "Referer: ftp://blog.example.com/", _INVALID),
+    _word("No address at all", "Referer: blog.example.com", _INVALID),
+    _word("An Origin with a path", "Origin: https://blog.example.com/", _INVALID),
+)  # fmt: skip

@@ -1,0 +1,75 @@
+import pytest
+
+from authsvc.embedder import DEFAULT_EDITOR_AGENTS
+from authsvc.explain import Explanation, ReadRequest, explain
+from authsvc.policy import Rules
+from authsvc.sites import SiteSet
+
+CROSS = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
+PICTURE = "/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png"
+
+
+def told(
+    headers: dict[str, str], *, method: str = "", target: str = "", repeated: tuple[str, ...] = (), empty: bool = True
+) -> Explanation:
+    rules = Rules(SiteSet.of(("*.wild.example",)), frozenset({"img.example"}), allows_empty=empty, allows_hidden=False)
+    request = ReadRequest(headers, method=method, target=target, repeated=frozenset(repeated))
+    return explain(request, rules, editor_agents=DEFAULT_EDITOR_AGENTS, hotlink_status=403)
+
+
+def steps(headers: dict[str, str], **more: str) -> dict[str, str]:
+    return {step.subject: step.finding for step in told(headers, **more).steps}
+
+
+@pytest.mark.parametrize(
+    ("headers", "subject", "piece"),
+    [
+        ({"referer": "https://a.b.wild.example/"}, "Embedder a.b.wild.example", "of sites, as *.wild.example"),
+        ({"referer": "https://img.example/"}, "Embedder img.example", "the host is this service's own"),
+        ({"referer": "https://evil.example/"}, "To let it in", "authsvc site add evil.example"),
+        ({"referer": "https://evil.example/"}, "Who answers", "the service being down, nginx refuses"),
+        ({"referer": "https://a.wild.example/"}, "Who answers", "also while the service is down"),
+        ({"referer": "https://A.wild.example/"}, "Referer: https://A.wild.example/", "capital letters"),
+        ({"referer": "https://A.wild.example/"}, "To let it in", "nothing: "),
+        ({"origin": "https://evil.example"}, "Referer", "absent"),
+        ({"origin": "https://evil.example"}, "Origin: https://evil.example", "the page is on evil.example"),
+        ({"origin": "null"}, "Origin: null", "no address of its own"),
+        ({"origin": "null"}, "User-Agent", "no editor of the setting editor_agents"),
+        (CROSS, "Sec-Fetch-Site, -Mode, -Dest", "cross-site no-cors image: a page on another site embeds"),
+        (CROSS, "To let it in", "hidden_referer"),
+        (CROSS | {"user-agent": "Typora/1.9"}, "User-Agent", "an editor's, by 'Typora/'"),
+        ({"sec-fetch-site": "none"}, "Sec-Fetch-Site, -Mode, -Dest", "none - -: no page on another site embeds"),
+        ({}, "Sec-Fetch-Site, -Mode, -Dest", "nothing tells of a page"),
+        ({}, "Answer", "200 with the picture"),
+    ],
+)  # fmt: skip
+def test_step_says_what_was_found(headers: dict[str, str], subject: str, piece: str) -> None:
+    assert piece in steps(headers)[subject]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "piece"),
+    [
+        ("GET", PICTURE, "a picture's address: "),
+        ("HEAD", f"/?path={PICTURE}", "as the 2018 script gave them"),
+        ("GET", "/?path=%2F7b", "read by the service"),
+        ("GET", f"{PICTURE}?x=1", "answered with 404"),
+        ("POST", PICTURE, "answered with 405"),
+    ],
+)
+def test_request_line_is_looked_at_first(method: str, target: str, piece: str) -> None:
+    first = told({}, method=method, target=target).steps[0]
+    assert first.subject == f"{method} {target}"
+    assert piece in first.finding
+
+
+def test_repeated_referer_is_pointed_out() -> None:
+    first = told({"referer": "https://evil.example/"}, repeated=("referer",)).steps[0]
+    assert (first.subject, first.finding.partition(":")[0]) == ("Referer", "sent more than once")
+
+
+def test_allowed_read_needs_no_way_out() -> None:
+    assert told({}).verdict.allowed
+    assert "To let it in" not in steps({})
+    refused = told({}, empty=False)
+    assert refused.steps[-1].finding == 'set empty_referer = "allow"'

@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authsvc.embedder import INVALID, embedder_of
+from authsvc.flaw import flaw_of
+
+
+@pytest.mark.parametrize(
+    ("value", "flaw"),
+    [
+        ("HTTPS://example.com/", "its scheme has capital letters"),
+        ("ftp://example.com/", "it does not begin with http:// or https://"),
+        ("example.com", "it does not begin with http:// or https://"),
+        ("https://me@example.com/", "it has a user name in front of the host"),
+        ("https://example.com:65536/", "'65536' is no port from 0 to 65535"),
+        ("https://example.com:080/", "'080' is no port from 0 to 65535"),
+        ("https://example.com:/", "'' is no port from 0 to 65535"),
+        ("https:///path", "it names no host"),
+        ("https://./", "it names no host"),
+        ("https://b\xfccher.example/", "its host has letters that browsers write as xn--"),
+        ("https://Example.com/", "its host has capital letters"),
+        ("https://example.com../", "its host ends in more than one dot"),
+        (f"https://{'a' * 254}/", "its host is longer than 253 characters"),
+        ("https://[::1%eth0]/", "its host is no IPv6 address in brackets"),
+        ("https://[::1].:80/", "its host is no IPv6 address in brackets"),
+        ("https://-a.example/", "its host has characters that stand in none, or not at its beginning"),
+        ("https://example.com?a=b", "there is no / behind the host"),
+        ("https://example.com/a b", "its path has a space, or a character that browsers write with %"),
+    ],
+)
+def test_flaw_of_a_referer_is_named(value: str, flaw: str) -> None:
+    assert flaw_of(value, is_origin=False) == flaw
+
+
+def test_origin_has_no_path() -> None:
+    assert flaw_of("https://example.com/", is_origin=True) == "an Origin ends behind the host and the port"
+    assert flaw_of("https://example.com", is_origin=True) is None
+
+
+@given(st.one_of(st.text(), st.from_regex(r"https?://[\S ]*")), st.booleans())
+def test_flaw_is_found_exactly_where_the_grammar_refuses(value: str, is_origin: bool) -> None:  # noqa: FBT001 — drawn
+    word = embedder_of({"origin" if is_origin else "referer": value}, editor_agents=())
+    if value and not (is_origin and value == "null"):
+        assert (flaw_of(value, is_origin=is_origin) is not None) == (word == INVALID)

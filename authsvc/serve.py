@@ -41,6 +41,9 @@ def run(settings: Settings, listen_fd: int | None) -> None:
         config = uvicorn.Config(
             app,
             fd=listen_fd if listener is None else listener.fileno(),
+            # nginx's headers about the client are for nginx's own limits; nobody here asks.
+            proxy_headers=False,
+            ws="none",
             log_level="warning",
             log_config=None,
             access_log=False,

@@ -20,19 +20,23 @@ upload holds in memory."""
 
 
 class _HashingFile(io.FileIO):
-    """A file that hashes what is written to it, on the thread that writes."""
+    """A file that is made by its first write, and hashes what is written, on the thread that writes."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "xb")
+        # Opened later: making a file waits for the disk, too.
+        self._path = path
         # Not for security: md5 is the name that the addresses have always had.
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
         self._in_use = threading.Lock()
+        self.is_given_up = False
+        """Whether it was closed for good, so that nothing more is written."""
 
     def close(self) -> None:
         # Not under a thread that still writes for a cancelled task: the number
         # of the closed file could be another's by then.
         with self._in_use:
+            self.is_given_up = True
             super().close()
 
     def write(self, data: bytes | bytearray) -> int:  # type: ignore[override]  # narrower than Buffer on purpose
@@ -40,6 +44,8 @@ class _HashingFile(io.FileIO):
         self._sha256.update(data)
         view = memoryview(data)
         with full_when_no_room(), self._in_use:
+            if self.closed and not self.is_given_up:
+                super().__init__(self._path, "xb")
             while view:
                 view = view[super().write(view) :]
         return len(data)
@@ -61,19 +67,23 @@ class Spool:
         self._max_bytes = max_bytes
         self._size = 0
         self._block = bytearray()
+        self._raw = _HashingFile(self._path)
+        self._file = wrap(self._raw)
 
     async def __aenter__(self) -> Self:
-        with full_when_no_room():
-            self._raw = _HashingFile(self._path)
-        self._file = wrap(self._raw)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Without a thread: a task that is cancelled here as well leaves nothing, either.
-        self._raw.close()
-        self._path.unlink(missing_ok=True)
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove the file, if that is not done. A thread that writes to it comes to an end first."""
+        if not self._raw.is_given_up:
+            self._raw.close()
+            self._path.unlink(missing_ok=True)
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes.
@@ -86,18 +96,21 @@ class Spool:
             raise TooLarge(limit_bytes=self._max_bytes)
         self._block += data
         if len(self._block) >= BLOCK_BYTES:
-            await self._write_block()
+            await self._file.write(self._taken_block())
 
-    async def finish(self) -> Spooled:
-        """Write what is left and return the complete file. Raises Empty without a byte."""
+    def finish(self) -> Spooled:
+        """Write what is left and return the complete file; again, return it again.
+
+        Blocking; call it on a thread. Raises Empty without a byte, Full when the disk has no room.
+        """
         if not self._size:
             raise Empty
-        await self._write_block()
+        self._raw.write(self._taken_block())
         return Spooled(self._path, self._size, self._raw.digests)
 
-    async def _write_block(self) -> None:
+    def _taken_block(self) -> bytearray:
         block, self._block = self._block, bytearray()
-        await self._file.write(block)
+        return block
 
 
 def clear_spool(folder: Path) -> int:

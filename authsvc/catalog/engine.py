@@ -70,6 +70,7 @@ def in_our_words() -> Iterator[None]:
         text = str(error.orig)
         if "full" in text or "disk I/O error" in text:
             raise Full from error
-        if "locked" in text or "busy" in text:
+        # The last is SQLITE_PROTOCOL: another program has held a recovery's locks for ten seconds.
+        if "locked" in text or "busy" in text or "locking protocol" in text:
             raise Busy from error
         raise Broken(reason=f"the catalog cannot be used: {text}") from error

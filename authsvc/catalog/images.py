@@ -1,9 +1,10 @@
 """The image catalog in SQL."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from authsvc.catalog.engine import reading, writing
@@ -13,6 +14,27 @@ from authsvc.catalog.writer import GroupWriter
 from authsvc.errors import Collision, NotThere
 from authsvc.model import Digests, Image, Key
 
+# Built once: SQLAlchemy needs longer to build and to recognise a statement than SQLite to run it.
+_DIGESTS: Final[BindParameter[Sequence[str]]] = bindparam("digests", expanding=True)
+_BY_DIGEST: Final = select(images).where(images.c.digest.in_(_DIGESTS))
+_FIND: Final = _BY_DIGEST.where(images.c.removed_at.is_(None))
+_FIND_RECEIVED: Final = (
+    select(images, received.c.sha256.label("received_sha256"))
+    .join_from(received, images)
+    .where(received.c.sha256.in_(_DIGESTS), images.c.removed_at.is_(None))
+)
+_INSERT: Final = insert(images)
+_LIFT: Final = update(images).where(images.c.digest.in_(_DIGESTS)).values(removed_at=None)
+_NEW_LINK: Final = upsert(received).from_select(
+    ["sha256", "md5", "image_id"],
+    select(bindparam("received_sha256"), bindparam("received_md5"), images.c.id).where(
+        images.c.digest == bindparam("image_digest")
+    ),
+)
+_LINK: Final = _NEW_LINK.on_conflict_do_update(
+    index_elements=["sha256"], set_={"image_id": _NEW_LINK.excluded.image_id}
+)
+
 
 class SqlImageCatalog(ImageCatalog):
     """See ImageCatalog."""
@@ -21,18 +43,24 @@ class SqlImageCatalog(ImageCatalog):
         self._engine = engine
         self._writer = writer
 
+    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+        """See ImageCatalog.add_all."""
+        return self._writer.submit(lambda connection: _add_all(connection, entries))
+
     def add(self, image: Image, received: Digests) -> Future[Image]:
         """See ImageCatalog.add."""
         return self._writer.submit(lambda connection: _add(connection, image, received))
 
-    def find(self, digest: str) -> Image | None:
-        """See ImageCatalog.find."""
-        return self._find(images.c.digest == digest)
+    def find_all(self, digests: Collection[str]) -> dict[str, Image]:
+        """See ImageCatalog.find_all."""
+        with reading(self._engine) as connection:
+            return {row.digest: _image(row) for row in connection.execute(_FIND, {"digests": list(digests)})}
 
-    def find_received(self, sha256: str) -> Image | None:
-        """See ImageCatalog.find_received."""
-        wanted = select(received.c.image_id).where(received.c.sha256 == sha256).scalar_subquery()
-        return self._find(images.c.id == wanted)
+    def find_all_received(self, sha256s: Collection[str]) -> dict[str, Image]:
+        """See ImageCatalog.find_all_received."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(_FIND_RECEIVED, {"digests": list(sha256s)})
+            return {row.received_sha256: _image(row) for row in rows}
 
     def page(self, *, after: Key | None, limit: int) -> Sequence[Image]:
         """See ImageCatalog.page."""
@@ -74,33 +102,52 @@ class SqlImageCatalog(ImageCatalog):
         with reading(self._engine) as connection:
             return [Key(row.digest, row.extension) for row in connection.execute(query)]
 
-    def _find(self, condition: ColumnElement[bool]) -> Image | None:
-        with reading(self._engine) as connection:
-            row = connection.execute(select(images).where(condition, images.c.removed_at.is_(None))).one_or_none()
-        return None if row is None else _image(row)
-
 
 def _add(connection: Connection, image: Image, digests: Digests) -> Image:
-    row = connection.execute(select(images).where(images.c.digest == image.key.digest)).one_or_none()
-    if row is None:
-        values = {
-            "digest": image.key.digest,
-            "extension": image.key.extension,
-            "sha256": image.sha256,
-            "size": image.size,
-            "width": image.width,
-            "height": image.height,
-            "name": image.name,
-            "created_at": image.created_at,
-        }
-        row = connection.execute(insert(images).values(values).returning(*images.c)).one()
-    elif row.sha256 != image.sha256:
-        raise Collision
-    elif row.removed_at is not None:
-        connection.execute(update(images).where(images.c.id == row.id).values(removed_at=None))
-    seen = upsert(received).values(sha256=digests.sha256, md5=digests.md5, image_id=row.id)
-    connection.execute(seen.on_conflict_do_update(index_elements=["sha256"], set_={"image_id": row.id}))
-    return _image(row)
+    (result,) = _add_all(connection, [(image, digests)])
+    if isinstance(result, Collision):
+        raise result
+    return result
+
+
+def _add_all(connection: Connection, entries: Sequence[tuple[Image, Digests]]) -> list[Image | Collision]:
+    rows = connection.execute(_BY_DIGEST, {"digests": list({image.key.digest for image, _ in entries})}).all()
+    known = {row.digest: _image(row) for row in rows}
+    buried = {row.digest for row in rows if row.removed_at is not None}
+    new: list[Image] = []
+    lifted: set[str] = set()
+    links: list[dict[str, str]] = []
+    results: list[Image | Collision] = []
+    for image, digests in entries:
+        first = known.setdefault(image.key.digest, image)
+        if first.sha256 != image.sha256:
+            results.append(Collision())
+            continue
+        if first is image:
+            new.append(image)
+        lifted |= buried & {image.key.digest}
+        links.append({"received_sha256": digests.sha256, "received_md5": digests.md5, "image_digest": image.key.digest})
+        results.append(first)
+    if lifted:
+        connection.execute(_LIFT, {"digests": list(lifted)})
+    if new:
+        connection.execute(_INSERT, [_values(image) for image in new])
+    if links:
+        connection.execute(_LINK, links)
+    return results
+
+
+def _values(image: Image) -> dict[str, object]:
+    return {
+        "digest": image.key.digest,
+        "extension": image.key.extension,
+        "sha256": image.sha256,
+        "size": image.size,
+        "width": image.width,
+        "height": image.height,
+        "name": image.name,
+        "created_at": image.created_at,
+    }
 
 
 def _is_key(key: Key) -> ColumnElement[bool]:

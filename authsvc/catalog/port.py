@@ -7,10 +7,11 @@ the database stays locked, and Full when it has no room.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from authsvc.errors import Collision
 from authsvc.model import Digests, Image, Key, Token
 
 
@@ -18,22 +19,34 @@ class ImageCatalog(ABC):
     """Facts about stored blobs."""
 
     @abstractmethod
-    def add(self, image: Image, received: Digests) -> Future[Image]:
-        """Record `image`, stored already, and what it was received as.
+    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+        """Record images, stored already, and what each was received as.
 
-        The future gives the recorded facts: those of the first upload when the
-        same bytes are known, whose key may have another extension. A tombstone
-        on them is lifted. It raises Collision when the digest is known with
-        another SHA-256.
+        The future gives, in their order, the recorded facts: those of the first
+        upload when the same bytes are known, whose key may have another
+        extension. A tombstone on them is lifted. A digest that is known with
+        another SHA-256 gives a Collision and harms no other.
         """
 
     @abstractmethod
-    def find(self, digest: str) -> Image | None:
-        """Return the image with this hex md5, or None, also when it is being removed."""
+    def add(self, image: Image, received: Digests) -> Future[Image]:
+        """Record one image; see `add_all`. The future raises Collision."""
 
     @abstractmethod
+    def find_all(self, digests: Collection[str]) -> dict[str, Image]:
+        """Return the images with these hex md5s, by them, without those that are being removed."""
+
+    def find(self, digest: str) -> Image | None:
+        """Return the image with this hex md5, or None, also when it is being removed."""
+        return self.find_all([digest]).get(digest)
+
+    @abstractmethod
+    def find_all_received(self, sha256s: Collection[str]) -> dict[str, Image]:
+        """Return the images that were once received with these hex SHA-256, by them, as `find_all`."""
+
     def find_received(self, sha256: str) -> Image | None:
         """Return the image that was once received with this hex SHA-256, as `find`."""
+        return self.find_all_received([sha256]).get(sha256)
 
     @abstractmethod
     def page(self, *, after: Key | None, limit: int) -> Sequence[Image]:

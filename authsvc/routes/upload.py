@@ -89,7 +89,7 @@ class UploadRoutes:
                 for piece in form.feed(chunk):
                     await spool.write(piece)
             form.finish()
-            image = await services.ingest.keep(await spool.finish(), name=form.name)
+            image = await services.ingest.keep(spool, name=form.name)
         services.guard.note_use(token)
         return image, form.name
 

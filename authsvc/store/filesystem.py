@@ -2,15 +2,16 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from authsvc.disk import full_when_no_room, make_folder, sync_directory
 from authsvc.errors import Collision
 from authsvc.model import Key
-from authsvc.store.port import BlobStat, BlobStore
+from authsvc.store.port import BlobStat, BlobStore, Put
 
 BLOB_MODE: Final = 0o640
 """Readable by the group, to which nginx's user belongs; nobody else."""
@@ -18,6 +19,8 @@ SHARD_MODE: Final = 0o2750
 """Set-group-ID, so that blobs get the folder's group, whoever stores them."""
 
 SHARDS: Final = tuple(f"{number:02x}" for number in range(256))
+
+T = TypeVar("T")
 
 
 def make_shards(root: Path) -> None:
@@ -36,22 +39,22 @@ class FilesystemStore(BlobStore):
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, key: Key, source: Path, *, sha256: str) -> bool:
-        """See BlobStore.put."""
-        target = self._path(key)
-        with full_when_no_room():
-            _sync_file(source)
-            while not (is_new := _link(source, target)):
-                try:
-                    found = _sha256_of(target)
-                except FileNotFoundError:
-                    continue  # deleted since, so there is nothing to be equal to
-                if found != sha256:
-                    raise Collision
-                break
-            # Also for a blob that is there: whoever linked it may not have got here yet.
-            sync_directory(target.parent)
-        return is_new
+    def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
+        """See BlobStore.put_all."""
+        # Every file before the first link, every link before the first folder:
+        # of several syncs in a row, one writes the file system's journal for all.
+        unsynced = [_failure(partial(_sync_file, put.source)) for put in puts]
+        linked = [
+            _outcome(partial(_link_or_compare, put, self._path(put.key))) if error is None else error
+            for put, error in zip(puts, unsynced, strict=True)
+        ]
+        # Also for a blob that is there: whoever linked it may not have got here yet.
+        shards = {put.key.shard for put, result in zip(puts, linked, strict=True) if isinstance(result, bool)}
+        failed = {shard: _failure(partial(sync_directory, self._root / shard)) for shard in shards}
+        return [
+            result if isinstance(result, Exception) else failed[put.key.shard] or result
+            for put, result in zip(puts, linked, strict=True)
+        ]
 
     def open(self, key: Key) -> BinaryIO:
         """See BlobStore.open."""
@@ -89,12 +92,33 @@ class FilesystemStore(BlobStore):
         return self._root / key.shard / key.path.rpartition("/")[2]
 
 
-def _link(source: Path, target: Path) -> bool:
+def _outcome(act: Callable[[], T]) -> T | Exception:
+    """Return what `act` returns, or the error that it raises."""
     try:
-        os.link(source, target)
-    except FileExistsError:
-        return False
-    return True
+        with full_when_no_room():
+            return act()
+    except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to one of several puts
+        return error
+
+
+def _failure(act: Callable[[], object]) -> Exception | None:
+    """Return the error that `act` raises, if any."""
+    result = _outcome(act)
+    return result if isinstance(result, Exception) else None
+
+
+def _link_or_compare(put: Put, target: Path) -> bool:
+    """Return whether the file is linked now; False when these bytes are there. Raises Collision."""
+    while True:
+        try:
+            os.link(put.source, target)
+        except FileExistsError:
+            with suppress(FileNotFoundError):  # deleted since, so there is nothing to be equal to
+                if _sha256_of(target) != put.sha256:
+                    raise Collision from None
+                return False
+        else:
+            return True
 
 
 def _sync_file(source: Path) -> None:

@@ -1,7 +1,7 @@
 """The port that every blob store implements, and its contract."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +17,15 @@ class BlobStat:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A file to be stored under a key; `sha256` is the hex digest of its bytes."""
+
+    key: Key
+    source: Path
+    sha256: str
+
+
 class BlobStore(ABC):
     """Blobs under keys. Blocking; call it on a thread, from any number of them.
 
@@ -25,6 +34,13 @@ class BlobStore(ABC):
     """
 
     @abstractmethod
+    def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
+        """Store each file as `put` does; together they wait for the disk less often.
+
+        Returns, in their order, what `put` would have returned or raised: one
+        that fails harms no other.
+        """
+
     def put(self, key: Key, source: Path, *, sha256: str) -> bool:
         """Store the file `source` under `key`, unless the same bytes are there.
 
@@ -36,6 +52,10 @@ class BlobStore(ABC):
         Raises Collision when other bytes are stored under `key` (they stay),
         Full when there is no room (nothing is stored).
         """
+        (result,) = self.put_all([Put(key, source, sha256)])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     @abstractmethod
     def open(self, key: Key) -> BinaryIO:

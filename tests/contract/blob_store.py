@@ -8,7 +8,7 @@ import pytest
 
 from authsvc.errors import Collision, Full
 from authsvc.model import Key
-from authsvc.store.port import BlobStat, BlobStore
+from authsvc.store.port import BlobStat, BlobStore, Put
 from tests.contract.values import Blob, a_blob, forgery_of
 
 Spooled = Callable[[Blob], Path]
@@ -160,6 +160,31 @@ class BlobStoreContract:
             store.put(blob.key, source, sha256=blob.sha256)
         assert store.stat(blob.key) is None
         assert list(store.keys()) == before
+
+    def test_blobs_put_together_are_stored_each_with_its_own_result(self, store: BlobStore, spooled: Spooled) -> None:
+        known, new, other = a_blob(), a_blob(), a_blob()
+        store.put(known.key, spooled(known), sha256=known.sha256)
+        forgery, twin = forgery_of(known), new
+        puts = [Put(blob.key, spooled(blob), blob.sha256) for blob in (new, forgery, known, twin, other)]
+        first, refused, again, second, last = store.put_all(puts)
+        assert (first, again, second, last) == (True, False, False, True)
+        assert isinstance(refused, Collision)
+        assert sorted(store.keys()) == sorted(blob.key for blob in (known, new, other))
+        for blob in (known, new, other):
+            assert _bytes_in(store, blob.key) == blob.content
+
+    def test_file_that_is_not_there_harms_no_other_put_with_it(self, store: BlobStore, spooled: Spooled) -> None:
+        blob, gone = a_blob(), a_blob()
+        source = spooled(gone)
+        source.unlink()
+        failed, stored = store.put_all([Put(gone.key, source, gone.sha256), Put(blob.key, spooled(blob), blob.sha256)])
+        assert isinstance(failed, FileNotFoundError)
+        assert stored is True
+        assert list(store.keys()) == [blob.key]
+
+    def test_put_of_nothing_is_nothing(self, store: BlobStore) -> None:
+        assert store.put_all([]) == []
+        assert list(store.keys()) == []
 
     @staticmethod
     def _stored(store: BlobStore, spooled: Spooled) -> Key:

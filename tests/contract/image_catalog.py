@@ -55,6 +55,26 @@ class ImageCatalogContract:
         assert images.find(first.key.digest) == first
         assert images.find_received(forgery.sha256) is None
 
+    def test_images_added_together_get_each_its_own_result(self, images: ImageCatalog, elsewhere: ImageCatalog) -> None:
+        known, buried = _added(images, an_image()), _added(images, an_image())
+        images.bury(buried.key, now=2)
+        new, twice = an_image(), an_image(name="first.png")
+        again = an_image(digest=twice.key.digest, sha256=twice.sha256, name="again.png")
+        entries = [new, an_image(digest=known.key.digest), known, buried, twice, again, an_image(digest=new.key.digest)]
+        results = images.add_all([(image, received_as(image)) for image in entries]).result()
+        assert [result for result in results if isinstance(result, Image)] == [new, known, buried, twice, twice]
+        assert [at for at, result in enumerate(results) if isinstance(result, Collision)] == [1, 6]
+        kept = {image.key.digest: image for image in (new, known, buried, twice)}
+        assert elsewhere.find_all([*kept, "0" * 32]) == kept
+        received = {image.sha256: image for image in kept.values()}
+        assert elsewhere.find_all_received([image.sha256 for image in entries]) == received
+        assert images.buried() == []
+
+    def test_nothing_added_and_nothing_asked_is_nothing(self, images: ImageCatalog) -> None:
+        assert images.add_all([]).result() == []
+        assert images.find_all([]) == {}
+        assert images.find_all_received([]) == {}
+
     def test_image_is_found_by_every_form_in_which_it_was_received(self, images: ImageCatalog) -> None:
         image = an_image()
         forms = [some_digests(), some_digests()]

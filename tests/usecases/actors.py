@@ -51,15 +51,12 @@ def upload_until(stop: Path, data_dir: Path, contents: Sequence[bytes]) -> int:
     file `stop` appears. Return how many uploads were answered."""
     place = reopened(settings_in(data_dir))
 
-    async def one(content: bytes) -> Image:
-        spooled = place.received(content)
-        try:
-            return await place.ingest.keep(spooled, name="")
-        finally:
-            spooled.path.unlink()
+    async def one(ingest: Ingest, content: bytes) -> Image:
+        return await ingest.keep(place.received(content), name="")
 
     async def a_round() -> int:
-        return len(await asyncio.gather(*(one(content) for content in contents for _ in range(4))))
+        ingest = place.ingest
+        return len(await asyncio.gather(*(one(ingest, content) for content in contents for _ in range(4))))
 
     answers = 0
     while not stop.exists():

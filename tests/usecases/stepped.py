@@ -5,15 +5,16 @@ is done in between two steps of whoever uses these back ends. There is no gate
 before a deletion, which may be done while the catalog is locked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
 from authsvc.catalog.images import SqlImageCatalog
 from authsvc.catalog.sql import Catalog
+from authsvc.errors import Collision
 from authsvc.model import Digests, Image, Key
 from authsvc.store.filesystem import FilesystemStore
-from authsvc.store.port import BlobStat
+from authsvc.store.port import BlobStat, Put
 
 Gate = Callable[[str], None]
 
@@ -23,17 +24,17 @@ class SteppedImages(SqlImageCatalog):
         super().__init__(catalog._engine, catalog._writer)
         self._gate = gate
 
-    def add(self, image: Image, received: Digests) -> Future[Image]:
+    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
         self._gate("add")
-        return super().add(image, received)
+        return super().add_all(entries)
 
-    def find(self, digest: str) -> Image | None:
+    def find_all(self, digests: Collection[str]) -> dict[str, Image]:
         self._gate("find")
-        return super().find(digest)
+        return super().find_all(digests)
 
-    def find_received(self, sha256: str) -> Image | None:
+    def find_all_received(self, sha256s: Collection[str]) -> dict[str, Image]:
         self._gate("find_received")
-        return super().find_received(sha256)
+        return super().find_all_received(sha256s)
 
     def bury(self, key: Key, *, now: int) -> bool:
         self._gate("bury")
@@ -49,9 +50,9 @@ class SteppedStore(FilesystemStore):
         super().__init__(root)
         self._gate = gate
 
-    def put(self, key: Key, source: Path, *, sha256: str) -> bool:
+    def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
         self._gate("put")
-        return super().put(key, source, sha256=sha256)
+        return super().put_all(puts)
 
     def stat(self, key: Key) -> BlobStat | None:
         self._gate("stat")

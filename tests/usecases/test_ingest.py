@@ -14,7 +14,7 @@ from authsvc.store.filesystem import FilesystemStore
 from tests.contract.values import digests_of
 from tests.pictures import FORMATS, picture
 from tests.usecases.stepped import SteppedImages
-from tests.usecases.workplace import Workplace
+from tests.usecases.workplace import Received, Workplace
 
 
 @pytest.mark.parametrize(("kind", "extension"), FORMATS.items(), ids=FORMATS.values())
@@ -60,11 +60,11 @@ def test_lost_blob_is_stored_again_under_its_old_key(place: Workplace) -> None:
 
 def test_same_new_picture_uploaded_by_many_at_once_is_one_file_and_equal_answers(place: Workplace) -> None:
     content = picture()
-    uploads = [place.received(content) for _ in range(20)]
+    ingest = place.ingest
 
     async def keep_all() -> list[Image]:
         return await asyncio.gather(
-            *(place.ingest.keep(upload, name=f"{number}.png") for number, upload in enumerate(uploads))
+            *(ingest.keep(place.received(content), name=f"{number}.png") for number in range(20))
         )
 
     images = asyncio.run(keep_all())
@@ -172,9 +172,21 @@ def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(
     assert place.blobs_of(content) == ([] if row is None else [row.key])
 
 
-def test_spooled_file_may_go_once_the_picture_is_kept(place: Workplace) -> None:
-    spooled = place.received(content := picture())
-    image = asyncio.run(place.ingest.keep(spooled, name=""))
-    spooled.path.unlink()
-    assert place.path_of(image.key).read_bytes() == content
+@pytest.mark.parametrize("content", [picture(), b"just text"], ids=["kept", "refused"])
+def test_received_file_is_gone_when_the_upload_is_answered(place: Workplace, content: bytes) -> None:
+    received = place.received(content)
+    with suppress(Unsupported):
+        image = asyncio.run(place.ingest.keep(received, name=""))
+        assert place.path_of(image.key).read_bytes() == content
+    assert received.spooled is not None
     assert list(Path(place.settings.spool_dir).iterdir()) == []
+
+
+def test_received_file_that_cannot_be_removed_fails_no_upload(place: Workplace) -> None:
+    class Stuck(Received):
+        def remove(self) -> None:
+            raise PermissionError
+
+    content = picture()
+    image = asyncio.run(place.ingest.keep(Stuck(partial(place.spooled, content)), name=""))
+    assert place.row_of(content) == image

@@ -21,7 +21,7 @@ def _spooled(folder: Path, pieces: list[bytes]) -> tuple[Spooled, bytes]:
         async with Spool(folder, max_bytes=LIMIT) as spool:
             for piece in pieces:
                 await spool.write(piece)
-            finished = await spool.finish()
+            finished = spool.finish()
             return finished, finished.path.read_bytes()
 
     return asyncio.run(write())
@@ -70,7 +70,7 @@ def test_link_to_the_file_keeps_its_bytes(tmp_path: Path) -> None:
     async def keep() -> None:
         async with Spool(tmp_path, max_bytes=LIMIT) as spool:
             await spool.write(b"some bytes")
-            blob.hardlink_to((await spool.finish()).path)
+            blob.hardlink_to(spool.finish().path)
 
     asyncio.run(keep())
     assert blob.read_bytes() == b"some bytes"
@@ -180,7 +180,7 @@ def test_uploads_at_once_do_not_mix(tmp_path: Path) -> None:
         async with Spool(tmp_path, max_bytes=LIMIT) as spool:
             for at in range(0, len(content), 50_000):
                 await spool.write(content[at : at + 50_000])
-            return (await spool.finish()).digests
+            return (await asyncio.to_thread(spool.finish)).digests
 
     async def every() -> list[Digests]:
         return await asyncio.gather(*map(one, contents))

@@ -114,9 +114,7 @@ def test_every_order_ends_with_picture_and_row_or_with_neither(
             images=SteppedImages(shared.catalog, removal.go_on),
             store=SteppedStore(shared.settings.blobs_dir, removal.go_on),
         )
-        spooled = shared.received(content)
-        image = asyncio.run(ingest.keep(spooled, name=""))
-        spooled.path.unlink()
+        image = asyncio.run(ingest.keep(shared.received(content), name=""))
         order = f"buried before step {bury_before}, finished before step {finish_before}"
         is_removed_before_the_answer = removal.is_done is True
         if not removal.is_begun or removal.is_done is not None:

@@ -3,7 +3,9 @@
 import asyncio
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from authsvc.catalog.sql import Catalog, open_catalog
@@ -13,6 +15,22 @@ from authsvc.model import Digests, Image, Key, Spooled
 from authsvc.settings import Settings, load
 from authsvc.store.filesystem import FilesystemStore, make_shards
 from tests.contract.values import digests_of
+
+
+@dataclass(slots=True)
+class Received:
+    """An upload whose file is made by its first `finish`."""
+
+    make: Callable[[], Spooled]
+    spooled: Spooled | None = None
+
+    def finish(self) -> Spooled:
+        self.spooled = self.spooled or self.make()
+        return self.spooled
+
+    def remove(self) -> None:
+        if self.spooled is not None:
+            self.spooled.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +43,12 @@ class Workplace:
     def ingest(self) -> Ingest:
         return Ingest(images=self.catalog.images, store=self.store)
 
-    def received(self, content: bytes, *, md5: str | None = None) -> Spooled:
-        """Spool an upload; with `md5` one that is forged to have it."""
+    def received(self, content: bytes, *, md5: str | None = None) -> Received:
+        """Return an upload; with `md5` one that is forged to have it."""
+        return Received(partial(self.spooled, content, md5=md5))
+
+    def spooled(self, content: bytes, *, md5: str | None = None) -> Spooled:
+        """Write an upload's file; with `md5` it claims to have it."""
         path = self.settings.spool_dir / f"{uuid.uuid4().hex}.part"
         path.write_bytes(content)
         digests = digests_of(content)
@@ -34,11 +56,7 @@ class Workplace:
 
     def keep(self, content: bytes, *, name: str = "", md5: str | None = None) -> Image:
         """Upload a picture from beginning to end."""
-        spooled = self.received(content, md5=md5)
-        try:
-            return asyncio.run(self.ingest.keep(spooled, name=name))
-        finally:
-            spooled.path.unlink()
+        return asyncio.run(self.ingest.keep(self.received(content, md5=md5), name=name))
 
     def store_blob(self, content: bytes, key: Key) -> None:
         """Put a blob into the store alone, as a crash or a move leaves one."""

@@ -1,0 +1,181 @@
+"""Uploads that arrive while others are on their way to the disk are kept together."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from authsvc.catalog.images import SqlImageCatalog
+from authsvc.errors import Collision, Unsupported
+from authsvc.ingest import MAX_GROUP, Ingest
+from authsvc.model import Digests, Image, Spooled
+from tests.pictures import picture
+from tests.usecases.workplace import Received, Workplace
+
+PATIENCE_SECONDS = 30
+
+
+class CountingImages(SqlImageCatalog):
+    """The real catalog, noting how many images each call records."""
+
+    def __init__(self, place: Workplace) -> None:
+        super().__init__(place.catalog._engine, place.catalog._writer)
+        self.sizes: list[int] = []
+
+    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+        self.sizes.append(len(entries))
+        return super().add_all(entries)
+
+
+@dataclass
+class Crowd:
+    """Uploads that wait behind the first, which stands still until `go`."""
+
+    place: Workplace
+    images: CountingImages
+    ingest: Ingest
+    first: asyncio.Task[Image] | None = None
+    may_go: threading.Event = field(default_factory=threading.Event)
+
+    def wait_in_line(self, content: bytes, *, md5: str | None = None) -> asyncio.Task[Image]:
+        return asyncio.create_task(self.ingest.keep(self.place.received(content, md5=md5), name=""))
+
+    async def go(self) -> None:
+        """Let the first one go on, and wait until it is kept."""
+        # Every task has come to its place in the line.
+        await asyncio.sleep(0)
+        self.may_go.set()
+        assert self.first is not None
+        await asyncio.wait_for(self.first, PATIENCE_SECONDS)
+
+
+@asynccontextmanager
+async def crowd(place: Workplace) -> AsyncIterator[Crowd]:
+    images = CountingImages(place)
+    made = Crowd(place, images, Ingest(images=images, store=place.store))
+
+    def slowly() -> Spooled:
+        assert made.may_go.wait(PATIENCE_SECONDS)
+        return place.spooled(picture())
+
+    made.first = asyncio.create_task(made.ingest.keep(Received(slowly), name=""))
+    await asyncio.sleep(0)
+    try:
+        yield made
+    finally:
+        made.may_go.set()
+
+
+def test_uploads_that_wait_are_recorded_by_one_call(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            contents = [picture() for _ in range(10)]
+            waiting = [made.wait_in_line(content) for content in contents]
+            await made.go()
+            for content, image in zip(contents, await asyncio.gather(*waiting), strict=True):
+                assert place.row_of(content) == image
+                assert place.path_of(image.key).read_bytes() == content
+            assert made.images.sizes == [1, 10]
+
+    asyncio.run(run())
+
+
+def test_group_has_a_largest_size(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            content = picture()
+            waiting = [made.wait_in_line(content) for _ in range(MAX_GROUP + 1)]
+            await made.go()
+            await asyncio.gather(*waiting)
+            # The first puts the picture there, and the others are known before they come to the catalog.
+            assert place.blobs_of(content) == [(await waiting[-1]).key]
+            assert made.images.sizes == [1, MAX_GROUP]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("position", [0, 2, 4], ids=["first", "in the middle", "last"])
+def test_upload_that_is_refused_harms_no_other_of_its_group(place: Workplace, position: int) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            contents = [picture() for _ in range(4)]
+            image = await place.ingest.keep(place.received(picture()), name="")
+            waiting = [made.wait_in_line(content) for content in contents[:position]]
+            text = made.wait_in_line(b"no picture")
+            forgery = made.wait_in_line(picture(), md5=image.key.digest)
+            waiting += [made.wait_in_line(content) for content in contents[position:]]
+            await made.go()
+            kept = await asyncio.gather(*waiting)
+            assert [place.path_of(each.key).read_bytes() for each in kept] == contents
+            with pytest.raises(Unsupported):
+                await text
+            with pytest.raises(Collision):
+                await forgery
+            assert place.catalog.images.find(image.key.digest) == image
+
+    asyncio.run(run())
+
+
+def test_of_two_forgeries_of_one_name_in_a_group_one_is_kept(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            content = picture()
+            md5 = "0" * 32
+            rivals = [made.wait_in_line(content, md5=md5), made.wait_in_line(picture("GIF"), md5=md5)]
+            await made.go()
+            kept, refused = await asyncio.gather(*rivals, return_exceptions=True)
+            assert isinstance(kept, Image)
+            assert isinstance(refused, Collision)
+            assert list(place.store.keys(md5)) == [kept.key]
+            assert place.path_of(kept.key).read_bytes() == content
+
+    asyncio.run(run())
+
+
+def test_upload_whose_client_went_away_harms_no_other_of_its_group(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            contents = [picture() for _ in range(3)]
+            stays, leaves, stays_too = [made.wait_in_line(content) for content in contents]
+            await asyncio.sleep(0)
+            leaves.cancel()
+            await made.go()
+            for task, content in ((stays, contents[0]), (stays_too, contents[2])):
+                assert place.path_of((await task).key).read_bytes() == content
+            with pytest.raises(asyncio.CancelledError):
+                await leaves
+
+    asyncio.run(run())
+
+
+def test_file_that_is_gone_fails_its_own_upload_alone(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            content = picture()
+
+            def unlinked() -> Spooled:
+                spooled = place.spooled(picture())
+                spooled.path.unlink()
+                return spooled
+
+            stays = made.wait_in_line(content)
+            gone = asyncio.create_task(made.ingest.keep(Received(unlinked), name=""))
+            await made.go()
+            assert place.path_of((await stays).key).read_bytes() == content
+            with pytest.raises(FileNotFoundError):
+                await gone
+
+    asyncio.run(run())
+
+
+def test_no_upload_waits_behind_groups_that_are_done(place: Workplace) -> None:
+    async def run() -> None:
+        ingest = place.ingest
+        for _ in range(3):
+            await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), PATIENCE_SECONDS)
+
+    asyncio.run(run())

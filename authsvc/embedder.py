@@ -42,10 +42,11 @@ ORIGIN_PATTERN: Final = _authority("authsvc_origin")
 """A whole Origin value (RFC 6454 section 7.1), group as above."""
 OPAQUE_ORIGIN: Final = "null"
 
-FETCH_METADATA_PATTERN: Final = r"(?:cross|same)-site (?:(?:no-cors|cors) [!-~]*|[!-~]* (?:iframe|frame|object|embed))"
+FETCH_METADATA_PATTERN: Final = r"(?:cross|same)-site (?:(?:no-cors|cors) .*|.* (?:iframe|frame|object|embed))"
 """`Sec-Fetch-Site`, `-Mode` and `-Dest` (W3C Fetch Metadata), joined by one
 space each, when a page embeds across sites. Destination alone would not do: a
-service worker turns it into `empty`."""
+service worker turns it into `empty`. What stands in the other word does not
+matter: any byte but a line's end, which no header holds."""
 
 DEFAULT_EDITOR_AGENTS: Final = ("Electron/", "Typora/", "obsidian/", "MWeb", "AppleWebKit/* (KHTML, like Gecko)$")
 """Editors show a local document, so their preview hides the Referer as a

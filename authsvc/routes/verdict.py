@@ -1,5 +1,9 @@
 """nginx's question who may see a picture, when its own map does not know."""
 
+import os
+from pathlib import Path
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -8,6 +12,9 @@ from authsvc.embedder import INVALID
 from authsvc.errors import BadToken, WrongScope
 from authsvc.model import Scope
 from authsvc.routes.services import Services
+
+ROOM_TO_KEEP: Final = 16 * 2**20
+"""What nginx's cache of verdicts may take."""
 
 
 class VerdictRoutes:
@@ -28,7 +35,11 @@ class VerdictRoutes:
         embedder = request.headers.get("x-embedder", INVALID)
         verdict = await self._services.guard.verdict(embedder, nginx_revision=revision_of(request))
         self._services.metrics.verdicts.labels(verdict.reason.value).inc()
-        return Response(status_code=204 if verdict.allowed else 403, headers={"X-Reason": verdict.reason.value})
+        headers = {"X-Reason": verdict.reason.value}
+        if not _has_room(self._services.settings.data_dir):
+            # nginx gives a reader up, without a word, whose verdict it cannot write to its cache.
+            headers["X-Not-Kept"] = "1"
+        return Response(status_code=204 if verdict.allowed else 403, headers=headers)
 
     async def explain(self, request: Request) -> Response:
         """Answer as nginx decides, and tell an admin's token why, in `X-Verdict`.
@@ -59,6 +70,11 @@ class VerdictRoutes:
         except (BadToken, WrongScope):
             return False
         return True
+
+
+def _has_room(folder: Path) -> bool:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize >= ROOM_TO_KEEP
 
 
 def revision_of(request: Request) -> int | None:

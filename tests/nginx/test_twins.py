@@ -84,6 +84,18 @@ def test_nginx_and_python_agree_on_word_and_verdict(twin: Stack, sets: list[Head
     assert min(kinds[kind] for kind in (NONE, HIDDEN, INVALID, True, False)) >= 20, kinds
 
 
+def test_no_byte_beside_the_telling_words_makes_a_hidden_page_look_like_none(twin: Stack) -> None:
+    """The other word of the metadata may be anything that a header can hold, whatever is a line's end elsewhere."""
+    (twin.data_dir / "log" / "access.log").write_text("")
+    texts = [f"a{chr(byte)}b" for byte in range(1, 256) if chr(byte) not in "\r\n"]
+    told = [("same-site", "no-cors", text) for text in texts] + [("cross-site", text, "iframe") for text in texts]
+    names = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
+    sets: list[HeaderSet] = [tuple(zip(names, words, strict=True)) for words in told]
+    pythons = {embedder_of(as_python_sees(header_set), editor_agents=()) for header_set in sets}
+    assert pythons == {HIDDEN}
+    assert set(read_all(twin, sets)) == {(HIDDEN, False)}
+
+
 def test_nginx_and_python_agree_on_editors_of_ones_own() -> None:
     agents = [
         agent.rstrip("$").replace("*", fill) + end

@@ -1,0 +1,1 @@
+"""Measurements beside other ways; `make bench-read` and `make bench-upload`."""

@@ -1,0 +1,103 @@
+"""One round of bench/uploads.py: load on one way, and what it cost."""
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.upload_pictures import Halves
+from bench.upload_ways import BENCH, Way
+
+_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
+_UPLOAD_PATH = "/api/v1/upimg"
+_TIMEOUT_SECONDS = 30
+_SETTLED_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round has shown: rates per second, times in milliseconds, memory in bytes.
+
+    Processor times are per upload; `client_share` is how busy the load
+    generator kept a core, 1.0 being as much as it can.
+    """
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    nginx_ms: float
+    service_ms: float
+    client_share: float
+    rss_before: int
+    rss_behind: int
+    rss_peak: int
+
+
+class FailedError(Exception):
+    """Uploads were refused or lost, so the round says nothing."""
+
+
+def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
+    """Load `way` with distinct pictures; every one must be there afterwards. Raises FailedError."""
+    settle(way)
+    way.forget()
+    nginx = way.nginx_processes()
+    rss_before = _memory(way.service, "VmRSS")
+    if way.service:
+        Path(f"/proc/{way.service}/clear_refs").write_text("5")  # proc_pid_clear_refs(5): the peak
+    before = _processor_ms(nginx), _processor_ms([way.service]), os.times()
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", f"--timeout={_TIMEOUT_SECONDS}s"]
+    command += ["-s", str(BENCH / "upload_load.lua"), f"http://127.0.0.1:{way.port}{_UPLOAD_PATH}", "--"]
+    command += [str(picture.front), str(picture.back), way.form, _UPLOAD_PATH, way.token, secrets.token_hex(8)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
+    said = json.loads(done.stdout.splitlines()[-1])
+    client = os.times()
+    uploads, kept = int(said["uploads"]), settle(way)
+    if said["refused"] or said["broken"] or not uploads <= kept <= uploads + clients:
+        message = f"{way.name}: {said}, {kept} pictures"
+        raise FailedError(message)
+    measured = Round(
+        rate=uploads / said["seconds"],
+        p50_ms=said["p50_ms"],
+        p99_ms=said["p99_ms"],
+        nginx_ms=(_processor_ms(nginx) - before[0]) / uploads,
+        service_ms=(_processor_ms([way.service]) - before[1]) / uploads,
+        client_share=(
+            client.children_user + client.children_system - before[2].children_user - before[2].children_system
+        )
+        / said["seconds"],
+        rss_before=rss_before,
+        rss_behind=_memory(way.service, "VmRSS"),
+        rss_peak=_memory(way.service, "VmHWM"),
+    )
+    way.forget()
+    os.sync()
+    return measured
+
+
+def settle(way: Way) -> int:
+    """Wait until the uploads that the load generator left behind are done; return how many pictures there are."""
+    counts = [-2, -1]
+    while counts[-1] != counts[-2]:
+        time.sleep(_SETTLED_SECONDS)
+        counts.append(way.count())
+    return counts[-1]
+
+
+def _processor_ms(processes: Iterable[int]) -> float:
+    ticks = 0
+    for process in filter(None, processes):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # proc_pid_stat(5): utime and stime
+    return ticks * _TICK_MS
+
+
+def _memory(process: int, name: str) -> int:
+    if not process:
+        return 0
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))

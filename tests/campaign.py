@@ -2,11 +2,18 @@
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-FULL: Final = os.environ.get("AUTHSVC_CAMPAIGN") == "1"
+from bench.figures import machine
+
+# Taken out of the environment: the product that the tests start refuses what
+# begins as its settings do and is none.
+FULL: Final = os.environ.pop("AUTHSVC_CAMPAIGN", "") == "1"
 """Whether this is `make campaign`, which has an hour."""
+_REPORT: Final = os.environ.pop("AUTHSVC_CAMPAIGN_REPORT", "")
+"""The file for the figures; "" if they are only printed."""
 
 
 def size(reduced: int, full: int) -> int:
@@ -15,13 +22,31 @@ def size(reduced: int, full: int) -> int:
 
 
 def report(experiment: str, **figures: float | str) -> None:
-    """Print the figures of one experiment, and keep them for docs/ if this is a campaign.
+    """Print the figures of one experiment, and keep them for docs/ if this is a campaign."""
+    print(json.dumps({"experiment": experiment, **figures}))
+    if _REPORT:
+        keep(Path(_REPORT), experiment, figures, _machine())
 
-    The file is named by AUTHSVC_CAMPAIGN_REPORT: one JSON object a line, each
-    written at once, because several processes append.
+
+def keep(file: Path, experiment: str, figures: dict[str, float | str], on: dict[str, str]) -> None:
+    """Write a line with one experiment's figures, in the place of its former line.
+
+    Each line says where and when it was measured, because a campaign for some
+    of the tests leaves the other lines alone. One process writes at a time: a
+    campaign runs its tests one after the other.
     """
-    line = json.dumps({"experiment": experiment, **figures})
-    print(line)
-    if name := os.environ.get("AUTHSVC_CAMPAIGN_REPORT"):
-        with Path(name).open("a") as file:
-            file.write(f"{line}\n")
+    line = json.dumps({"experiment": experiment, **figures, "machine": on})
+    kept = file.read_text().splitlines() if file.exists() else []
+    places = [at for at, old in enumerate(kept) if json.loads(old)["experiment"] == experiment]
+    if places:
+        kept[places[0]] = line
+    else:
+        kept.append(line)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Beside it first, so that a run that is ended leaves the old figures whole.
+    fresh = file.with_name(f"{file.name}.new")
+    fresh.write_text("".join(f"{text}\n" for text in kept))
+    fresh.replace(file)
+
+
+_machine = cache(machine)

@@ -17,6 +17,8 @@ GENERATED = (
     "docs/commands.md",
     "docs/errors.md",
     "docs/verdict.md",
+    "docs/campaign.md",
+    "docs/performance.md",
     "docs/authsvc.1",
     "completions/authsvc.bash",
     "completions/authsvc.zsh",

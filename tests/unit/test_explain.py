@@ -17,8 +17,8 @@ def told(
     return explain(request, rules, editor_agents=DEFAULT_EDITOR_AGENTS, hotlink_status=403)
 
 
-def steps(headers: dict[str, str], **more: str) -> dict[str, str]:
-    return {step.subject: step.finding for step in told(headers, **more).steps}
+def steps(headers: dict[str, str], *, method: str = "", target: str = "") -> dict[str, str]:
+    return {step.subject: step.finding for step in told(headers, method=method, target=target).steps}
 
 
 @pytest.mark.parametrize(

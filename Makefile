@@ -14,7 +14,7 @@ include install.mk
 .DEFAULT_GOAL := help
 
 .PHONY: help run test check lint types imports unused nginx-check shell-check units-check
-.PHONY: pytest bench-read docs lock clean
+.PHONY: pytest campaign bench-read bench-upload docs lock clean
 
 help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
@@ -23,7 +23,9 @@ help:
 	@echo 'make test                               static checks and all tests'
 	@echo 'make check                              static checks alone'
 	@echo 'make pytest [PYTEST_ARGS=…]             tests alone'
-	@echo 'make bench-read                         measure reads beside plain nginx'
+	@echo 'make campaign                           the long forms of fuzz, browser and fault tests (an hour)'
+	@echo 'make bench-read                         measure reads beside plain nginx and others (15 minutes)'
+	@echo 'make bench-upload                       measure uploads beside the 2018 way and WebDAV (12 minutes)'
 	@echo 'make docs                               write the generated pages again'
 	@echo 'make lock                               lock newer dependencies'
 	@echo 'make clean                              remove .venv and caches (never data)'
@@ -67,10 +69,24 @@ pytest: .venv/dev.stamp
 	$(BIN)/coverage combine -q
 	$(BIN)/python scripts/check_coverage.py
 
-# Side by side with plain nginx; see bench/ for what is compared.
-bench-read: .venv/dev.stamp
+# One after the other, because some of them measure. The figures go into docs/, each in the place of its
+# former one: `make campaign CAMPAIGN=tests/fuzz` leaves the others as they are.
+CAMPAIGN ?= tests/blackbox tests/browser tests/faults tests/fuzz
+campaign: .venv/dev.stamp
+	AUTHSVC_CAMPAIGN=1 AUTHSVC_CAMPAIGN_REPORT=$(CURDIR)/docs/figures/campaign.jsonl \
+	    $(BIN)/python -m pytest -n0 -p no:randomly $(CAMPAIGN) $(PYTEST_ARGS)
+	$(BIN)/python -m docs.generate >/dev/null
+
+# Side by side with the rivals; see bench/ for what is compared. The figures go into docs/.
+bench-read: .venv/bench.stamp
 	@scripts/need-packages bench
-	@$(BIN)/python bench/reads.py
+	@$(BIN)/python -m bench.reads $(BENCH_ARGS)
+	@$(BIN)/python -m docs.generate >/dev/null
+
+bench-upload: .venv/bench.stamp
+	@scripts/need-packages bench
+	@$(BIN)/python -m bench.uploads $(BENCH_ARGS)
+	@$(BIN)/python -m docs.generate >/dev/null
 
 docs: .venv/dev.stamp
 	$(BIN)/python -m docs.generate
@@ -89,12 +105,17 @@ docs: .venv/dev.stamp
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+.venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
 # `uv` comes from the package index: pip install uv
 LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
        --no-emit-index-url --no-header --no-annotate --group build
 lock:
 	$(LOCK) pyproject.toml -o requirements/run.txt
 	$(LOCK) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) --group dev --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -1,4 +1,4 @@
-"""Write the pages that the code knows best: settings, commands, error codes.
+"""Write the pages that the code knows best: settings, commands, error codes, and those of measured figures.
 
 `make docs` calls it. A test holds the pages equal to what it writes, and every
 setting, option, argument and error to be explained.
@@ -19,7 +19,9 @@ from authsvc.errors import AnswerError, AuthsvcError, Full, Misuse, Unable, Unav
 from authsvc.model import SiteList
 from authsvc.nginx.files import Surroundings, render
 from authsvc.settings import ENV_PREFIX, Settings, load
+from docs.campaign import campaign_page
 from docs.manual import manual_page
+from docs.performance import performance_page
 from tests.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES
 
 NOWHERE: Final = Path("/nowhere")
@@ -112,6 +114,8 @@ def pages() -> dict[str, str]:
         "docs/commands.md": commands_page(),
         "docs/errors.md": errors_page(),
         "docs/verdict.md": verdict_page(),
+        "docs/campaign.md": campaign_page(),
+        "docs/performance.md": performance_page(),
         "docs/authsvc.1": manual_page(authsvc),
         **{f"completions/authsvc.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")},
     }

@@ -2,6 +2,7 @@ import json
 import re
 from pathlib import Path
 
+from tests import campaign
 from tests.server.checkout import PLACE, put_checkout
 from tests.server.machine import Machine
 from tests.server.older import older_release, put_older
@@ -58,6 +59,14 @@ def test_upgrade_and_the_way_back_under_load_keep_data_and_settings(tmp_path: Pa
             assert running_release(machine) == installed_release(machine) == release
             report = load.finish()
         assert_unharmed(machine, report)
+        campaign.report(
+            "faults: make install of another release and back",
+            reads=sum(report.reads.values()),
+            failed=sum(report.reads.values()) - report.reads["200"],
+            uploads=len(report.uploaded),
+            lost=0,  # assert_unharmed has read each again
+            strangers=sum(report.strangers.values()),
+        )
         assert kept(machine) == before, older.name
         assert read(machine, path, "blog.example.com") == "200"
         assert_works(machine)

@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> Starlette:
         following = asyncio.create_task(_follow(guard))
         yield
         following.cancel()
+        await services.ingest.close()
         await asyncio.to_thread(catalog.close)
 
     return Starlette(

@@ -77,6 +77,11 @@ class Ingest:
             self._keeping = asyncio.create_task(self._keep_all())
         return await upload.answer
 
+    async def close(self) -> None:
+        """Wait for the uploads that are on their way, whose clients may be gone: their rows are still to come."""
+        if self._keeping is not None:
+            await self._keeping
+
     async def _keep_all(self) -> None:
         while group := self._waiting[:MAX_GROUP]:
             del self._waiting[:MAX_GROUP]
@@ -114,8 +119,8 @@ class Ingest:
         known = self._images.find_all_received([upload.received.digests.sha256 for upload in uploads])
         for upload in uploads:
             image = known.get(upload.received.digests.sha256)
-            if image is not None and self._store.stat(image.key) is not None:
-                upload.outcome = image
+            if image is not None:
+                _attempt([upload], partial(self._end_if_stored, upload, image))
 
     def _put(self, uploads: Sequence[_Upload]) -> None:
         known = self._images.find_all([upload.prepared.file.digests.md5 for upload in uploads])
@@ -150,8 +155,11 @@ class Ingest:
             self._discard(upload)
         # A removal that was under way may have taken the blob before the row
         # was there to stop it; from the row on, none can.
-        if self._store.stat(row.key) is not None:
-            upload.outcome = row
+        self._end_if_stored(upload, row)
+
+    def _end_if_stored(self, upload: _Upload, image: Image) -> None:
+        if self._store.stat(image.key) is not None:
+            upload.outcome = image
 
     def _discard(self, upload: _Upload) -> None:
         """Delete a blob that got no row, unless another upload has made one for it."""
@@ -164,12 +172,12 @@ def _open(uploads: Sequence[_Upload]) -> list[_Upload]:
 
 
 def _attempt(uploads: Sequence[_Upload], act: Callable[[], None]) -> None:
-    """Call `act` for the uploads, if any; what it raises is the outcome of each."""
+    """Call `act` for the uploads, if any; what it raises is the outcome of each that has none."""
     try:
         if uploads:
             act()
     except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to these uploads alone
-        for upload in uploads:
+        for upload in _open(uploads):
             upload.outcome = error
 
 

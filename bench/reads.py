@@ -43,7 +43,7 @@ def run(*, wanted: Callable[[str], bool], is_quick: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="asv-", dir="/tmp") as folder:
         say("starting the servers and writing the pictures")
         with servers(Path(folder)) as running:
-            service = measure_service(running.service) if wanted("service") else {}
+            service = dict(measure_service(running.service)) if wanted("service") else {}
             rows: list[Row] = []
             for group in groups(running, wanted):
                 cases = _wanted_cases(group, wanted)
@@ -51,7 +51,7 @@ def run(*, wanted: Callable[[str], bool], is_quick: bool) -> dict[str, Any]:
                     continue
                 rounds = QUICK_ROUNDS if is_quick else ROUNDS if group.name == BASE_GROUP else FACTOR_ROUNDS
                 _take_turns(group.name, cases, rounds)
-                rows += [_row(group, case, cases) for case in cases]
+                rows += [row_of(group, case, cases) for case in cases]
             counted = instruction_rows(running, lambda name: wanted(f"instructions/{name}"), say)
             say("ending the servers and removing the pictures")
     return {"seconds": SECONDS, "rows": rows, "instructions": counted, "service": service}
@@ -72,7 +72,8 @@ def _take_turns(name: str, cases: Sequence[Case], rounds: int) -> None:
             case.rounds.append(measure(case.target, seconds=SECONDS))
 
 
-def _row(group: Group, case: Case, cases: Sequence[Case]) -> Row:
+def row_of(group: Group, case: Case, cases: Sequence[Case]) -> Row:
+    """Return what is saved of a case whose rounds, and those of the others, are done."""
     other = next(each for each in cases if each.name == case.against)
     rates, times = [each.rate for each in case.rounds], [each.p99_ms for each in case.rounds]
     ratios = figures.paired_ratios(rates, [each.rate for each in other.rounds])

@@ -29,10 +29,15 @@ MANY: Final = 100_000
 
 BASE_GROUP: Final = "base"
 MANY_FILES: Final = "100,000 files"
+LARGE_FILES: Final = "2 MB"
+SITES_GROUP: Final = "50,000 sites"
 SAME: Final = "nginx, same headers"
 AGAIN: Final = "the same again"
 KNOWN_SITE: Final = "known site"
 REFUSING: Final = "nginx, same placeholder"
+REFUSED_AGAIN: Final = f"{REFUSING}, again"
+HIDDEN_CASE: Final = "hidden"
+STRANGER_CASE: Final = "stranger"
 ORIGINAL: Final = "the 2018 way on Sanic"
 MANY_SITES: Final = "known site, 50,000 sites"
 TWIN: Final = "known site, another nginx"
@@ -114,16 +119,18 @@ def servers(folder: Path) -> Iterator[Running]:
 def groups(running: Running, wanted: Callable[[str], bool]) -> list[Group]:
     """Return every group, the base case first, then one factor changed at a time.
 
-    The many pictures are written only if they are `wanted`, which takes a case's name behind its group's.
+    Many and large pictures are written only if they are `wanted`, which takes a case's name behind its group's.
     """
     blobs, few = running.stack.data_dir / "blobs", running.paths
-    many_are_wanted = any(wanted(f"{MANY_FILES}/{name}") for name in (SAME, AGAIN, KNOWN_SITE))
+    many_are_wanted, large_are_wanted = (
+        any(wanted(f"{name}/{case}") for case in (SAME, AGAIN, KNOWN_SITE)) for name in (MANY_FILES, LARGE_FILES)
+    )
     many = fill(blobs, count=MANY, size=SMALL) if many_are_wanted else few
-    large = fill(blobs, count=50, size=2 * 2**20)
+    large = fill(blobs, count=50, size=2 * 2**20) if large_are_wanted else few
     base = _Reads(running, _listed(running, "few", few))
     return [
         Group(BASE_GROUP, "10 KB, 32 connections, 1,000 files, 10 sites, HTTP/1.1", _base_cases(running, base, few)),
-        Group("2 MB", "files of 2 MB, 50 of them", _Reads(running, _listed(running, "large", large)).three()),
+        Group(LARGE_FILES, "files of 2 MB, 50 of them", _Reads(running, _listed(running, "large", large)).three()),
         Group("256 connections", "256 connections", replace(base, connections=256).three()),
         Group(
             MANY_FILES,
@@ -131,7 +138,7 @@ def groups(running: Running, wanted: Callable[[str], bool]) -> list[Group]:
             _Reads(running, _listed(running, "many", many)).three(),
         ),
         Group(
-            "50,000 sites",
+            SITES_GROUP,
             "50,000 hosts on the list",
             [
                 Case(KNOWN_SITE, "ours", base.of_ours(KNOWN), KNOWN_SITE),
@@ -194,9 +201,9 @@ def _base_cases(running: Running, base: _Reads, paths: Sequence[str]) -> list[Ca
         Case("Starlette's StaticFiles", "python", base.of(other["python"], LOCAL)),
         Case(ORIGINAL, "python", old.of(other["original"], LOCAL)),
         Case(REFUSING, "nginx", refusing, REFUSING),
-        Case(f"{REFUSING}, again", "nginx", refusing, REFUSING),
-        Case("hidden", "ours", base.of_ours(HIDDEN, is_refused=True), REFUSING),
-        Case("stranger", "ours", base.of_ours(STRANGER, is_refused=True), REFUSING),
+        Case(REFUSED_AGAIN, "nginx", refusing, REFUSING),
+        Case(HIDDEN_CASE, "ours", base.of_ours(HIDDEN, is_refused=True), REFUSING),
+        Case(STRANGER_CASE, "ours", base.of_ours(STRANGER, is_refused=True), REFUSING),
         Case("stranger's first time", "ours", base.of_ours(HIDDEN, is_refused=True, new_hosts="new-"), REFUSING),
     ]
 

@@ -1,6 +1,7 @@
 """Write docs/campaign.md: what the long tests have found, from the figures that they left."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,8 @@ NOT_SHOWN: Final = """## What this does not show
   previews are told by their User-Agent, are not run: only what they send is sent.
 - **Other networks and machines.** All traffic stays on one machine, which does the asking too. A slow disk, a lossy
   line or another nginx version was not part of it; the version that was stands beside each table.
+- **Disks that fill up one by one.** The full disk here is one disk for everything: pictures, catalog, spool, nginx's
+  files and logs.
 - **A power cut.** Here processes are killed and stopped, and the kernel and the disk go on.
 - **Equal time to the last nanosecond.** Two answers that differ by less than the interval in the table would not be
   told apart here, nor, with as few requests, by anybody else.
@@ -57,11 +60,17 @@ class Group:
 
     title: str
     about: str
-    folder: str
+    tests: tuple[str, ...]
+    """Where these are, in the checkout."""
     first: str = "Experiment"
     """What the first column holds."""
     headings: Mapping[str, str] = field(default_factory=dict)
     """Plain words for figures whose names are not plain enough; in the table's order."""
+
+    @property
+    def folder(self) -> str:
+        """What `CAMPAIGN` has to be for these figures alone."""
+        return shlex.quote(" ".join(self.tests))
 
 
 GROUPS: Final[Mapping[str, Group]] = {
@@ -69,7 +78,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Browsers and the ways to embed a picture",
         "A real browser opens pages on several sites over HTTPS and shows a picture in each way that a page can.\n"
         "What counts is what the page really shows: the picture, the hotlink picture, or nothing.",
-        "tests/browser",
+        ("tests/browser",),
     ),
     "fuzz": Group(
         "Made-up headers",
@@ -78,15 +87,21 @@ GROUPS: Final[Mapping[str, Group]] = {
         "rules say (told by another URL parser, [ada](https://www.ada-url.com/), that the product does not use),\n"
         "what the product's own Python code says, and that it is no server error. *Undecided* are sets for which\n"
         "the rules leave two answers open, such as a tab in front of a value; nginx and Python must agree on these\n"
-        "too.",
-        "tests/fuzz",
+        "too. Of some of the sets sent over HTTP/1, the embedder in nginx's log is also compared with Python's: the\n"
+        "very host or word by which the answer was decided, not the answer alone. Each campaign draws other sets;\n"
+        "`FUZZ_SEED=… make campaign CAMPAIGN=tests/fuzz` repeats these.",
+        ("tests/fuzz",),
         headings={
+            "seed": "drawn from the seed",
             "sets": "header sets sent",
             "wrong": "answered otherwise than the rules say",
             "server_errors": "answered with a server error (5xx)",
             "disagreements": "decided otherwise by nginx than by Python",
+            "embedders": "embedders compared",
+            "other_embedders": "other embedders in nginx than in Python",
             "undecided": "undecided by the rules",
             "kinds": "kinds of sets that the rules tell apart",
+            "behind": "sent behind one without an answer yet",
             "http_2": "sent over HTTP/2",
             "http_1_0": "sent over HTTP/1.0",
             "referer_or_origin_twice": "with Referer or Origin twice",
@@ -101,11 +116,13 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Files with a secret word lie all over the data folder, readable for nginx: in the settings, the catalog,\n"
         "the logs, the spool, beside the store and in it. Addresses are made up to reach them, by `..`, escapes,\n"
         "backslashes, NULs and names that nginx uses within. An answer that holds the word fails the test.",
-        "tests/blackbox",
+        ("tests/blackbox",),
         first="Addresses",
         headings={
+            "seed": "drawn from the seed",
             "asked": "addresses asked for",
             "secrets": "answers with a secret",
+            "wrong": "other wrong answers",
             "answered_200": "200: the one picture, by its own address",
             "answered_403": "403: the hotlink picture",
             "answered_404": "404: the missing picture",
@@ -119,18 +136,20 @@ GROUPS: Final[Mapping[str, Group]] = {
         "For odd spellings of old addresses (`/?path=…`) the service names nginx a file, by the header\n"
         "X-Accel-Redirect, which can reach any place inside nginx. It must name the store's own file of a\n"
         "well-formed address, or nothing.",
-        "tests/blackbox",
+        ("tests/blackbox",),
         headings={
+            "seed": "drawn from the seed",
             "asked": "addresses asked of the service",
             "sent_to_a_key": "sent to the very picture that was asked for",
             "sent_elsewhere": "sent anywhere else",
+            "wrong": "other wrong answers",
         },
     ),
     "denied alike": Group(
         "Denied answers, byte for byte",
         "Whoever is denied must not learn whether there is a picture: status, headers and body are compared, over\n"
         "addresses of a picture and of none, with ranges, conditions and the like.",
-        "tests/blackbox",
+        ("tests/blackbox",),
         first="Who asks",
         headings={"compared": "answers compared", "different": "different ones"},
     ),
@@ -141,7 +160,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "comparisons. The interval is that of the difference, as sure as the test: it holds 0 where nothing was\n"
         "found. The last line is no denied answer; it shows that the comparison finds a difference where there is\n"
         "one.",
-        "tests/blackbox",
+        ("tests/blackbox",),
         first="Who asks",
         headings={
             "pairs": "pairs",
@@ -155,7 +174,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Attempts to poison the kept verdicts",
         "nginx keeps the service's verdicts for some seconds. Each attempt (two headers, other cases, folded and\n"
         "split lines, requests within requests) tries to have a permission kept for a stranger.",
-        "tests/blackbox",
+        ("tests/blackbox",),
         headings={
             "attempts": "attempts",
             "verdicts_kept": "verdicts kept meanwhile",
@@ -166,7 +185,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Long lists of sites",
         "Hosts on a long list, and hosts that only look like them, are decided as on a short one; a change takes\n"
         "effect in the promised 10 seconds.",
-        "tests/blackbox",
+        ("tests/blackbox",),
         headings={
             "sites": "sites on the list",
             "hosts_asked": "hosts asked about",
@@ -180,8 +199,10 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Readers and uploads go on all the while, and every answer is counted, when something is broken on purpose.\n"
         "Each fault is shown to have really happened. The slowest one in a hundred reads (p99) may take 50 ms\n"
         "longer than before the fault. *Refused* uploads were told so and can be sent again; *lost* would be one\n"
-        "that was acknowledged and cannot be read.",
-        "tests/faults",
+        "that was acknowledged and cannot be read. Service and nginx are those of `authsvc up`; the row\n"
+        "`make install` is a whole server with systemd, whose times are not measured. *Moments* are those at which\n"
+        "the service was ended, nginx reloaded, or the crowd complete.",
+        ("tests/faults", "tests/server/test_upgrade.py"),
         first="Fault",
         headings={
             "reads": "allowed reads",
@@ -192,10 +213,45 @@ GROUPS: Final[Mapping[str, Group]] = {
             "baseline_p99_ms": "p99 before, ms",
             "slowest_ms": "slowest, ms",
             "uploads": "uploads stored",
-            "in_flight": "under way at the fault",
+            "moments": "moments of the fault",
+            "moments_with_uploads": "of these, with an upload under way",
+            "in_flight": "uploads under way at them",
             "refused": "refused",
+            "uploads_failed": "uploads failed",
             "lost": "lost",
             "strangers": "strangers refused",
+            "strangers_otherwise": "answered otherwise",
+        },
+    ),
+    "slow connections": Group(
+        "Slow connections",
+        "What stood before nginx in the row *half-open connections and slow bodies* above, at its end: connections\n"
+        "that say nothing or half a request's head, and beside them uploads whose bodies come a byte at a time. nginx\n"
+        "ends them after a while, and each is opened again.",
+        ("tests/faults/test_crowds.py",),
+        headings={
+            "half_open": "half-open",
+            "slow_bodies": "slow bodies",
+            "silent": "of the half-open: silent",
+            "half_a_head": "of the half-open: half a head",
+            "refused_body": "of the bodies: an upload without a token",
+            "half_a_body": "of the bodies: an upload with a token",
+            "ended_by_nginx": "ended by nginx and opened again",
+            "kib_each": "memory of nginx for each, KiB",
+        },
+    ),
+    "stampedes": Group(
+        "Stampedes of strangers",
+        "What the strangers of the rows *stampede* above cost: each names a host that nobody has named before.",
+        ("tests/faults/test_crowds.py",),
+        first="Stampede",
+        headings={
+            "hosts": "hosts",
+            "otherwise": "answered otherwise than refused",
+            "hosts_per_second": "hosts a second",
+            "cache_files": "most verdicts kept",
+            "service_growth_mib": "service grew, MiB",
+            "worker_growth_mib": "an nginx worker grew, MiB",
         },
     ),
 }
@@ -215,7 +271,7 @@ def campaign_page(file: Path = FIGURES) -> str:
     """Return the page; a group without figures says how to get them."""
     lines = _lines(file)
     others = dict.fromkeys(line.group for line in lines if line.group not in GROUPS)
-    groups = {**GROUPS, **{name: Group(name.capitalize(), "", "") for name in others}}
+    groups = {**GROUPS, **{name: Group(name.capitalize(), "", ()) for name in others}}
     sections = [_section(group, [line for line in lines if line.group == name]) for name, group in groups.items()]
     return NOTICE + "\n".join([HEAD, *sections, NOT_SHOWN])
 
@@ -235,7 +291,8 @@ def _section(group: Group, lines: Sequence[Line]) -> str:
     if not lines:
         return "\n".join([*parts, f"No figures yet: `make campaign CAMPAIGN={group.folder}`.\n"])
     places = dict.fromkeys(_place(line.machine) for line in lines)
-    where = f"On {'; on '.join(places)}." + (f" Tests: [{group.folder}](../{group.folder})." if group.folder else "")
+    links = ", ".join(f"[{test}](../{test})" for test in group.tests)
+    where = f"On {'; on '.join(places)}." + (f" Tests: {links}." if links else "")
     return "\n".join([*parts, _table(group, lines), f"{where}\n"])
 
 

@@ -1,21 +1,30 @@
 """Fixtures that most tests share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.stack import Stack
 
-SERVER_TESTS = Path(__file__).parent / "server"
+SERVER_TESTS = "tests/server/"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests share what is costly to make, and so belong in one process: pytest-xdist's loadgroup."""
-    for item in items:
-        is_server = SERVER_TESTS in item.path.parents
-        item.add_marker(pytest.mark.xdist_group("server" if is_server else str(item.path)))
+class Scheduling(LoadScopeScheduling):
+    """Gives a process the whole of what shares something costly to make: a file's tests, and all of tests/server.
+
+    Not pytest-xdist's loadgroup: version 3.8 marks a test's group in a field
+    that pytest 9.2 does not read any more, and every test goes anywhere.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return SERVER_TESTS if nodeid.startswith(SERVER_TESTS) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Let pytest-xdist give out the tests in this way."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -29,9 +29,10 @@ _WORKER_CONNECTIONS: Final = 16384
 takes 424 bytes from the start."""
 _FILES_PER_CONNECTION: Final = 2
 _KEPT_FILES: Final = 1000
-_KEPT_FILES_ON_A_SERVER: Final = 100
-"""Twice this, because two locations keep some: a distribution's nginx opens 1,024 files at most, and at
-the limit it refuses every read until some are closed."""
+_KEPT_FILES_ON_A_SERVER: Final = 80
+"""Twice this, because two locations keep some, besides 32 verdicts and the placeholders: a distribution's
+nginx opens 1,024 files at most, 768 of them connections, and at the limit it refuses every read until
+some are closed."""
 
 # What nginx itself refuses on upload addresses, by the statuses it uses. 494
 # is its name for headers too large; a dead service fails the question about

@@ -1,7 +1,6 @@
 """nginx's question who may see a picture, when its own map does not know."""
 
 import os
-from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
@@ -13,8 +12,10 @@ from authsvc.errors import BadToken, WrongScope
 from authsvc.model import Scope
 from authsvc.routes.services import Services
 
-ROOM_TO_KEEP: Final = 16 * 2**20
-"""What nginx's cache of verdicts may take."""
+ROOM_BYTES: Final = 4 * 2**20
+ROOM_FILES: Final = 100
+"""What has to be free where nginx keeps verdicts, so that it can write one more: 4 KiB and two names at most,
+and others write there meanwhile."""
 
 
 class VerdictRoutes:
@@ -36,7 +37,7 @@ class VerdictRoutes:
         verdict = await self._services.guard.verdict(embedder, nginx_revision=revision_of(request))
         self._services.metrics.verdicts.labels(verdict.reason.value).inc()
         headers = {"X-Reason": verdict.reason.value}
-        if not _has_room(self._services.settings.data_dir):
+        if not _has_room(request.headers.get("x-verdict-cache", "")):
             # nginx gives a reader up, without a word, whose verdict it cannot write to its cache.
             headers["X-Not-Kept"] = "1"
         return Response(status_code=204 if verdict.allowed else 403, headers=headers)
@@ -72,9 +73,17 @@ class VerdictRoutes:
         return True
 
 
-def _has_room(folder: Path) -> bool:
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize >= ROOM_TO_KEEP
+def _has_room(folder: str) -> bool:
+    """Return whether nginx can write a verdict in its folder; "" when it does not say which."""
+    if not folder:
+        return True
+    try:
+        # nginx sends the path as it is, and Starlette reads headers as Latin-1.
+        disk = os.statvfs(folder.encode("latin-1"))
+    except OSError:
+        return False
+    has_names = disk.f_favail >= ROOM_FILES or not disk.f_files  # no file system without a limit counts them
+    return has_names and disk.f_bavail * disk.f_frsize >= ROOM_BYTES
 
 
 def revision_of(request: Request) -> int | None:

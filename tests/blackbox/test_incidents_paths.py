@@ -59,7 +59,7 @@ def test_thumbor_dots_that_are_escaped(wire: Wire, beside: Path) -> None:
 
 
 def test_thumbor_sibling_whose_name_begins_alike(wire: Wire, beside: Path) -> None:
-    """The same loader: `startswith(root)` without a slash; also infinite-image-browsing issue 968, dev-server 152."""
+    """The same loader: `startswith(root)` without a slash; so did zanllp/infinite-image-browsing (issue 968)."""
     for sibling in (beside.name, f"../{beside.name}", f"blobs/../{beside.name}", f"00/../../{beside.name}", "-secret"):
         starts = ("/", "/_picture", "/_picture/", "/_picture..", "/?path=", "/?path=/", "/?path=..%2f", "/00/..")
         assert_nothing(wire, [f"{start}{sibling}/{KEY}" for start in starts])
@@ -74,14 +74,14 @@ def test_webp_server_go_escaped_backslashes(wire: Wire, beside: Path) -> None:
 
 
 def test_webp_server_go_escaped_twice(wire: Wire, beside: Path) -> None:
-    """CVE-2021-46104 and the comments on pull request 93: what was cleaned once was unescaped once more."""
+    """CVE-2021-46104, webp-sh/webp_server_go pull request 93: what was cleaned once was unescaped once more."""
     climb = "".join(f"%25{byte:02x}" for byte in b"../")
     assert_nothing(wire, everywhere(climb, "etc%252fpasswd"))
     assert_nothing(wire, everywhere("%25%32%65%25%32%65%25%32%66", f"{beside.name}%25%32%66{KEY}"))
 
 
 def test_webp_server_go_address_without_its_slash(wire: Wire, beside: Path) -> None:
-    """Issue 330: `GET ../../test.png HTTP/1.1` was served, because cleaning keeps dots in front of a relative path."""
+    """webp-sh/webp_server_go issue 330: `GET ../../test.png` was served; cleaning keeps dots in front."""
     for climb in ("../", "./../", "..//", "x/../../", "?/../", "#/../"):
         for number in range(1, 6):
             assert_nothing(wire, [f"{climb * number}{beside.name}/{KEY}", f"{climb * number}{NAME}"])

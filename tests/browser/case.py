@@ -35,6 +35,8 @@ class Case:
     """What the page's promise `told` must say, where there is something beyond the sight."""
     sent: frozenset[int] | None = None
     """The statuses that nginx has answered with; None: the one that belongs to the sight."""
+    requests: int | None = None
+    """How often nginx has been asked for the picture, where that says what a cache has kept; None: not compared."""
     agent: str | None = None
     """Another User-Agent than the browser's own."""
     is_whole: bool = False

@@ -20,6 +20,27 @@ _ARGUMENTS: Final = (
 )
 
 
+class Context:
+    """A fresh profile."""
+
+    def __init__(self, driven: BrowserContext) -> None:
+        self._driven = driven
+
+    def new_page(self) -> Page:
+        """Open a tab."""
+        return self._driven.new_page()
+
+    def opened_tab(self) -> Page:
+        """Return the tab that a page has opened, once it is there."""
+        if len(self._driven.pages) == 1:
+            self._driven.wait_for_event("page")
+        return self._driven.pages[1]
+
+    def close(self) -> None:
+        """Close its tabs and forget it."""
+        self._driven.close()
+
+
 class Chromium:
     """A running Chromium."""
 
@@ -31,9 +52,9 @@ class Chromium:
         """Its version."""
         return self._driven.version
 
-    def new_context(self, *, user_agent: str | None = None) -> BrowserContext:
+    def new_context(self, *, user_agent: str | None = None) -> Context:
         """Make a fresh profile; a small window is drawn faster."""
-        return self._driven.new_context(user_agent=user_agent, viewport={"width": 640, "height": 480})
+        return Context(self._driven.new_context(user_agent=user_agent, viewport={"width": 640, "height": 480}))
 
 
 @contextmanager
@@ -54,14 +75,6 @@ def launch(proxy_port: int, spki: str) -> Iterator[Chromium]:
             yield Chromium(driven)
         finally:
             driven.close()
-
-
-def newest_tab(context: object) -> Page:
-    """Return the second tab of a profile, once it is there."""
-    assert isinstance(context, BrowserContext)
-    if len(context.pages) == 1:
-        context.wait_for_event("page")
-    return context.pages[1]
 
 
 def drop(page: object, address: str) -> None:

@@ -31,6 +31,9 @@ class Context(Protocol):
     def new_page(self) -> Page:
         """Open a tab."""
 
+    def opened_tab(self) -> Page:
+        """Return the tab that a page has opened, once it is there."""
+
     def close(self) -> None:
         """Close its tabs and forget it."""
 

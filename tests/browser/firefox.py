@@ -112,6 +112,7 @@ class Context:
     def __init__(self, session: Session, *, user_agent: str | None) -> None:
         self._session = session
         self._reader = session.ask("browser.createUserContext")["userContext"]
+        self._tabs: set[str] = set()
         readers = [self._reader]
         session.ask("browsingContext.setViewport", viewport=VIEWPORT, devicePixelRatio=1, userContexts=readers)
         if user_agent is not None:
@@ -121,11 +122,21 @@ class Context:
         """Open an empty tab."""
         # In front, where timers and paints are not late; a window of its own takes three times as long.
         answer = self._session.ask("browsingContext.create", type="tab", userContext=self._reader)
+        self._tabs.add(answer["context"])
         return Page(self._session, answer["context"])
+
+    def opened_tab(self) -> Page:
+        """Return the tab that a page has opened, once it is there."""
+        (tab,) = wait_until(self._opened, "a page has opened a tab")
+        return Page(self._session, tab)
 
     def close(self) -> None:
         """Close its tabs and forget what they kept."""
         self._session.ask("browser.removeUserContext", userContext=self._reader)
+
+    def _opened(self) -> set[str]:
+        tabs = self._session.ask("browsingContext.getTree", maxDepth=0)["contexts"]
+        return {tab["context"] for tab in tabs if tab["userContext"] == self._reader} - self._tabs
 
 
 class Firefox:

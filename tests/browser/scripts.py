@@ -35,6 +35,7 @@ _XHR: Final = """new Promise((done, failed) => {
     asked.open('GET', 'IMAGE');
     asked.send();
 }).catch(refused)"""
+_XHR_AS_EDITOR: Final = _XHR.replace("asked.send", "asked.setRequestHeader('User-Agent', 'Typora/1'); asked.send")
 _WORKER: Final = """new Promise((done) => {
     const worker = new Worker(SOURCE);
     worker.onmessage = ({data}) => done(data.size ? show(data) : data);
@@ -72,6 +73,28 @@ def _worker(what: str, answer: str, blog: Shows = PICTURE) -> tuple[Case, Case]:
     return _pair(what, told, (blog, "shown"), (HOTLINK, "shown"), _TAKE_OVER.replace("ANSWER", answer))
 
 
+# A page may give what it fetches another User-Agent. Chromium sends its own all the same; Firefox heeds it, but
+# asks first whether it may (a CORS preflight), and nginx refuses that question with 405.
+_AS_EDITOR: Final = "fetch('WAY', {headers: {'User-Agent': 'Typora/1'}, referrerPolicy: 'no-referrer'})"
+_SANDBOXED: Final = f"""<body><script>
+window.told = new Promise((tell) => addEventListener('message', (event) => tell(event.data)));
+</script>
+<iframe width=600 height=400 sandbox=allow-scripts srcdoc="<script>
+{_AS_EDITOR}.then((answer) => answer.blob())
+    .then((blob) => document.write(`<img src=${{URL.createObjectURL(blob)}}>`))
+    .then(() => 'read', () => 'refused').then((told) => parent.postMessage(told, '*'));
+</script>"></iframe>"""
+
+
+def _as_editor(what: str, page: str, way: str = "IMAGE") -> Case:
+    return Case(name=f"stranger: {what} in an editor's name", at=f"https://{STRANGER}/", page=page.replace("WAY", way),
+                shows=NOTHING, told="refused", sent=frozenset({403}))  # fmt: skip
+
+
+_EDITOR_PAGE: Final = (
+    f"{_OPENING} window.told = {_AS_EDITOR}.then((answer) => answer.blob()).then(show).catch(refused)</script>"
+)
+
 SCRIPTS: Final = (
     *_pair("<img> made by a script", "image('IMAGE').decode().then(() => 'shown')",
            (PICTURE, "shown"), (HOTLINK, "shown")),
@@ -96,7 +119,13 @@ SCRIPTS: Final = (
     *_worker("service worker that asks by itself", "fetch('IMAGE', {mode: 'no-cors'})"),
     *_worker("service worker that hides the Referer",
              "fetch('IMAGE', {mode: 'no-cors', referrerPolicy: 'no-referrer'})", HOTLINK),
+    *_worker("service worker that asks in an editor's name",
+             _AS_EDITOR.replace("WAY", "IMAGE").replace("{headers", "{mode: 'no-cors', headers"), HOTLINK),
     *_worker("service worker that answers from its own cache",
              "caches.open('a').then((kept) => fetch('IMAGE', {mode: 'no-cors'}).then((answer) => "
              "kept.put('/a', answer)).then(() => kept.match('/a')))"),
+    _as_editor("fetch", _EDITOR_PAGE),
+    _as_editor("fetch over itself", _EDITOR_PAGE, "/to/302?IMAGE"),
+    _as_editor("fetch from a sandboxed frame", _SANDBOXED),
+    _as_editor("XMLHttpRequest", f"{_OPENING} window.told = {_XHR_AS_EDITOR}</script>"),
 )  # fmt: skip

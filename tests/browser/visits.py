@@ -14,7 +14,6 @@ _IMG: Final = "<img src=IMAGE>"
 _HIDING: Final = "<meta name=referrer content=no-referrer><img src=IMAGE>"
 _NO_REFERRER: Final = "<meta name=referrer content=no-referrer>"
 _CLICK: Final = "document.querySelector('a').click();"
-_OTHER_TAB: Final = "BiDi's tabs are found in another way"
 
 _PAGES: Final = {
     f"{host}/{path}": Document(f"<!doctype html>{page}")
@@ -25,16 +24,15 @@ _PAGES: Final = {
 
 def _link(name: str, at: str, attributes: str, shows: Shows, *, opens_tab: bool = False) -> Case:
     page = f"<a href=IMAGE {attributes}>The picture</a>"
-    only = _OTHER_TAB if opens_tab else ""
-    return Case(name=name, at=at, page=page, act=_CLICK, shows=shows, opens_tab=opens_tab, chromium_only=only)
+    return Case(name=name, at=at, page=page, act=_CLICK, shows=shows, opens_tab=opens_tab)
 
 
 def _leaving(name: str, at: str, act: str, shows: Shows, page: str = "<p>") -> Case:
     return Case(name=name, at=at, page=page, act=act, shows=shows)
 
 
-def _walk(name: str, first: tuple[str, Shows], *then: tuple[str, Shows]) -> Case:
-    return Case(name=name, at=first[0], shows=first[1], then=then, also=_PAGES)
+def _walk(name: str, first: tuple[str, Shows], *then: tuple[str, Shows], requests: int | None = None) -> Case:
+    return Case(name=name, at=first[0], shows=first[1], then=then, also=_PAGES, requests=requests)
 
 
 # A page that shows the other one in a frame, removes it, and then shows the picture itself: from the memory
@@ -91,8 +89,13 @@ VISITS: Final = (
     _walk("the address bar, then a stranger that hides", ("IMAGE", PICTURE), (f"{_S}hiding", HOTLINK)),
     _walk("the address bar, then a neighbour that hides", ("IMAGE", PICTURE), (f"https://{NEIGHBOUR}/hiding", HOTLINK)),
     _walk("a stranger, then the address bar", (_S, HOTLINK), ("IMAGE", PICTURE)),
-    _walk("blog, reloaded", (_B, PICTURE), ("reload", PICTURE), ("reload", PICTURE)),
-    _walk("stranger, reloaded", (_S, HOTLINK), ("reload", HOTLINK), ("reload", HOTLINK)),
+    # What makes the rows above worth trying: the picture is kept, and the hotlink picture never is.
+    _walk("blog, then its next post", (_B, PICTURE), (f"{_B}inner", PICTURE), requests=1),
+    _walk("stranger, then its next page", (_S, HOTLINK), (f"{_S}inner", HOTLINK), requests=2),
+    _walk("blog, a stranger, then the blog's next post", (_B, PICTURE), (_S, HOTLINK), (f"{_B}inner", PICTURE),
+          requests=2),
+    _walk("blog, reloaded", (_B, PICTURE), ("reload", PICTURE), ("reload", PICTURE), requests=1),
+    _walk("stranger, reloaded", (_S, HOTLINK), ("reload", HOTLINK), ("reload", HOTLINK), requests=3),
     _walk("blog, a stranger, back and forward", (_B, PICTURE), (_S, HOTLINK), ("back", PICTURE), ("forward", HOTLINK)),
     _walk("a stranger, the blog, back and forward", (_S, HOTLINK), (_B, PICTURE), ("back", HOTLINK),
           ("forward", PICTURE)),

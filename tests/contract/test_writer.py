@@ -155,3 +155,10 @@ def test_locked_database_makes_writes_that_wait_together_give_up_together(
     assert len(tries) <= 3
     writer.close()
     engine.dispose()
+
+
+def test_write_behind_the_close_is_busy(engine: Engine) -> None:
+    writer = GroupWriter(engine)
+    writer.close()
+    assert isinstance(writer.submit(_adding("late.example")).exception(timeout=5), Busy)
+    assert _sites(engine) == []

@@ -31,6 +31,16 @@ with open(sys.argv[1] + "-shm", "r+b") as memory:
     sys.stdin.read()
 """
 
+_READER = """
+import sqlite3, sys
+try:
+    sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM sqlite_schema").fetchall()
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+_READER_SECONDS = 60
+"""SQLite itself gives up after ten."""
+
 
 def catalog(stack: Stack) -> Path:
     """Return the catalog's file."""
@@ -61,9 +71,16 @@ def locked_for_writers(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def locked_for_readers(stack: Stack) -> Iterator[None]:
-    """Have another process hold what every reader needs."""
-    with _held(_RECOVERER, catalog(stack)):
-        yield
+    """Have another process hold what every reader needs; check that one more reader is kept out meanwhile."""
+    path = catalog(stack)
+    command = [sys.executable, "-c", _READER, str(path)]
+    with _held(_RECOVERER, path), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        try:
+            yield
+            said, _ = reader.communicate(timeout=_READER_SECONDS)
+            assert said == "locking protocol\n"
+        finally:
+            reader.kill()
 
 
 def assert_busy(stack: Stack, statement: str) -> None:

@@ -4,12 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.faults.nginx import workers
-from tests.faults.slow import KINDS
 from tests.faults.underload import ROOT
 from tests.stack import Stack, wait_until
 
@@ -33,25 +32,28 @@ class Crowd:
             return {}
         return counts
 
-    def size(self) -> int:
-        """Return how many connections are open."""
-        counts = self.counts()
-        return sum(counts.get(kind, 0) for kind in KINDS)
+    def await_size(self, kinds: Mapping[str, int]) -> dict[str, int]:
+        """Return when as many of each kind are open at once, and how many these are."""
+        found: dict[str, int] = {}
 
-    def await_size(self, size: int) -> None:
-        """Return when that many are open at once."""
-        wait_until(lambda: self.size() >= size, f"{size} slow connections", seconds=CROWD_SECONDS)
+        def are_open() -> bool:
+            counts = self.counts()
+            found.update({kind: counts.get(kind, 0) for kind in kinds})
+            return all(found[kind] >= count for kind, count in kinds.items())
+
+        wait_until(are_open, f"slow connections: {kinds}", seconds=CROWD_SECONDS)
+        return found
 
 
 @contextmanager
-def slow_crowd(stack: Stack, folder: Path, path: str, connections: int) -> Iterator[Crowd]:
-    """Have that many connections that never get done; `path` is a picture's."""
+def slow_crowd(stack: Stack, folder: Path, path: str, kinds: Mapping[str, int]) -> Iterator[Crowd]:
+    """Have as many connections of each kind that never get done; `path` is a picture's."""
     counts = folder / "counts.json"
     order = {
         "port": stack.port,
         "token": stack.token,
         "path": path,
-        "connections": connections,
+        "kinds": dict(kinds),
         "counts": str(counts),
     }
     command = [sys.executable, "-m", "tests.faults.slow"]

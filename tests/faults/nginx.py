@@ -1,5 +1,7 @@
 """nginx's processes, as they come and go at reloads."""
 
+import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,27 +20,45 @@ def family(stack: Stack) -> dict[str, int]:
     return {"master": stack.pid("nginx"), **found}
 
 
-def await_reload(stack: Stack, before: set[int]) -> None:
-    """Return when only other workers than `before` take requests."""
-    wait_until(lambda: (found := workers(stack)) and not found & before, "nginx has new workers", seconds=30)
+def await_reload(stack: Stack, before: set[int]) -> float:
+    """Return, when only other workers than `before` take requests, the moment at which the last of them began."""
+    found: set[int] = set()
+
+    def has_new_workers() -> bool:
+        nonlocal found
+        found = workers(stack)
+        return bool(found) and not found & before
+
+    wait_until(has_new_workers, "nginx has new workers", seconds=30)
+    return max(map(_began, found))
 
 
-def add_site(stack: Stack, path: str, host: str) -> None:
-    """Add a site; return when nginx was reloaded with it."""
+def add_site(stack: Stack, path: str, host: str) -> float:
+    """Add a site; return, when nginx was reloaded with it, the moment of that."""
     before = workers(stack)
     change_sites(stack, add=[host])
-    await_reload(stack, before)
+    moment = await_reload(stack, before)
     assert f"\\{host} 1;" in map_of(stack)
     assert status_for(stack, path, host) == 200
+    return moment
 
 
-def remove_site(stack: Stack, path: str, host: str) -> None:
-    """Remove a site; return when nginx was reloaded without it."""
+def remove_site(stack: Stack, path: str, host: str) -> float:
+    """Remove a site; return, when nginx was reloaded without it, the moment of that."""
     before = workers(stack)
     change_sites(stack, remove=[host])
-    await_reload(stack, before)
+    moment = await_reload(stack, before)
     assert f"\\{host} 1;" not in map_of(stack)
     assert status_for(stack, path, host) == 403
+    return moment
+
+
+def _began(pid: int) -> float:
+    """Return when a process began, on the monotonic clock, as exact as proc_pid_stat(5): to 10 ms."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    # Counted from the boot, with the time that the machine slept.
+    slept = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    return ticks / os.sysconf("SC_CLK_TCK") - slept
 
 
 def _children(stack: Stack) -> list[int]:

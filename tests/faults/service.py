@@ -3,7 +3,7 @@
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,11 @@ GIVE_UP_WINDOW_SECONDS = 31.0
 
 
 class Ending:
-    """Ends the service by a signal, as often as its parent starts it again."""
+    """Ends the service by a signal, as often as its parent starts it again; calls `note` at that very moment."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, note: Callable[[], None]) -> None:
         self._stack = stack
+        self._note = note
         self._deaths: deque[float] = deque(maxlen=DEATHS_BORNE)
 
     def end(self, number: signal.Signals) -> None:
@@ -31,6 +32,7 @@ class Ending:
                 seconds=GIVE_UP_WINDOW_SECONDS + 5,
             )
         before, said = self._stack.pid("service"), self._stack.output.count("starting it again")
+        self._note()
         os.kill(before, number)
         self._deaths.append(now())
         wait_until(lambda: service_pid(self._stack) not in {None, before}, "another service is started", seconds=30)

@@ -24,7 +24,8 @@ CONNECT_SECONDS = 5.0
 PER_ADDRESS = 100
 """Connections from one address: fewer than `upload_connections` allows."""
 READ_BYTES = 1024
-KINDS = ("silent", "half a head", "refused body", "half a body", "hardly read picture")
+HALF_OPEN = ("silent", "half a head")
+SLOW_BODIES = ("refused body", "half a body")
 
 
 @dataclass(slots=True)
@@ -53,8 +54,8 @@ class Crowd:
         for member in self.members:
             if member.due < now:
                 self._tend(member)
-                # Spread out, so that the crowd has no pulse.
-                member.due = now + BYTE_SECONDS * random.uniform(0.5, 1)
+                # Spread out, so that the crowd has no pulse; what has ended is opened again in the next round.
+                member.due = now + BYTE_SECONDS * random.uniform(0.5, 1) if member.connection is not None else now
 
     def figures(self) -> dict[str, int]:
         """Count the connections that are open, by kind, and what happened so far."""
@@ -66,7 +67,7 @@ class Crowd:
                 member.connection = self._begin(member)
             elif _has_ended(member.connection):
                 self._end(member, "ended")
-            elif member.kind in {"half a head", "refused body", "half a body"}:
+            elif member.kind != "silent":
                 member.connection.send(b"x")
                 self.counts["bytes"] += 1
         except OSError as error:
@@ -83,8 +84,6 @@ class Crowd:
         source = (f"127.2.{address // 250}.{address % 250 + 1}", 0)
         connection = socket.socket()
         try:
-            # Little room, so that what is not read stays with nginx.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * READ_BYTES)
             connection.settimeout(CONNECT_SECONDS)
             connection.bind(source)
             connection.connect(("127.0.0.1", self.port))
@@ -103,7 +102,6 @@ class Crowd:
             "half a head": f"GET {self.path} HTTP/1.1\r\nHost: pictures.test\r\nX-Long: ",
             "refused body": f"{post}{form}",
             "half a body": f"{post}Token: {self.token}\r\n{form}",
-            "hardly read picture": f"GET {self.path} HTTP/1.1\r\nHost: pictures.test\r\n\r\n",
         }[kind].encode()
 
 
@@ -122,7 +120,9 @@ def main() -> None:
     os.nice(10)  # the server's processor is not theirs
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    members = [Slow(KINDS[number % len(KINDS)], number) for number in range(order["connections"])]
+    kinds = [kind for kind, count in order["kinds"].items() for _ in range(count)]
+    random.shuffle(kinds)
+    members = [Slow(kind, number) for number, kind in enumerate(kinds)]
     crowd = Crowd(order["port"], order["token"], order["path"], members)
     counts = Path(order["counts"])
     while True:

@@ -16,8 +16,7 @@ def test_reloads_with_changing_sites_fail_no_read_and_no_upload(trial: Trial) ->
         for number in range(PAIRS):
             host = f"changing{number}.example"
             for change in (add_site, remove_site):
-                trial.note_moment()
-                change(trial.stack, path, host)
+                trial.note_moment(change(trial.stack, path, host))
                 load.go_on({"known": READS // PAIRS // 2 + 1, "upload 200": 2, "newcomer": 1})
 
     trial.undergo("nginx reloaded", fault)

@@ -19,7 +19,6 @@ FROZEN_SECONDS = size(3, 60)
 def test_service_killed_again_and_again_fails_no_read_and_loses_no_upload(trial: Trial) -> None:
     def fault(load: Load) -> None:
         for _ in range(KILLS):
-            trial.note_moment()
             trial.ending.end(signal.SIGKILL)
             load.go_on({"known": READS // KILLS + 1, "upload 200": 3, "newcomer": 1})
 
@@ -30,7 +29,6 @@ def test_service_killed_again_and_again_fails_no_read_and_loses_no_upload(trial:
 def test_restarts_fail_no_read_and_no_upload(trial: Trial) -> None:
     def fault(load: Load) -> None:
         for _ in range(RESTARTS):
-            trial.note_moment()
             trial.ending.end(signal.SIGTERM)
             load.go_on({"known": READS // RESTARTS + 1, "upload 200": 3, "newcomer": 1})
 

@@ -37,10 +37,9 @@ def test_newer_release_takes_over_and_fails_no_read_and_no_upload(upgraded: tupl
             # The older one goes on for a while, with the files of the newer around it.
             load.go_on({"known": READS // UPGRADES // 2, "upload 200": 3, "newcomer": 1})
             assert release_of(stack) == before != name
-            trial.note_moment()
             trial.ending.end(signal.SIGTERM)
             assert release_of(stack) == name
             load.go_on({"known": READS // UPGRADES // 2 + 1, "upload 200": 3, "newcomer": 1})
         assert family(stack) == nginx
 
-    trial.undergo("service upgraded", fault)
+    trial.undergo("upgraded under `authsvc up`", fault)

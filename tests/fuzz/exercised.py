@@ -19,6 +19,8 @@ _OF_BOTH: Final = (
     "no address",
 )
 
+BEHIND: Final = "sent behind one without an answer yet"
+
 EXERCISED: Final = (
     *(f"{name}: {kind}" for name in ("Referer", "Origin") for kind in _OF_BOTH),
     f"Referer: more than 253 characters, {_WELL}",
@@ -44,5 +46,6 @@ EXERCISED: Final = (
     "a name with an underscore",
     "8 KB in a line",
     "more than 8 KB in a line",
+    BEHIND,
 )
-"""At least one request in a thousand is each of them."""
+"""At least one request in two thousand is each of them, whatever they are drawn from."""

@@ -3,7 +3,7 @@
 import re
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -26,6 +26,8 @@ class Answer:
     body: bytes
     shared_with: str = ""
     """`Access-Control-Allow-Origin`."""
+    was_behind: bool = False
+    """Whether the request was sent when another one before it had no answer yet."""
 
 
 def batches(requests: Iterable[Request]) -> Iterator[list[Request]]:
@@ -77,7 +79,7 @@ class Pipeline:
             before = len(answers)
             self._send(b"".join(texts[before:]))
             while len(answers) < len(texts) and (answer := self._receive()):
-                answers.append(answer)
+                answers.append(replace(answer, was_behind=len(answers) > before))
             if is_fresh and len(answers) == before:
                 answers.append(Answer(0, b""))
         return answers

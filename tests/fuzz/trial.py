@@ -1,13 +1,14 @@
 """Put requests to the product, and say of each answer whether it is right."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from authsvc.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
 from authsvc.policy import Rules, decide
 from authsvc.sites import SiteSet
+from tests.fuzz.exercised import BEHIND
 from tests.fuzz.oracle import Demand, opinion, sharings
 from tests.fuzz.pipeline import Answer
 from tests.fuzz.request import Request, has_empty_line
@@ -79,6 +80,7 @@ class Judge:
         right = opinion(request, self.house)
         tally.kinds[right.kind] += 1
         tally.traits.update(request.traits)
+        tally.traits[BEHIND] += answer.was_behind
         tally.sets += 1
         tally.wrong += "wrong" in faults
         tally.server_errors += "server error" in faults
@@ -105,8 +107,12 @@ class Judge:
             allows_empty=self.house.empty_referer == "allow",
             allows_hidden=self.house.hidden_referer == "allow",
         )
-        word = embedder_of(fields, editor_agents=DEFAULT_EDITOR_AGENTS)
-        return Demand.SHOW if decide(word, rules).allowed else Demand.REFUSE
+        return Demand.SHOW if decide(embedder_in_python(fields), rules).allowed else Demand.REFUSE
+
+
+def embedder_in_python(fields: Mapping[str, str]) -> str:
+    """Return the embedder that Python's own code finds."""
+    return embedder_of(fields, editor_agents=DEFAULT_EDITOR_AGENTS)
 
 
 def smallest(request: Request, is_faulty: Callable[[Request], bool]) -> Request:

@@ -1,6 +1,7 @@
 """Uploads that arrive while others are on their way to the disk are kept together."""
 
 import asyncio
+import errno
 import threading
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
@@ -10,9 +11,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from authsvc.catalog.images import SqlImageCatalog
-from authsvc.errors import Collision, Unsupported
+from authsvc.errors import Busy, Collision, Full, Unsupported
 from authsvc.ingest import MAX_GROUP, Ingest
-from authsvc.model import Digests, Image, Spooled
+from authsvc.model import Digests, Image, Key, Spooled
+from authsvc.store.filesystem import FilesystemStore
+from authsvc.store.port import BlobStat
 from tests.pictures import picture
 from tests.usecases.workplace import Received, Workplace
 
@@ -54,9 +57,9 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(place: Workplace) -> AsyncIterator[Crowd]:
+async def crowd(place: Workplace, store: FilesystemStore | None = None) -> AsyncIterator[Crowd]:
     images = CountingImages(place)
-    made = Crowd(place, images, Ingest(images=images, store=place.store))
+    made = Crowd(place, images, Ingest(images=images, store=store or place.store))
 
     def slowly() -> Spooled:
         assert made.may_go.wait(PATIENCE_SECONDS)
@@ -177,5 +180,77 @@ def test_no_upload_waits_behind_groups_that_are_done(place: Workplace) -> None:
         ingest = place.ingest
         for _ in range(3):
             await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), PATIENCE_SECONDS)
+
+    asyncio.run(run())
+
+
+def test_blob_that_cannot_be_looked_at_fails_its_own_upload_alone(place: Workplace) -> None:
+    async def run() -> None:
+        broken, good, new = picture(), picture(), picture()
+        stored = [await place.ingest.keep(place.received(content), name="") for content in (broken, good)]
+
+        class Damaged(FilesystemStore):
+            def stat(self, key: Key) -> BlobStat | None:
+                if key == stored[0].key:
+                    raise OSError(errno.EIO, "EIO")
+                return super().stat(key)
+
+        async with crowd(place, Damaged(place.settings.blobs_dir)) as made:
+            waiting = [made.wait_in_line(content) for content in (good, broken, new)]
+            await made.go()
+            known, failed, kept = await asyncio.gather(*waiting, return_exceptions=True)
+            assert known == stored[1]
+            assert isinstance(failed, OSError)
+            assert isinstance(kept, Image)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("error", [Busy, Full], ids=["locked", "full"])
+def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
+    place: Workplace, error: type[Busy | Full]
+) -> None:
+    class Failing(CountingImages):
+        is_failing = False
+
+        def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+            if not self.is_failing:
+                return super().add_all(entries)
+            failed: Future[list[Image | Collision]] = Future()
+            failed.set_exception(error())
+            return failed
+
+    async def run() -> None:
+        images = Failing(place)
+        ingest = Ingest(images=images, store=place.store)
+        before = await ingest.keep(place.received(known := picture()), name="")
+        images.is_failing = True
+        contents = [picture() for _ in range(3)]
+        results = await asyncio.gather(
+            *(ingest.keep(place.received(content), name="") for content in (*contents, known)), return_exceptions=True
+        )
+        assert [type(result) for result in results] == [error] * 3 + [Image]
+        if error is Full:
+            assert [place.blobs_of(content) for content in contents] == [[], [], []]
+        assert place.blobs_of(known) == [before.key]
+        images.is_failing = False
+        for content in contents:
+            assert place.path_of((await ingest.keep(place.received(content), name="")).key).read_bytes() == content
+
+    asyncio.run(run())
+
+
+def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            assert made.first is not None
+            made.first.cancel()
+            closing = asyncio.create_task(made.ingest.close())
+            await asyncio.sleep(0)
+            assert not closing.done()
+            made.may_go.set()
+            await asyncio.wait_for(closing, PATIENCE_SECONDS)
+            assert made.images.sizes == [1]
+        await Ingest(images=made.images, store=place.store).close()
 
     asyncio.run(run())

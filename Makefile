@@ -65,7 +65,7 @@ nginx-check: .venv/dev.stamp
 
 pytest: .venv/dev.stamp
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses=$(PYTEST_WORKERS) $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/python scripts/check_coverage.py
 

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import threading
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -252,5 +252,16 @@ def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workp
             await asyncio.wait_for(closing, PATIENCE_SECONDS)
             assert made.images.sizes == [1]
         await Ingest(images=made.images, store=place.store).close()
+
+    asyncio.run(run())
+
+
+def test_upload_that_no_thread_takes_any_more_is_answered(place: Workplace) -> None:
+    async def run() -> None:
+        threads = ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(threads)
+        threads.shutdown()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name=""), PATIENCE_SECONDS)
 
     asyncio.run(run())

@@ -82,7 +82,7 @@ def _has_room(folder: str) -> bool:
         disk = os.statvfs(folder.encode("latin-1"))
     except OSError:
         return False
-    has_names = disk.f_favail >= ROOM_FILES or not disk.f_files  # no file system without a limit counts them
+    has_names = disk.f_favail >= ROOM_FILES or not disk.f_files  # without a limit on names none are counted
     return has_names and disk.f_bavail * disk.f_frsize >= ROOM_BYTES
 
 

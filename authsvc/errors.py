@@ -13,7 +13,12 @@ AuthsvcError
 │   ├── Collision            409  collision      same md5, other bytes
 │   ├── TooLarge             413  too_large      more bytes than the limit
 │   ├── Unsupported          415  unsupported    not one of the five image types
-│   ├── Corrupt              422  corrupt        its header cannot be read
+│   ├── Corrupt              422  corrupt        it is not built as its type is
+│   ├── Truncated            422  truncated      it ends before its picture does
+│   ├── TooManyPixels        422  too_many_pixels  more than decoders are asked to hold
+│   ├── TooManyFrames        422  too_many_frames  of an animation, or too many pixels in all
+│   ├── TooManyScans         422  too_many_scans   each costs a decoder a pass over all of it
+│   ├── Bomb                 422  bomb           a part of it unpacks to far more than it may
 │   └── HeadersTooLarge      431  headers_too_large
 ├── Unable                        the server does not take it now; it may later
 │   ├── RateLimited          429  rate           too many uploads from one address
@@ -164,11 +169,51 @@ class Unsupported(UploadRefused):
 
 
 class Corrupt(UploadRefused):
-    """The type is accepted, but the file's header does not hold what it must."""
+    """The type is accepted, but the file is not built as that type is."""
 
     status = 422
     code = "corrupt"
-    sentence = "The picture's {kind} header is damaged: {reason}. Export the picture again and upload that."
+    sentence = "The {kind} file is damaged: {reason}. Export the picture again and upload that."
+
+
+class Truncated(UploadRefused):
+    """The file ends before its picture does: it was cut off on its way."""
+
+    status = 422
+    code = "truncated"
+    sentence = "The picture is cut off: {reason}. Upload the whole file."
+
+
+class TooManyPixels(UploadRefused):
+    """The picture has more pixels, or a longer side, than `max_pixels` and `max_side` allow."""
+
+    status = 422
+    code = "too_many_pixels"
+    sentence = "The picture has {found}; the limit is {limit}. Make it smaller, or raise {setting}."
+
+
+class TooManyScans(UploadRefused):
+    """The JPEG has more scans than `max_scans`; each costs a decoder a pass over the whole picture."""
+
+    status = 422
+    code = "too_many_scans"
+    sentence = "The JPEG has more than {limit} scans. Export it again, or raise max_scans."
+
+
+class TooManyFrames(UploadRefused):
+    """The animation has more frames than `max_frames`, or more pixels in all of them than `max_animation_pixels`."""
+
+    status = 422
+    code = "too_many_frames"
+    sentence = "The animation has {found}; the limit is {limit}. Make it shorter or smaller, or raise {setting}."
+
+
+class Bomb(UploadRefused):
+    """A part of the file that is no picture data unpacks to far more than it may."""
+
+    status = 422
+    code = "bomb"
+    sentence = "The picture's {what} unpacks to more than {limit_bytes} bytes. Export the picture again without it."
 
 
 class HeadersTooLarge(UploadRefused):
@@ -201,7 +246,7 @@ class Internal(Unable):
 
 
 class Unavailable(Unable):
-    """nginx does not reach the service."""
+    """nginx does not reach the service, or this one stops before the disk has what it was sent."""
 
     status = 502
     code = "unavailable"

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from authsvc.catalog.port import ImageCatalog
 from authsvc.errors import Collision, Full
+from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
 from authsvc.model import Image, Key, Spooled
 from authsvc.store.port import BlobStore, Put
@@ -51,9 +52,10 @@ class _Upload:
 class Ingest:
     """Keeps uploads. One instance serves all of them at once, on one event loop."""
 
-    def __init__(self, *, images: ImageCatalog, store: BlobStore) -> None:
+    def __init__(self, *, images: ImageCatalog, store: BlobStore, limits: Limits) -> None:
         self._images = images
         self._store = store
+        self._limits = limits
         self._waiting: list[_Upload] = []
         self._keeping: asyncio.Task[None] | None = None
 
@@ -66,7 +68,8 @@ class Ingest:
         `name` is the file's name at its uploader, "" for unknown.
 
         Raises what `incoming.finish` raises, Unsupported or Corrupt for a file that is
-        no accepted picture, Collision for a forged md5, Full without room;
+        no accepted picture, what `prepare` raises for one that is cut off or beyond the
+        limits, unless it is stored already, Collision for a forged md5, Full without room;
         nothing new is then served. Busy when the catalog stays locked: the
         blob may then be there without its row, until the next upload of it, a
         removal or a reindex.
@@ -104,7 +107,7 @@ class Ingest:
             _attempt([upload], partial(_receive, upload))
         _attempt(_open(group), partial(self._recognise, _open(group)))
         for upload in _open(group):
-            _attempt([upload], partial(_prepare, upload))
+            _attempt([upload], partial(_prepare, upload, self._limits))
         _attempt(_open(group), partial(self._put, _open(group)))
         if stored := _open(group):
             self._record(stored)
@@ -185,8 +188,8 @@ def _receive(upload: _Upload) -> None:
     upload.received = upload.incoming.finish()
 
 
-def _prepare(upload: _Upload) -> None:
-    upload.prepared = prepare(upload.received)
+def _prepare(upload: _Upload, limits: Limits) -> None:
+    upload.prepared = prepare(upload.received, limits)
 
 
 def _name(upload: _Upload, known: Image | None) -> None:

@@ -44,7 +44,7 @@ def reindex(keys: Iterator[Key], root: Path, *, images: ImageCatalog) -> Iterato
             yield Indexed(key, f"its bytes have the md5 {spooled.digests.md5}")
             continue
         try:
-            prepared = prepare(spooled)
+            prepared = prepare(spooled, None)
         except AnswerError as error:
             yield Indexed(key, error.text)
             continue

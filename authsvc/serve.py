@@ -17,6 +17,7 @@ import uvicorn
 from authsvc.app import create_app
 from authsvc.errors import AuthsvcError, BadSetting
 from authsvc.notify import notify, watchdog_seconds
+from authsvc.protocol import WholeAnswers
 from authsvc.settings import Settings, load
 from authsvc.sockets import LISTEN_FD_OPTION, listen_on, lock_data_dir
 
@@ -43,6 +44,7 @@ def run(settings: Settings, listen_fd: int | None) -> None:
             fd=listen_fd if listener is None else listener.fileno(),
             # nginx's headers about the client are for nginx's own limits; nobody here asks.
             proxy_headers=False,
+            http=WholeAnswers,
             ws="none",
             log_level="warning",
             log_config=None,

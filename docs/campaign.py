@@ -200,8 +200,8 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Each fault is shown to have really happened. The slowest one in a hundred reads (p99) may take 50 ms\n"
         "longer than before the fault. *Refused* uploads were told so and can be sent again; *lost* would be one\n"
         "that was acknowledged and cannot be read. Service and nginx are those of `authsvc up`; the row\n"
-        "`make install` is a whole server with systemd, whose times are not measured. *Moments* are those at which\n"
-        "the service was ended, nginx reloaded, or the crowd complete.",
+        "`make install` is a whole server with systemd, which builds another release meanwhile. *Moments* are those\n"
+        "at which the service was ended, nginx reloaded, or the crowd complete.",
         ("tests/faults", "tests/server/test_upgrade.py"),
         first="Fault",
         headings={

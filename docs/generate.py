@@ -7,7 +7,7 @@ setting, option, argument and error to be explained.
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from authsvc.model import SiteList
 from authsvc.nginx.files import Surroundings, render
 from authsvc.settings import ENV_PREFIX, Settings, load
 from docs.campaign import campaign_page
+from docs.commandtree import contexts
 from docs.manual import manual_page
 from docs.performance import performance_page
 from tests.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES
@@ -149,7 +150,7 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     """Return a section for every command, the options before commands first."""
-    sections = [_command_section(context) for context in _contexts(authsvc, None, "authsvc")]
+    sections = [_command_section(context) for context in contexts(authsvc, "authsvc")]
     return NOTICE + COMMANDS_HEAD + "\n".join(sections)
 
 
@@ -217,16 +218,6 @@ def _default_of(field: dict[str, Any]) -> str:
     if isinstance(default, list):
         return ", ".join(f"`{item}`" for item in default) or "empty"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
-
-
-def _contexts(command: click.Command, parent: click.Context | None, name: str) -> Iterator[click.Context]:
-    context = click.Context(command, parent=parent, info_name=name, help_option_names=["-h", "--help"])
-    yield context
-    if isinstance(command, click.Group):
-        for sub in command.list_commands(context):
-            child = command.get_command(context, sub)
-            if child is not None:
-                yield from _contexts(child, context, sub)
 
 
 def _command_section(context: click.Context) -> str:

@@ -6,6 +6,8 @@ from typing import Final
 
 import click
 
+from docs.commandtree import contexts
+
 _NAME: Final = "A private image host that nginx serves at its own speed"
 
 _FILES: Final = (
@@ -29,6 +31,7 @@ _EXAMPLES: Final = (
 
 def manual_page(command: click.Command) -> str:
     """Return the page in roff, as man(7) describes it."""
+    whole, *commands = contexts(command, "authsvc")
     lines = [
         '.\\" Written by docs/generate.py from the code: change the code, then run `make docs`.',
         ".TH AUTHSVC 1",
@@ -40,26 +43,18 @@ def manual_page(command: click.Command) -> str:
         ".SH DESCRIPTION",
         *_paragraphs(command.help or ""),
         ".SH OPTIONS",
-        *_options(click.Context(command, info_name="authsvc", help_option_names=["-h", "--help"])),
+        *_options(whole),
         ".SH COMMANDS",
     ]
-    for context in _leaves(click.Context(command, info_name="authsvc", help_option_names=["-h", "--help"])):
-        lines += _section(context)
+    for context in commands:
+        if not isinstance(context.command, click.Group):
+            lines += _section(context)
     for title, rows in (("EXIT STATUS", _STATUSES), ("FILES", _FILES), ("EXAMPLES", _EXAMPLES)):
         lines.append(f".SH {title}")
         for name, meaning in rows:
             lines += [".TP", f".B {_escaped(name)}", _escaped(meaning)]
     lines += [".SH SEE ALSO", ".BR nginx (8),", ".BR systemctl (1),", ".BR certbot (1)"]
     return "\n".join(lines) + "\n"
-
-
-def _leaves(context: click.Context) -> Iterator[click.Context]:
-    command = context.command
-    if not isinstance(command, click.Group):
-        yield context
-        return
-    for name, sub in sorted(command.commands.items()):
-        yield from _leaves(click.Context(sub, parent=context, info_name=name, help_option_names=["-h", "--help"]))
 
 
 def _section(context: click.Context) -> Iterator[str]:

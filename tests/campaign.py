@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,23 @@ FULL: Final = os.environ.pop("AUTHSVC_CAMPAIGN", "") == "1"
 """Whether this is `make campaign`, which has an hour."""
 _REPORT: Final = os.environ.pop("AUTHSVC_CAMPAIGN_REPORT", "")
 """The file for the figures; "" if they are only printed."""
+
+
+MORE_MS: Final = 50.0
+"""How much longer than before a fault the slowest in a hundred reads may take during it."""
+SLOWEST_MS: Final = 2000.0
+"""A bound for a machine that does many other things; a campaign compares with the time before."""
+
+
+def p99_ms(seconds: Iterable[float]) -> float:
+    """Return the time within which 99 of 100 were answered; 0 if there are none."""
+    taken = sorted(seconds)
+    return 1000 * taken[int(len(taken) * 0.99)] if taken else 0.0
+
+
+def p99_limit_ms(baseline: float) -> float:
+    """Return what the p99 during a fault has to stay below; `baseline` is that before it."""
+    return baseline + MORE_MS if FULL else SLOWEST_MS
 
 
 def size(reduced: int, full: int) -> int:

@@ -1,9 +1,9 @@
-"""What the commands share: settings, back ends, tables, and failures as one line."""
+"""What the commands share: what was given before them, tables, and failures as one line."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
-from authsvc.backends import Backends, opened
 from authsvc.errors import AuthsvcError
-from authsvc.folders import become_owner
-from authsvc.settings import Loaded, Settings, load
+from authsvc.settings import CONFIG_VARIABLE, ENV_PREFIX, Loaded, Settings, load
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -37,20 +35,18 @@ class Given:
         """The effective settings."""
         return self.load().settings
 
+    def environment(self, **more: object) -> dict[str, str]:
+        """Return an environment in which the service finds what was given here."""
+        environment = dict(os.environ)
+        if self.config is not None:
+            environment[CONFIG_VARIABLE] = str(self.config)
+        for name, value in {**self.flags, **more}.items():
+            if value is not None:
+                environment[f"{ENV_PREFIX}{name.upper()}"] = str(value)
+        return environment
+
 
 pass_given = click.make_pass_decorator(Given, ensure=True)
-
-
-def backends_of(given: Given) -> AbstractContextManager[Backends]:
-    """Open the data folder's back ends for one command.
-
-    Root becomes the folder's owner for good: files that it made there would be
-    out of the service's reach, and what the service has written is nothing
-    that root should read.
-    """
-    settings = given.settings
-    become_owner(settings.data_dir)
-    return opened(settings)
 
 
 def fail(error: AuthsvcError) -> NoReturn:

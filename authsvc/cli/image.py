@@ -2,7 +2,8 @@
 
 import click
 
-from authsvc.cli.context import EXIT_FAILED, Given, backends_of, moment, pass_given, show_json, show_table
+from authsvc.cli.backends import backends_of
+from authsvc.cli.context import EXIT_FAILED, Given, moment, pass_given, show_json, show_table
 from authsvc.errors import AuthsvcError, Misuse, NotThere
 from authsvc.model import Image, Key
 from authsvc.remove import remove

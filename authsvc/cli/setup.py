@@ -6,7 +6,8 @@ import click
 from pydantic import SecretStr
 
 from authsvc.backends import prepare_data_dir
-from authsvc.cli.context import EXIT_FAILED, Given, backends_of, pass_given, show_json, show_table
+from authsvc.cli.backends import backends_of
+from authsvc.cli.context import EXIT_FAILED, Given, pass_given, show_json, show_table
 from authsvc.folders import become_owner
 from authsvc.nginx.placeholders import check_placeholders
 from authsvc.reindex import reindex

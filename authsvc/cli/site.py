@@ -4,7 +4,8 @@ import time
 
 import click
 
-from authsvc.cli.context import Given, backends_of, pass_given, show_json, show_table
+from authsvc.cli.backends import backends_of
+from authsvc.cli.context import Given, pass_given, show_json, show_table
 from authsvc.errors import NotThere
 from authsvc.sitelist import publish_sites
 from authsvc.sites import canonical_site

@@ -6,7 +6,8 @@ import time
 
 import click
 
-from authsvc.cli.context import Given, backends_of, moment, pass_given, show_json, show_table
+from authsvc.cli.backends import backends_of
+from authsvc.cli.context import Given, moment, pass_given, show_json, show_table
 from authsvc.errors import BadName
 from authsvc.model import Scope, Token
 from authsvc.tokens import SHORT_TOKEN_CHARACTERS, checked_own_token, fingerprint, new_token

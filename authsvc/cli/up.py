@@ -1,4 +1,4 @@
-"""`authsvc up` and `authsvc serve`: run the whole, or the service alone."""
+"""`authsvc up`: run service and nginx."""
 
 import asyncio
 import grp
@@ -23,9 +23,9 @@ from authsvc.model import Scope, Token
 from authsvc.nginx.files import MAIN_FILE, write_files
 from authsvc.nginx.program import check_config, nginx_program
 from authsvc.nginx.templates import template_dir
-from authsvc.settings import CONFIG_VARIABLE, ENV_PREFIX, Settings
+from authsvc.settings import Settings
 from authsvc.sitelist import publish_sites
-from authsvc.sockets import SERVICE_ARGUMENTS, listen_on, lock_data_dir
+from authsvc.sockets import listen_on, lock_data_dir
 from authsvc.supervise import Supervisor
 from authsvc.tokens import fingerprint, new_token
 
@@ -45,7 +45,7 @@ def up(given: Given, port: int | None) -> None:
     # Whatever the shell's: nginx's group reads, nobody else.
     os.umask(0o027)
     settings = given.load(port=port).settings
-    environment = _service_environment(given, {"port": port})
+    environment = given.environment(port=port)
     try:
         settings.run_dir.mkdir(parents=True, exist_ok=True)
         lock = lock_data_dir(settings.run_dir, "up")
@@ -55,15 +55,6 @@ def up(given: Given, port: int | None) -> None:
         _check_no_service(settings)
         _check_port(settings)
         _run(settings, environment)
-
-
-@click.command()
-@pass_given
-def serve(given: Given) -> None:
-    """Run the service alone, on its Unix socket, for an nginx of your own."""
-    given.load()
-    # The command line's memory is given back to the system on the way.
-    os.execve(sys.executable, [sys.executable, *SERVICE_ARGUMENTS], _service_environment(given, {}))  # noqa: S606
 
 
 def _run(settings: Settings, environment: Mapping[str, str]) -> None:
@@ -181,17 +172,6 @@ def _usual_worker() -> Account:
 
 def _user_directive(worker: Account | None) -> str:
     return "" if worker is None else f"{worker.name} {grp.getgrgid(worker.gid).gr_name}"
-
-
-def _service_environment(given: Given, flags: Mapping[str, object]) -> dict[str, str]:
-    """Return an environment in which the service finds what was given here."""
-    environment = dict(os.environ)
-    if given.config is not None:
-        environment[CONFIG_VARIABLE] = str(given.config)
-    for name, value in {**given.flags, **flags}.items():
-        if value is not None:
-            environment[f"{ENV_PREFIX}{name.upper()}"] = str(value)
-    return environment
 
 
 def _greet(settings: Settings, first_token: str | None) -> None:

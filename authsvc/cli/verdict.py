@@ -5,7 +5,8 @@ from typing import Final, TextIO
 
 import click
 
-from authsvc.cli.context import EXIT_DENIED, Given, backends_of, pass_given, printable, show_json
+from authsvc.cli.backends import backends_of
+from authsvc.cli.context import EXIT_DENIED, Given, pass_given, printable, show_json
 from authsvc.explain import Explanation, ReadRequest, explain
 from authsvc.guard import rules_of
 from authsvc.policy import EXPLANATIONS

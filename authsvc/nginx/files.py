@@ -2,7 +2,7 @@
 
 import json
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,8 @@ _WORKER_CONNECTIONS: Final = 16384
 """So many that 10,000 which never get done keep no reader out of one worker. Each
 takes 424 bytes from the start."""
 _FILES_PER_CONNECTION: Final = 2
+_AGENTS_A_PATTERN: Final = 8
+"""A word of nginx's configuration holds less than 4,096 characters; an agent of 200 becomes 400 at most."""
 _KEPT_FILES: Final = 1000
 _KEPT_FILES_ON_A_SERVER: Final = 80
 """Twice this, because two locations keep some, besides 32 verdicts and the placeholders: a distribution's
@@ -133,7 +135,7 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surr
             "origin": embedder.ORIGIN_PATTERN,
             "opaque": embedder.OPAQUE_ORIGIN,
             "fetch_metadata": embedder.FETCH_METADATA_PATTERN,
-            "agents": [embedder.agent_pattern(agent) for agent in settings.editor_agents],
+            "agents": _agent_patterns(settings.editor_agents),
             "key_path": KEY_PATH_PATTERN,
         },
         "placeholders": [p.in_folder(around.placeholder_dir) for p in placeholders(settings)],
@@ -141,6 +143,12 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surr
         "missing_code": f"={settings.missing_status} " if settings.missing_status != 404 else "",  # noqa: PLR2004
         "nginx_errors": list(_nginx_errors(settings)),
     }
+
+
+def _agent_patterns(agents: Sequence[str]) -> list[str]:
+    """Return patterns that find any of the agents: several in one, because nginx searches with each in turn."""
+    patterns = [embedder.agent_pattern(agent) for agent in agents]
+    return ["|".join(patterns[at : at + _AGENTS_A_PATTERN]) for at in range(0, len(patterns), _AGENTS_A_PATTERN)]
 
 
 def _nginx_errors(settings: Settings) -> Iterator[_NginxError]:

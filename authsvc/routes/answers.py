@@ -8,8 +8,6 @@ from authsvc.envelopes import native
 from authsvc.errors import AnswerError, BadToken, Internal, MethodNotAllowed, NotFound
 
 UPLOAD_HEADERS = {
-    # A client that waits for the end of the connection (PicGo 3.1.0) gets it.
-    "Connection": "close",
     "Cache-Control": "no-store",
 }
 

@@ -1,5 +1,6 @@
 """Uploads: the 2018 script's API, and the question about a token before one."""
 
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ from starlette.routing import Route
 
 from authsvc.embedder import NONE, embedder_of
 from authsvc.envelopes import native
-from authsvc.errors import AnswerError, Busy, TooLarge
+from authsvc.errors import AnswerError, Busy, TooLarge, Unavailable
 from authsvc.model import Image, Scope
 from authsvc.policy import decide
 from authsvc.routes.answers import UPLOAD_HEADERS, refusal
@@ -70,6 +71,10 @@ class UploadRoutes:
         except ClientDisconnect:
             metrics.uploads.labels("disconnected").inc()
             return Response(status_code=400)
+        except CancelledError:
+            # Only by a stop that the disk keeps beyond its grace. nginx asks the next service.
+            metrics.uploads.labels(Unavailable.code).inc()
+            return refusal(Unavailable())
         metrics.uploads.labels("ok").inc()
         metrics.upload_bytes.inc(image.size)
         answer = native.success(image, base_url=self._services.settings.base_url, name=name)
@@ -89,6 +94,7 @@ class UploadRoutes:
                 for piece in form.feed(chunk):
                     await spool.write(piece)
             form.finish()
+            spool.end()
             image = await services.ingest.keep(spool, name=form.name)
         services.guard.note_use(token)
         return image, form.name

@@ -75,6 +75,34 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         20 * 2**20, ge=1024, le=2**30, description="Largest picture taken.", json_schema_extra={"unit": "bytes"}
     )
+    max_pixels: int = Field(
+        50_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Most pixels, width times height, of a picture taken; more get 422 `too_many_pixels`.",
+        json_schema_extra={"unit": "pixels"},
+    )
+    max_side: int = Field(
+        16_384, ge=1, le=65_535, description="Longest side of a picture taken.", json_schema_extra={"unit": "pixels"}
+    )
+    max_buffered_pixels: int = Field(
+        25_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="The same for an AVIF or an interlaced PNG, which decoders have to hold whole.",
+        json_schema_extra={"unit": "pixels"},
+    )
+    max_frames: int = Field(
+        400, ge=1, le=100_000, description="Most frames of an animation taken; more get 422 `too_many_frames`."
+    )
+    max_animation_pixels: int = Field(
+        200_000_000,
+        ge=1,
+        le=10_000_000_000,
+        description="Most pixels in all frames of an animation taken.",
+        json_schema_extra={"unit": "pixels"},
+    )
+    max_scans: int = Field(64, ge=1, le=1000, description="Most scans of a JPEG taken; more get 422 `too_many_scans`.")
     max_concurrent_uploads: int = Field(
         32, ge=1, le=1000, description="Uploads the service handles at once; more get 503 `busy`."
     )

@@ -16,7 +16,7 @@ SETTINGS: Final = f"# {SECRET}\nupload_rate = 1000\n"
 
 _FOLDERS: Final = (
     "tmp", "catalog", "run", "log", "nginx", "nginx/conf", "nginx/conf/snippets", "nginx/conf/placeholders", "acme",
-    "acme/.well-known", "private", "blobs-secret", "blobs.bak", "blob", "_picture", "static", "",
+    "acme/.well-known", "private", "blobs-secret", "blobs.bak", "blob", "_picture", "_asked", "static", "",
 )  # fmt: skip
 _FILES: Final = ("canary.png", "privkey.pem", "000000000000000000000000000000.png", KEY)
 _IN_STORE: Final = (
@@ -29,7 +29,8 @@ _PIECES: Final = (
     "..", ".", "", "%2e%2e", "%2E.", ".%2e", "..%2f", "%2f", "%5c", "..\\", "..;", "%252e%252e", "%c0%ae%c0%ae",
     "%u002e", "....", "..%00", "..%0d%0a", "%e0%80%ae", "00", "0c", "7b", "tmp", "catalog", "run", "log", "nginx",
     "conf", "snippets", "blobs", "blobs-secret", "blobs..", "acme", "private", "privkey.pem", "canary.png",
-    "_picture", "_picture..", "_placeholder", "_auth", "_token", "_error", "_explain", "legacy", "verdict", "metrics",
+    "_picture", "_picture..", "_asked", "_asked..", "_placeholder", "_auth", "_token", "_error", "_explain",
+    "legacy", "verdict", "metrics",
     "static", "etc", "passwd", "proc", "self", "environ", "fd", "var", "~root", ".git", ".env", ".well-known",
     "acme-challenge", "authsvc.toml", "catalog.sqlite3", "catalog.sqlite3-wal", "authsvc.sock", "sites.list",
     "authsvc-sites.conf", "nginx.conf", "service.pid", "access.log", "error.log", "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c.png",
@@ -37,7 +38,8 @@ _PIECES: Final = (
 )  # fmt: skip
 _STARTS: Final = (
     "/", "/", "/", "//", "/?path=", "/?path=", "/?path=/", "/?path=%2F", "/?path=/_picture/", "/?path=_picture/",
-    "/_picture/", "/_picture", "/_picture/00/", "/_picture../", "/00/", "/00/..", "/.well-known/acme-challenge/",
+    "/_picture/", "/_picture", "/_picture/00/", "/_picture../", "/_asked/", "/_asked/00/", "/_asked../",
+    "/00/", "/00/..", "/.well-known/acme-challenge/",
     "/.well-known/acme-challenge/..", "/legacy?path=", "/api/v1/", "/admin/", "/robots.txt/", "/static/", "",
     "http://localhost/", "http://localhost/?path=", "/?x=&path=", "/?path[]=", "/?path=http://localhost/",
     "/?path=file:///", "/?path=unix:",

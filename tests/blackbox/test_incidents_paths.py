@@ -46,6 +46,8 @@ def everywhere(climb: str, file: str) -> list[str]:
         "/?path=00/",
         "/_picture/",
         "/_picture/00/",
+        "/_asked/",
+        "/_asked/00/",
         "/.well-known/acme-challenge/",
     )
     return [f"{start}{climb * number}{file}" for start in starts for number in range(1, 9)]

@@ -10,6 +10,7 @@ from authsvc.cli.context import EXIT_DENIED, EXIT_FAILED, EXIT_USAGE
 from authsvc.cli.root import authsvc
 from authsvc.errors import AnswerError, AuthsvcError
 from authsvc.settings import Settings
+from docs.commandtree import contexts
 from tests.docs.markdown import DOCS, ROOT, section
 
 GENERATED = (
@@ -26,20 +27,13 @@ GENERATED = (
 )
 
 
-def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name, sub in command.commands.items():
-            yield from commands(sub, f"{path} {name}")
-
-
 def kinds(kind: type[AuthsvcError]) -> Iterator[type[AuthsvcError]]:
     yield kind
     for sub in kind.__subclasses__():
         yield from kinds(sub)
 
 
-COMMANDS = dict(commands(authsvc, "authsvc"))
+COMMANDS = {context.command_path: context.command for context in contexts(authsvc, "authsvc")}
 ERRORS = {kind.code: kind for kind in kinds(AnswerError) if issubclass(kind, AnswerError) and "code" in vars(kind)}
 every_command = pytest.mark.parametrize("path", COMMANDS)
 

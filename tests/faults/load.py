@@ -34,9 +34,9 @@ PAUSES = {
 }
 """Seconds between two requests of one worker of each kind."""
 SLOW_SECONDS = 0.25
-"""How long a slow upload's second half is kept back."""
-LARGE = (200, 160)
-"""The side lengths of every fourth picture: 96 KB, which nginx gathers in a file."""
+"""How long a slow upload's second half is kept back, about: several must not keep in step."""
+LARGE = (400, 320)
+"""The side lengths of every fourth picture: 384 KB, which nginx gathers in a file."""
 
 
 class Load:
@@ -107,7 +107,7 @@ class Load:
         await self._put(client, number, pause=0.0)
 
     async def _slow_upload(self, client: Client, number: int) -> None:
-        await self._put(client, number, pause=SLOW_SECONDS)
+        await self._put(client, number, pause=random.uniform(0.5, 1.5) * SLOW_SECONDS)
 
     async def _read(self, kind: str, client: Client, target: str, digest: str, *lines: str, status: int = 200) -> None:
         started = time.monotonic()

@@ -81,6 +81,7 @@ CASES = {
     "the preflight's location": ("/_preflight", MISSING),
     "the internal pictures": ("/_picture/{shard}/{rest}.png", MISSING),
     "the internal pictures' folder": ("/_picture/", MISSING),
+    "the pictures of hosts that are asked about": ("/_asked/{shard}/{rest}.png", MISSING),
     "the hotlink placeholder": ("/_placeholder/hotlink", MISSING),
     "the missing placeholder": ("/_placeholder/missing", MISSING),
     "an error's location": ("/_error/rate", MISSING),

@@ -22,7 +22,7 @@ PLACES = (
 PIECES = (
     "..", ".", "", "%2e%2e", "%2E.", ".%2e", "..%2f", "%2f", "%5c", "..\\", "..;", "%252e%252e", "%c0%ae%c0%ae",
     "....", "00", "7b", "tmp", "catalog", "run", "log", "nginx", "conf", "blobs", "acme", "canary.png",
-    "_picture", "_placeholder", "_auth", "_error", "static", "etc", "passwd", "var", "tmp%00",
+    "_picture", "_asked", "_placeholder", "_auth", "_error", "static", "etc", "passwd", "var", "tmp%00",
     "canary.png%00.png", "~root", ".git", ".well-known", "acme-challenge", "authsvc.toml", "catalog.sqlite3",
     "authsvc.sock", "service.pid", "access.log", "error.log", "000000000000000000000000000000.png",
     "0000000000000000000000000000000.png", "000000000000000000000000000000.svg",
@@ -33,6 +33,8 @@ STARTS = (
     "/?path=/",
     "/_picture/",
     "/_picture/00/",
+    "/_asked/",
+    "/_asked/00/",
     "/00/",
     "/.well-known/acme-challenge/",
     "//",

@@ -19,7 +19,13 @@ from tests.stack import Stack, wait_until
 SITES = ("*.example.com", "example.org", "xn--bcher-kva.de", "[2001:db8::1]", "a_b.example", "default", "include")
 GENERATED = 1500
 SEED = 2018
-OWN_AGENTS = ("R2D2 (a.b)[c]{d}|e+f?^g", "*Ink*/9$", "100%$$ #;'x")
+# So many and so long that one pattern does not hold them.
+OWN_AGENTS = (
+    "R2D2 (a.b)[c]{d}|e+f?^g",
+    "*Ink*/9$",
+    *(letter + "." * 199 for letter in "abcdefghijklmno"),
+    "100%$$ #;'x",
+)
 
 RULES = Rules(
     sites=SiteSet.of((*SITES, "127.0.0.1", "[::1]")),

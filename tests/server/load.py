@@ -14,6 +14,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -66,18 +67,24 @@ def is_whole(path: str, content: bytes) -> bool:
 
 
 class Load:
-    """Counts of answers by kind of request, and the pictures that were acknowledged."""
+    """Counts of answers by kind of request, the pictures that were acknowledged, and how long reads took.
+
+    A read's time is its begin, on the monotonic clock, and its seconds.
+    """
 
     def __init__(self, token: str) -> None:
         self.answers: dict[str, Counter[str]] = {kind: Counter() for kind in PAUSES_SECONDS}
         self.uploaded: list[str] = []
+        self.read_times: list[tuple[float, float]] = []
         self.ended = threading.Event()
         self._token = token
 
     def read(self) -> None:
         """Read a picture as an allowed site's visitor does."""
         path = random.choice(self.uploaded)
+        begin = time.monotonic()
         status, content = ask("GET", path, ALLOWED)
+        self.read_times.append((begin, time.monotonic() - begin))
         self.answers["reads"]["wrong bytes" if status == "200" and not is_whole(path, content) else status] += 1
 
     def intrude(self) -> None:
@@ -129,7 +136,7 @@ def run(seconds: float, progress: Path) -> None:
     load.ended.set()
     for thread in threads:
         thread.join()
-    json.dump({"answers": load.answers, "uploaded": load.uploaded}, sys.stdout)
+    json.dump({"answers": load.answers, "uploaded": load.uploaded, "read_times": load.read_times}, sys.stdout)
 
 
 def read(paths: list[str]) -> None:

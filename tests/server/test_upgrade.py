@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from pathlib import Path
 
 from tests import campaign
@@ -14,6 +15,7 @@ from tests.server.wheels import wheelhouse
 CONFIG = "/etc/authsvc/authsvc.toml"
 KEPT = f"{CONFIG} was edited and is kept; the default is in {CONFIG}.default"
 OLDER_PLACE = "/root/older"
+READS_BEFORE = campaign.size(30, 2000)
 
 
 def running_release(machine: Machine) -> str:
@@ -55,6 +57,9 @@ def test_upgrade_and_the_way_back_under_load_keep_data_and_settings(tmp_path: Pa
         machine.shell(f"echo 'upload_rate = 25' >>{CONFIG}; systemctl restart authsvc")
         path, before, release = upload(machine), kept(machine), running_release(machine)
         with Load(machine) as load:
+            began = time.monotonic()
+            load.go_on(READS_BEFORE, kinds=["reads"])
+            since = time.monotonic()
             said = install(machine)
             assert running_release(machine) == installed_release(machine) != release
             assert "switched to release" in said, older.name
@@ -62,12 +67,19 @@ def test_upgrade_and_the_way_back_under_load_keep_data_and_settings(tmp_path: Pa
             load.go_on()
             assert "building" not in install(machine, place=OLDER_PLACE, env=from_older)
             assert running_release(machine) == installed_release(machine) == release
+            until = time.monotonic()
             report = load.finish()
         there = read_all(machine, report.uploaded)
+        before_it, during = report.read_seconds(began, since), report.read_seconds(since, until)
+        baseline, slow = campaign.p99_ms(before_it), campaign.p99_ms(during)
         campaign.report(
             "faults: `make install` of another release and back",
             reads=sum(report.reads.values()),
+            reads_during=len(during),
             failed=but(report.reads, "200"),
+            p99_ms=round(slow, 1),
+            baseline_p99_ms=round(baseline, 1),
+            slowest_ms=round(1000 * max(during), 1),
             uploads=len(report.uploaded),
             uploads_failed=but(report.uploads, "200"),
             lost=but(there, "200"),
@@ -75,6 +87,7 @@ def test_upgrade_and_the_way_back_under_load_keep_data_and_settings(tmp_path: Pa
             strangers_otherwise=but(report.strangers, "403"),
         )
         assert_unharmed(machine, report)
+        assert slow < campaign.p99_limit_ms(baseline)
         assert kept(machine) == before, older.name
         assert read(machine, path, "blog.example.com") == "200"
         assert_works(machine)

@@ -19,12 +19,18 @@ LONGEST_SECONDS = 600
 
 @dataclass(frozen=True)
 class Report:
-    """Answers by status, or by the error's name; and the paths of the acknowledged uploads."""
+    """Answers by status, or by the error's name; the paths of the acknowledged uploads; the times of reads."""
 
     reads: dict[str, int]
     strangers: dict[str, int]
     uploads: dict[str, int]
     uploaded: list[str]
+    read_times: list[tuple[float, float]]
+    """When each read of an allowed site began, on the monotonic clock, and its seconds."""
+
+    def read_seconds(self, since: float, until: float) -> list[float]:
+        """Return how long the reads took that began in a time of the monotonic clock."""
+        return [seconds for begin, seconds in self.read_times if since <= begin < until]
 
 
 class Load:
@@ -67,7 +73,8 @@ class Load:
         output, _ = self._process.communicate(timeout=90)
         assert self._process.returncode == 0, output
         report = json.loads(output)
-        return Report(**report["answers"], uploaded=report["uploaded"])
+        answers = report.pop("answers")
+        return Report(**answers, **report)
 
     def _counts(self) -> dict[str, int]:
         counts: dict[str, int] = json.loads(self._progress.read_text("ascii"))

@@ -56,7 +56,8 @@ def test_answer_says_what_to_do_in_whole_sentences(name: str) -> None:
     is_later = kind.status >= 500 or kind.status == 429
     assert issubclass(kind, Unable if is_later else UploadRefused)
     assert 400 <= kind.status <= 599
-    text = kind(kind="PNG", reason="a reason", limit_bytes=1024).text
+    values = {"limit_bytes": 1024, "found": "60 megapixels", "limit": "50", "setting": "max_pixels", "what": "chunk"}
+    text = kind(kind="PNG", reason="a reason", **values).text
     assert text[0].isupper()
     assert text.endswith((".", "curl -F file=@picture.png"))
     assert "{" not in text

@@ -98,7 +98,7 @@ def test_file_that_was_put_back_belongs_to_whom_it_belonged(folder: Path) -> Non
 
 
 def test_what_is_there_already_is_no_change(folder: Path) -> None:
-    before = {path: path.lstat() for path in folder.iterdir()}
+    before = _last_changes(folder)
     with FileChanges() as changes:
         changes.write(folder / "plain", b"plain\x00\xff", mode=stat.S_IMODE((folder / "plain").stat().st_mode))
         changes.write(folder / "secret", "secret", mode=0o640)
@@ -106,7 +106,12 @@ def test_what_is_there_already_is_no_change(folder: Path) -> None:
         changes.remove(folder / "absent")
         changes.remove(folder / "absent" / "deep")
     assert changes.changed == []
-    assert {path: path.lstat() for path in folder.iterdir()} == before
+    assert _last_changes(folder) == before
+
+
+def _last_changes(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Which file each name of `folder` is and when it was last changed, which reading it is not."""
+    return {path: (path.lstat().st_ino, path.lstat().st_ctime_ns) for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o664], ids=["closed to nginx", "open to others"])

@@ -1,11 +1,13 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Corrupt, Unsupported
+from authsvc.errors import Corrupt, TooManyPixels, Truncated, Unsupported
 from authsvc.imaging.prepare import Prepared, prepare
 from authsvc.model import Digests, ImageType, Spooled
+from tests.limits import USUAL
 from tests.unit.real_pictures import PICTURES, SIZE, saved
 
 
@@ -19,13 +21,13 @@ def spooled(folder: Path, content: bytes, name: str = "upload") -> Spooled:
 @pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
 def test_picture_is_kept_byte_for_byte(tmp_path: Path, kind: ImageType, content: bytes) -> None:
     received = spooled(tmp_path, content)
-    assert prepare(received) == Prepared(received, kind, *SIZE)
+    assert prepare(received, USUAL) == Prepared(received, kind, *SIZE)
     assert received.path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [received.path]
 
 
 def test_type_comes_from_the_bytes_and_not_from_the_name(tmp_path: Path) -> None:
-    assert prepare(spooled(tmp_path, saved("PNG"), "holiday.jpg")).kind is ImageType.PNG
+    assert prepare(spooled(tmp_path, saved("PNG"), "holiday.jpg"), USUAL).kind is ImageType.PNG
 
 
 @pytest.mark.parametrize(
@@ -35,10 +37,35 @@ def test_type_comes_from_the_bytes_and_not_from_the_name(tmp_path: Path) -> None
 )
 def test_other_file_is_unsupported(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(Unsupported):
-        prepare(spooled(tmp_path, content, "picture.png"))
+        prepare(spooled(tmp_path, content, "picture.png"), USUAL)
 
 
-@pytest.mark.parametrize("kind", ImageType, ids=str)
-def test_picture_with_a_cut_header_is_corrupt(tmp_path: Path, kind: ImageType) -> None:
-    with pytest.raises(Corrupt, match=f"The picture's {kind.name} header is damaged"):
-        prepare(spooled(tmp_path, saved(kind.name)[:16] if kind is not ImageType.GIF else b"GIF89a"))
+def test_avif_with_a_cut_header_is_corrupt(tmp_path: Path) -> None:
+    with pytest.raises(Corrupt, match="The AVIF file is damaged"):
+        prepare(spooled(tmp_path, saved("AVIF")[:16]), USUAL)
+
+
+@pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
+def test_picture_beyond_a_limit_is_refused_whatever_its_type(tmp_path: Path, kind: ImageType, content: bytes) -> None:
+    received = spooled(tmp_path, content)
+    for limits in (
+        replace(USUAL, max_side=max(SIZE) - 1),
+        replace(USUAL, max_pixels=9),
+    ):
+        with pytest.raises(TooManyPixels):
+            prepare(received, limits)
+    assert prepare(received, None) == Prepared(received, kind, *SIZE)
+
+
+@pytest.mark.parametrize("kind", [ImageType.JPEG, ImageType.PNG, ImageType.GIF, ImageType.WEBP], ids=str)
+def test_file_that_is_cut_off_is_kept_only_where_it_is_stored_already(tmp_path: Path, kind: ImageType) -> None:
+    received = spooled(tmp_path, saved(kind.name)[:-2])
+    with pytest.raises(Truncated):
+        prepare(received, USUAL)
+    assert prepare(received, None) == Prepared(received, kind, *SIZE)
+
+
+def test_avif_is_held_whole_by_decoders(tmp_path: Path) -> None:
+    received = spooled(tmp_path, saved("AVIF"))
+    with pytest.raises(TooManyPixels, match="raise max_buffered_pixels"):
+        prepare(received, replace(USUAL, max_buffered_pixels=9))

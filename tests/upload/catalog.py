@@ -23,6 +23,13 @@ def digests(stack: Stack) -> set[str]:
         return {row[0] for row in connection.execute("SELECT digest FROM images")}
 
 
+def is_use_noted(stack: Stack) -> bool:
+    """Whether a token's use is written, which the service does behind an upload's answer."""
+    with closing(_open(stack)) as connection:
+        row = connection.execute("SELECT 1 FROM tokens WHERE last_used_at IS NOT NULL").fetchone()
+        return row is not None
+
+
 @contextmanager
 def other_sha256(stack: Stack, digest: str) -> Iterator[None]:
     """Have the catalog say that other bytes with this md5 are stored."""

@@ -6,8 +6,10 @@ import pytest
 
 from tests.pictures import picture
 from tests.stack import Stack, wait_until
+from tests.upload.catalog import is_use_noted
 from tests.upload.wire import part, send_form
 
+ANSWER = r" (sendto|sendmsg|write|writev)\(.*HTTP/1\.1 200 OK"
 CALLS = "link,linkat,fsync,fdatasync,sendto,sendmsg,write,writev"
 
 
@@ -15,9 +17,10 @@ CALLS = "link,linkat,fsync,fdatasync,sendto,sendmsg,write,writev"
 def calls(narrow: Stack, tmp_path: Path) -> list[str]:
     """What the service asks of the kernel during one upload, one call a line."""
     narrow.upload(picture())  # so that the log of the catalog exists
+    wait_until(lambda: is_use_noted(narrow), "nothing of that upload is still to be written")
     service = narrow.pid("service")
     trace = tmp_path / "trace"
-    command = ["strace", "-f", "-y", "-s", "64", "-e", f"trace={CALLS}", "-o", str(trace), "-p", str(service)]
+    command = ["strace", "-f", "-y", "-s", "1024", "-e", f"trace={CALLS}", "-o", str(trace), "-p", str(service)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr is not None
         assert "attached" in tracer.stderr.readline()
@@ -50,6 +53,12 @@ def test_everything_is_durable_before_the_answer_is_written(calls: list[str]) ->
         first(calls, r' link(at)?\(.*/tmp/[0-9a-f]+\.part", .*/blobs/[0-9a-f]{2}/'),
         first(calls, r" fsync\(\d+</[^>]*/blobs/[0-9a-f]{2}>"),
         first(calls, r" f(data)?sync\(\d+</[^>]*/catalog\.sqlite3-wal>"),
-        first(calls, r" (sendto|sendmsg|write|writev)\(.*HTTP/1\.1 200 OK"),
+        first(calls, ANSWER),
     ]
     assert order == sorted(order), "\n".join(calls)
+
+
+def test_answer_goes_to_nginx_in_one_call(calls: list[str]) -> None:
+    """A service that is killed between two calls would leave nginx a head without its body, and no way back."""
+    answer = calls[first(calls, ANSWER)]
+    assert r"\"path\":" in answer, answer

@@ -3,11 +3,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from tests.faults.nginx import await_reload, workers
+from tests.faults.service import stopped
 from tests.pictures import noise, picture
 from tests.stack import Stack, wait_until
 from tests.upload.catalog import digests, write_lock
@@ -26,15 +26,6 @@ def fragile() -> Iterator[Stack]:
         yield running
 
 
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 def kill_service(stack: Stack) -> None:
     os.kill(stack.pid("service"), signal.SIGKILL)
 
@@ -50,12 +41,15 @@ def test_service_that_is_gone_is_unavailable(fragile: Stack, size: int) -> None:
     socket = fragile.data_dir / "run" / "authsvc.sock"
     aside = socket.with_suffix(".aside")
     socket.rename(aside)
+    killed = fragile.pid("service")
     try:
+        kill_service(fragile)  # with the connections that nginx has kept
         answer = send_form(fragile, part(noise(size)))
     finally:
         aside.rename(socket)
     assert_refused(answer, 502, "unavailable")
     assert int(answer.headers["retry-after"]) >= 1
+    wait_until_back(fragile, killed)
     assert send_form(fragile, part(noise(size))).status == 200
 
 
@@ -90,15 +84,9 @@ def test_service_that_freezes_during_an_upload_is_a_timeout(fragile: Stack) -> N
 
 def reload_nginx(stack: Stack) -> None:
     """Have nginx read its files again, and wait until only new workers are there."""
-    master = stack.pid("nginx")
-    children = Path(f"/proc/{master}/task/{master}/children")
-
-    def workers() -> set[str]:
-        return set(children.read_text().split())
-
-    before = workers()
-    os.kill(master, signal.SIGHUP)
-    wait_until(lambda: (now := workers()) and not now & before, "nginx has new workers", seconds=30)
+    before = workers(stack)
+    os.kill(stack.pid("nginx"), signal.SIGHUP)
+    await_reload(stack, before)
 
 
 def test_missing_spool_folder_is_a_fault_of_ours(fragile: Stack) -> None:

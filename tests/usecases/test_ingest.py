@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Busy, Collision, Corrupt, Unsupported
+from authsvc.errors import Busy, Collision, Corrupt, TooManyPixels, Unsupported
 from authsvc.ingest import Ingest
 from authsvc.model import Image, Key
 from authsvc.remove import remove
@@ -14,7 +14,7 @@ from authsvc.store.filesystem import FilesystemStore
 from tests.contract.values import digests_of
 from tests.pictures import FORMATS, picture
 from tests.usecases.stepped import SteppedImages
-from tests.usecases.workplace import Received, Workplace
+from tests.usecases.workplace import LIMITS, Received, Workplace
 
 
 @pytest.mark.parametrize(("kind", "extension"), FORMATS.items(), ids=FORMATS.values())
@@ -29,6 +29,14 @@ def test_picture_is_stored_byte_for_byte_under_its_md5_and_detected_type(
     assert (image.width, image.height, image.name) == (64, 48, "holiday.exe")
     assert place.path_of(image.key).read_bytes() == content
     assert place.row_of(content) == image
+
+
+def test_picture_beyond_the_limits_is_not_stored(place: Workplace) -> None:
+    content = picture(size=(LIMITS.max_side + 1, 2))
+    with pytest.raises(TooManyPixels):
+        place.keep(content)
+    assert place.blobs_of(content) == []
+    assert place.row_of(content) is None
 
 
 def test_duplicate_gets_the_facts_of_the_first_upload(place: Workplace) -> None:
@@ -148,7 +156,7 @@ def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(pla
             return super().delete(key)
 
     promised: list[Future[Image]] = []
-    ingest = Ingest(images=place.catalog.images, store=SlowToDelete(place.settings.blobs_dir))
+    ingest = Ingest(images=place.catalog.images, store=SlowToDelete(place.settings.blobs_dir), limits=LIMITS)
     with ThreadPoolExecutor(1) as thread, pytest.raises(Collision):
         asyncio.run(ingest.keep(place.received(forged, md5=image.key.digest), name=""))
     for upload in promised:
@@ -165,7 +173,7 @@ def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(
         if step == "add" and next(removals, None) is not None and place.row_of(content) is not None:
             remove(key, images=place.catalog.images, store=place.store)
 
-    ingest = Ingest(images=SteppedImages(place.catalog, in_between), store=place.store)
+    ingest = Ingest(images=SteppedImages(place.catalog, in_between), store=place.store, limits=LIMITS)
     with suppress(Busy):
         asyncio.run(ingest.keep(place.received(content), name=""))
     row = place.row_of(content)

@@ -14,10 +14,11 @@ from authsvc.catalog.images import SqlImageCatalog
 from authsvc.errors import Busy, Collision, Full, Unsupported
 from authsvc.ingest import MAX_GROUP, Ingest
 from authsvc.model import Digests, Image, Key, Spooled
+from authsvc.spool import Spool
 from authsvc.store.filesystem import FilesystemStore
-from authsvc.store.port import BlobStat
+from authsvc.store.port import BlobStat, Put
 from tests.pictures import picture
-from tests.usecases.workplace import Received, Workplace
+from tests.usecases.workplace import LIMITS, Received, Workplace
 
 PATIENCE_SECONDS = 30
 
@@ -59,7 +60,7 @@ class Crowd:
 @asynccontextmanager
 async def crowd(place: Workplace, store: FilesystemStore | None = None) -> AsyncIterator[Crowd]:
     images = CountingImages(place)
-    made = Crowd(place, images, Ingest(images=images, store=store or place.store))
+    made = Crowd(place, images, Ingest(images=images, store=store or place.store, limits=LIMITS))
 
     def slowly() -> Spooled:
         assert made.may_go.wait(PATIENCE_SECONDS)
@@ -222,7 +223,7 @@ def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
 
     async def run() -> None:
         images = Failing(place)
-        ingest = Ingest(images=images, store=place.store)
+        ingest = Ingest(images=images, store=place.store, limits=LIMITS)
         before = await ingest.keep(place.received(known := picture()), name="")
         images.is_failing = True
         contents = [picture() for _ in range(3)]
@@ -251,9 +252,54 @@ def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workp
             made.may_go.set()
             await asyncio.wait_for(closing, PATIENCE_SECONDS)
             assert made.images.sizes == [1]
-        await Ingest(images=made.images, store=place.store).close()
+        await Ingest(images=made.images, store=place.store, limits=LIMITS).close()
 
     asyncio.run(run())
+
+
+class HeldStore(FilesystemStore):
+    """Stands still before or behind its work, until it may go on."""
+
+    def __init__(self, place: Workplace, *, is_behind: bool) -> None:
+        super().__init__(place.settings.blobs_dir)
+        self.reached, self.may_go = threading.Event(), threading.Event()
+        self._is_behind = is_behind
+
+    def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
+        results = super().put_all(puts) if self._is_behind else []
+        self.reached.set()
+        assert self.may_go.wait(PATIENCE_SECONDS)
+        return results or super().put_all(puts)
+
+
+@pytest.mark.parametrize("is_behind", [False, True], ids=["before its file is in the store", "behind that"])
+def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, *, is_behind: bool) -> None:
+    leaving, staying = picture(), picture()
+    store = HeldStore(place, is_behind=is_behind)
+
+    async def run() -> None:
+        ingest = Ingest(images=place.catalog.images, store=store, limits=LIMITS)
+
+        async def upload(content: bytes) -> Image:
+            async with Spool(place.settings.spool_dir, max_bytes=len(content)) as spool:
+                await spool.write(content)
+                spool.end()
+                return await ingest.keep(spool, name="")
+
+        leaves, stays = asyncio.create_task(upload(leaving)), asyncio.create_task(upload(staying))
+        assert await asyncio.to_thread(store.reached.wait, PATIENCE_SECONDS)
+        leaves.cancel()
+        await asyncio.wait([leaves], timeout=PATIENCE_SECONDS)
+        assert leaves.cancelled()
+        store.may_go.set()
+        assert place.path_of((await stays).key).read_bytes() == staying
+        await ingest.close()
+
+    asyncio.run(run())
+    assert list(place.settings.spool_dir.iterdir()) == []
+    # With a blob there is a row, and without one there is none.
+    assert (place.row_of(leaving) is not None) == is_behind
+    assert len(place.blobs_of(leaving)) == is_behind
 
 
 def test_upload_that_no_thread_takes_any_more_is_answered(place: Workplace) -> None:

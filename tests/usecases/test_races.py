@@ -17,7 +17,7 @@ from tests.pictures import picture
 from tests.usecases.actors import remove_often, upload_until
 from tests.usecases.stepped import Gate, SteppedImages, SteppedStore
 from tests.usecases.turns import Turns
-from tests.usecases.workplace import Workplace, open_workplace
+from tests.usecases.workplace import LIMITS, Workplace, open_workplace
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory, new_catalog: Path) -> Itera
 
 
 def _upload(place: Workplace, content: bytes, gate: Gate) -> Image:
-    ingest = Ingest(images=SteppedImages(place.catalog, gate), store=SteppedStore(place.settings.blobs_dir, gate))
+    ingest = Ingest(
+        images=SteppedImages(place.catalog, gate), store=SteppedStore(place.settings.blobs_dir, gate), limits=LIMITS
+    )
     return asyncio.run(ingest.keep(place.received(content), name=""))
 
 

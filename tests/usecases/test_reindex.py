@@ -7,7 +7,7 @@ from authsvc.reindex import Indexed, reindex
 from authsvc.remove import finish_removals, remove
 from tests.contract.values import digests_of
 from tests.pictures import FORMATS, picture
-from tests.usecases.workplace import Workplace
+from tests.usecases.workplace import LIMITS, Workplace
 
 
 def _reindex(place: Workplace, keys: Iterator[Key] | None = None) -> list[Indexed]:
@@ -39,6 +39,13 @@ def test_reindexed_blob_is_found_by_the_next_upload(place: Workplace) -> None:
     _reindex(place)
     assert place.keep(content).key == key
     assert place.blobs_of(content) == [key]
+
+
+def test_blob_beyond_the_limits_of_today_gets_its_row_and_its_address_back(place: Workplace) -> None:
+    content = picture(size=(LIMITS.max_side + 1, 2))
+    key = _orphan(place, content)
+    assert _reindex(place) == [Indexed(key, "")]
+    assert place.keep(content).key == key
 
 
 def test_known_blob_keeps_its_row(place: Workplace) -> None:

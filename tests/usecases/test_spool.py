@@ -59,6 +59,32 @@ def test_file_has_the_bytes_and_their_size_and_digests(tmp_path: Path, sizes: li
     assert finished.path.parent == tmp_path
 
 
+@pytest.mark.parametrize("size", [1, BLOCK_BYTES, BLOCK_BYTES + 1], ids=["small", "one block", "a byte more"])
+def test_end_leaves_the_file_to_finish_and_changes_nothing_of_it(tmp_path: Path, size: int) -> None:
+    content = os.urandom(size)
+
+    async def write() -> None:
+        async with Spool(tmp_path, max_bytes=LIMIT) as spool:
+            await spool.write(content)
+            spool.end()
+            assert _written_below(tmp_path) == (size if size >= BLOCK_BYTES else 0)
+            for _ in range(2):
+                finished = spool.finish()
+                assert finished == Spooled(finished.path, size, digests_of(content))
+                assert finished.path.read_bytes() == content
+
+    asyncio.run(write())
+
+
+def test_end_refuses_an_upload_without_a_byte(tmp_path: Path) -> None:
+    async def write() -> None:
+        async with Spool(tmp_path, max_bytes=LIMIT) as spool:
+            with pytest.raises(Empty):
+                spool.end()
+
+    asyncio.run(write())
+
+
 def test_file_is_gone_behind_the_context(tmp_path: Path) -> None:
     _spooled(tmp_path, [b"some bytes"])
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from authsvc.model import Digests, Image, Key, Spooled
 from authsvc.settings import Settings, load
 from authsvc.store.filesystem import FilesystemStore, make_shards
 from tests.contract.values import digests_of
+from tests.limits import USUAL
+
+LIMITS = replace(USUAL, max_side=1000, max_pixels=100_000)
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ class Workplace:
 
     @property
     def ingest(self) -> Ingest:
-        return Ingest(images=self.catalog.images, store=self.store)
+        return Ingest(images=self.catalog.images, store=self.store, limits=LIMITS)
 
     def received(self, content: bytes, *, md5: str | None = None) -> Received:
         """Return an upload; with `md5` one that is forged to have it."""

@@ -6,14 +6,23 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from tests.nginx.outage import frozen
-from tests.nginx.site_list import access_of, change_sites, map_of, status_for, wait_for_status
+from tests.nginx.site_list import (
+    access_of,
+    change_sites,
+    map_of,
+    status_for,
+    wait_for_status,
+    wait_until_service_is_quiet,
+)
 from tests.nginx.wire import Answer, Wire
 from tests.pictures import picture
 from tests.stack import Stack, wait_until
+from tests.upload.catalog import write_lock
 
 KILLS = 3  # with the one more below fewer than the five at which the parent gives up
 VERDICT_SECONDS = 10.0  # generous: nginx waits for the service for one second
@@ -161,7 +170,11 @@ def test_last_known_verdict_outlives_its_time_while_the_service_is_silent(fragil
 
 
 def test_site_added_while_the_service_is_frozen_is_let_in(fragile: Stack, shown: str) -> None:
-    with frozen(fragile.pid("service")):
+    wait_until_service_is_quiet(fragile)
+    with ExitStack() as frost:
+        # Frozen in the midst of a write it would keep the catalog's lock.
+        with write_lock(fragile):
+            frost.enter_context(frozen(fragile.pid("service")))
         fragile.cli("site", "add", "meanwhile.example")
         wait_for_status(fragile, shown, "meanwhile.example", 200)
         fragile.cli("site", "remove", "meanwhile.example")

@@ -92,28 +92,33 @@ docs: .venv/dev.stamp
 	$(BIN)/python -m docs.generate
 
 # The hash-checked lock and the checkout itself, which fetches nothing more.
-.venv/run.stamp: requirements/run.txt pyproject.toml
+# Not isolated: a package that has to be built finds the locked back ends in the environment.
+PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-build-isolation
+
+.venv/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml
 	@scripts/need-packages run
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo 'installing the locked packages into .venv'
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(PIP) -r requirements/build.txt
+	@$(PIP) -r requirements/run.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements/dev.txt
 	@scripts/need-packages test
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PIP) -r requirements/dev.txt
 	@touch $@
 
 .venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(PIP) -r requirements/bench.txt
 	@touch $@
 
 # `uv` comes from the package index: pip install uv
 LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
        --no-emit-index-url --no-header --no-annotate --group build
 lock:
-	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) -o requirements/build.txt
+	$(LOCK) -c requirements/build.txt pyproject.toml -o requirements/run.txt
 	$(LOCK) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) --group dev --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 

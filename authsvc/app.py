@@ -11,13 +11,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from authsvc.backends import open_backends, prepare_data_dir
+from authsvc.derive import Deriver
 from authsvc.errors import AnswerError
 from authsvc.guard import POLL_SECONDS, Guard
 from authsvc.imaging.limits import Limits
+from authsvc.imaging.workers import Workers
 from authsvc.ingest import Ingest
 from authsvc.metrics import Metrics
 from authsvc.remove import finish_removals
 from authsvc.routes.answers import on_answer_error, on_fault, on_http_exception
+from authsvc.routes.derivatives import DerivativeRoutes
 from authsvc.routes.health import HealthRoutes
 from authsvc.routes.legacy import LEGACY_ROUTES
 from authsvc.routes.services import Services
@@ -31,6 +34,9 @@ THREADS: Final = 8
 """For blocking work. With 32 of them, 32 clients uploaded a quarter fewer pictures of 5 MB: each
 thread that hashes or writes keeps the others, and the loop, from the interpreter."""
 
+_MAX_DERIVATIONS_WAITING: Final = 64
+"""For decoders, besides uploads. Readers who ask for more get the picture itself."""
+
 _log = logging.getLogger("authsvc")
 
 
@@ -42,12 +48,16 @@ def create_app(settings: Settings) -> Starlette:
     prepare_data_dir(settings)
     clear_spool(settings.spool_dir)
     backends = open_backends(settings)
-    catalog, store = backends.catalog, backends.store
-    finish_removals(images=catalog.images, store=store)
+    catalog, store, cache = backends.catalog, backends.store, backends.derivatives
+    cache.clear_temporary()
+    finish_removals(images=catalog.images, store=store, derivatives=cache)
     publish_sites(catalog.access, settings)
     guard = Guard(catalog.access, settings)
-    ingest = Ingest(images=catalog.images, store=store, limits=_limits(settings))
-    services = Services(settings, guard, ingest, Metrics())
+    workers = _workers(settings)
+    metrics = Metrics()
+    ingest = Ingest(images=catalog.images, store=store, limits=_limits(settings), decoder=workers)
+    deriver = Deriver(store=store, cache=cache, maker=workers, on_end=metrics.count_derivation)
+    services = Services(settings, guard, ingest, deriver, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -55,13 +65,16 @@ def create_app(settings: Settings) -> Starlette:
         following = asyncio.create_task(_follow(guard))
         yield
         following.cancel()
-        await services.ingest.close()
+        await ingest.close()
+        await deriver.close()
+        await workers.close()
         await asyncio.to_thread(catalog.close)
 
     return Starlette(
         routes=[
             *UploadRoutes(services).routes(),
             *VerdictRoutes(services).routes(),
+            *DerivativeRoutes(services).routes(),
             *LEGACY_ROUTES,
             *HealthRoutes(services).routes(),
         ],
@@ -78,6 +91,15 @@ def _limits(settings: Settings) -> Limits:
         max_scans=settings.max_scans,
         max_frames=settings.max_frames,
         max_animation_pixels=settings.max_animation_pixels,
+    )
+
+
+def _workers(settings: Settings) -> Workers:
+    return Workers(
+        count=settings.decoders,
+        max_waiting=settings.max_concurrent_uploads + _MAX_DERIVATIONS_WAITING,
+        timeout=settings.image_timeout,
+        max_memory_bytes=settings.image_memory_bytes,
     )
 
 

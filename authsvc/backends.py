@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from authsvc.catalog.migrate import ensure_schema
 from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.derivatives import DerivativeCache
 from authsvc.errors import Broken
 from authsvc.folders import make_folders
 from authsvc.settings import Settings
@@ -16,10 +17,11 @@ from authsvc.store.port import BlobStore
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The open catalog and store of one data folder."""
+    """The open catalog, store and cache of derivatives of one data folder."""
 
     catalog: Catalog
     store: BlobStore
+    derivatives: DerivativeCache
 
 
 def prepare_data_dir(settings: Settings) -> bool:
@@ -62,4 +64,7 @@ def open_backends(settings: Settings) -> Backends:
             "name the right one with --data-dir, or make one: authsvc init"
         )
     ensure_schema(settings.catalog_path)
-    return Backends(open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir))
+    derivatives = DerivativeCache(
+        settings.derivatives_dir, beside=settings.blobs_dir, max_bytes=settings.derivative_cache_max_bytes
+    )
+    return Backends(open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir), derivatives)

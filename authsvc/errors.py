@@ -18,7 +18,8 @@ AuthsvcError
 │   ├── TooManyPixels        422  too_many_pixels  more than decoders are asked to hold
 │   ├── TooManyFrames        422  too_many_frames  of an animation, or too many pixels in all
 │   ├── TooManyScans         422  too_many_scans   each costs a decoder a pass over all of it
-│   ├── Bomb                 422  bomb           a part of it unpacks to far more than it may
+│   ├── Bomb                 422  bomb           it, or a part of it, unpacks to far more than it may
+│   ├── TooSlow              422  too_slow       decoding it takes longer than it may
 │   └── HeadersTooLarge      431  headers_too_large
 ├── Unable                        the server does not take it now; it may later
 │   ├── RateLimited          429  rate           too many uploads from one address
@@ -209,11 +210,19 @@ class TooManyFrames(UploadRefused):
 
 
 class Bomb(UploadRefused):
-    """A part of the file that is no picture data unpacks to far more than it may."""
+    """A part of the file that is no picture data, or the picture in its decoder, unpacks to far more than it may."""
 
     status = 422
     code = "bomb"
-    sentence = "The picture's {what} unpacks to more than {limit_bytes} bytes. Export the picture again without it."
+    sentence = "The {what} unpacks to more than {limit_bytes} bytes. Export the picture again, smaller or without it."
+
+
+class TooSlow(UploadRefused):
+    """Decoding the picture takes longer than `image_timeout`."""
+
+    status = 422
+    code = "too_slow"
+    sentence = "Decoding the picture takes longer than {limit} seconds. Make it smaller, or raise image_timeout."
 
 
 class HeadersTooLarge(UploadRefused):

@@ -22,7 +22,7 @@ _OWNER_UMASK: Final = 0o027
 
 def make_folders(settings: Settings) -> None:
     """Make the folders that are missing; modes of existing ones are left alone."""
-    for folder in (settings.data_dir, settings.blobs_dir, settings.run_dir, settings.nginx_dir, settings.acme_dir):
+    for folder in (settings.data_dir, settings.blobs_dir, *_shared_folders(settings)):
         _make(folder, _SHARED_MODE)
     _make(settings.spool_dir, _SPOOL_MODE)
     for folder in (settings.catalog_path.parent, settings.log_dir):
@@ -39,7 +39,7 @@ def share_with_group(settings: Settings, gid: int) -> None:
     is_moving = blobs.stat().st_gid != gid
     if settings.data_dir.stat().st_mode & stat.S_IXGRP:
         os.chown(settings.data_dir, -1, gid)
-    for folder in (settings.run_dir, settings.nginx_dir, settings.acme_dir):
+    for folder in _shared_folders(settings):
         _hand_over(folder, gid, mode=_SHARED_MODE)
     _hand_over(settings.spool_dir, gid, mode=_SPOOL_MODE)
     if is_moving:
@@ -63,6 +63,11 @@ def become_owner(folder: Path) -> None:
     os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
     os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
     os.umask(_OWNER_UMASK)
+
+
+def _shared_folders(settings: Settings) -> tuple[Path, ...]:
+    """Return what nginx's group looks into, besides the store."""
+    return (settings.derivatives_dir, settings.run_dir, settings.nginx_dir, settings.acme_dir)
 
 
 def _hand_over(folder: Path, gid: int, *, mode: int) -> None:

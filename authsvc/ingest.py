@@ -4,6 +4,7 @@ A wait for the disk, a commit and a change of threads cost about as much for
 one picture as for several. One group is on its way at a time, and what arrives
 meanwhile is the next: with three at a time each upload took twice the
 processor, because their threads wait for each other's turn at the interpreter.
+In between each is decoded by itself, so that none waits for another's pixels.
 """
 
 import asyncio
@@ -12,13 +13,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Final, Protocol
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.errors import Collision, Full
+from authsvc.errors import Collision, Full, Internal
+from authsvc.groups import Groups
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
-from authsvc.model import Image, Key, Spooled
+from authsvc.model import Image, ImageType, Key, Spooled
 from authsvc.store.port import BlobStore, Put
 
 MAX_GROUP: Final = 64
@@ -34,16 +37,24 @@ class Incoming(Protocol):
         """Remove the file, unless it is gone."""
 
 
+class Decoder(Protocol):
+    """Decodes pictures elsewhere: see `imaging.workers.Workers.check`."""
+
+    async def check(self, path: Path, kind: ImageType) -> None:
+        """Decode all of the picture. Raises an UploadRefused for one that cannot be, Busy."""
+
+
 @dataclass(eq=False, slots=True)
 class _Upload:
     """One upload, as far as it has got; an outcome ends it."""
 
     incoming: Incoming
     name: str
-    answer: asyncio.Future[Image]
     received: Spooled = field(init=False)
     prepared: Prepared = field(init=False)
     image: Image = field(init=False)
+    is_fit: bool = False
+    """Whether it is prepared and was decoded."""
     is_stored_now: bool = False
     """Whether its blob was put there by this upload."""
     outcome: Image | Exception | None = None
@@ -52,12 +63,14 @@ class _Upload:
 class Ingest:
     """Keeps uploads. One instance serves all of them at once, on one event loop."""
 
-    def __init__(self, *, images: ImageCatalog, store: BlobStore, limits: Limits) -> None:
+    def __init__(self, *, images: ImageCatalog, store: BlobStore, limits: Limits, decoder: Decoder) -> None:
         self._images = images
         self._store = store
         self._limits = limits
-        self._waiting: list[_Upload] = []
-        self._keeping: asyncio.Task[None] | None = None
+        self._decoder = decoder
+        self._arriving = Groups(self._arrive, max_size=MAX_GROUP)
+        self._storing = Groups(self._store_and_record, max_size=MAX_GROUP)
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def keep(self, incoming: Incoming, *, name: str) -> Image:
         """Store the picture, unless it is stored already; return its facts.
@@ -69,53 +82,62 @@ class Ingest:
 
         Raises what `incoming.finish` raises, Unsupported or Corrupt for a file that is
         no accepted picture, what `prepare` raises for one that is cut off or beyond the
-        limits, unless it is stored already, Collision for a forged md5, Full without room;
-        nothing new is then served. Busy when the catalog stays locked: the
-        blob may then be there without its row, until the next upload of it, a
-        removal or a reindex.
+        limits and what `decoder` raises, unless it is stored already, Collision for a
+        forged md5, Full without room; nothing new is then served. Busy when the catalog
+        stays locked: the blob may then be there without its row, until the next upload
+        of it, a removal or a reindex.
         """
-        upload = _Upload(incoming, name, asyncio.get_running_loop().create_future())
-        self._waiting.append(upload)
-        if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(self._keep_all())
-        return await upload.answer
+        upload = _Upload(incoming, name)
+        # A task of its own: it goes on when whoever waits has gone.
+        keeping = asyncio.create_task(self._keep(upload))
+        self._under_way.add(keeping)
+        keeping.add_done_callback(self._under_way.discard)
+        await asyncio.shield(keeping)
+        if not isinstance(upload.outcome, Image):
+            raise upload.outcome or Internal
+        return upload.outcome
 
     async def close(self) -> None:
         """Wait for the uploads that are on their way, whose clients may be gone: their rows are still to come."""
-        if self._keeping is not None:
-            await self._keeping
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
-    async def _keep_all(self) -> None:
-        while group := self._waiting[:MAX_GROUP]:
-            del self._waiting[:MAX_GROUP]
-            await self._keep_group(group)
-
-    async def _keep_group(self, group: Sequence[_Upload]) -> None:
+    async def _keep(self, upload: _Upload) -> None:
         try:
-            await asyncio.to_thread(self._store_and_record, group)
-        except Exception as error:  # noqa: BLE001 — whatever it is, nobody may wait for ever
-            for upload in _open(group):
-                upload.outcome = error
-        for upload in group:
-            _answer(upload)
-        # What is open still has lost its blob to a removal: once more.
-        self._waiting += _open(group)
+            # One that has lost its blob to a removal comes by once more.
+            while _open([upload]):
+                await self._arriving.pass_through(upload)
+                if _open([upload]) and not upload.is_fit:
+                    await self._decode(upload)
+                if _open([upload]):
+                    await self._storing.pass_through(upload)
+        except Exception as error:  # noqa: BLE001 — whatever it is, it is this upload's answer
+            upload.outcome = error
 
-    def _store_and_record(self, group: Sequence[_Upload]) -> None:
-        """Bring each upload to its outcome, except those that have to be kept once more."""
+    async def _decode(self, upload: _Upload) -> None:
+        try:
+            await self._decoder.check(upload.prepared.file.path, upload.prepared.kind)
+            upload.is_fit = True
+        except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to this upload
+            upload.outcome = error
+            await asyncio.to_thread(_remove_ended, [upload])
+
+    def _arrive(self, group: Sequence[_Upload]) -> None:
+        """Bring each upload to where it may be decoded, or to its outcome."""
         for upload in group:
             _attempt([upload], partial(_receive, upload))
         _attempt(_open(group), partial(self._recognise, _open(group)))
         for upload in _open(group):
-            _attempt([upload], partial(_prepare, upload, self._limits))
-        _attempt(_open(group), partial(self._put, _open(group)))
+            if not upload.is_fit:
+                _attempt([upload], partial(_prepare, upload, self._limits))
+        _remove_ended(group)
+
+    def _store_and_record(self, group: Sequence[_Upload]) -> None:
+        """Bring each upload to its outcome, except those that have to be kept once more."""
+        _attempt(group, partial(self._put, group))
         if stored := _open(group):
             self._record(stored)
-        for upload in group:
-            if upload.outcome is not None:
-                # A file that stays is removed at the next start; the upload is what it is.
-                with suppress(OSError):
-                    upload.incoming.remove()
+        _remove_ended(group)
 
     def _recognise(self, uploads: Sequence[_Upload]) -> None:
         """End the uploads of bytes that were received before, if their blob is there."""
@@ -184,6 +206,15 @@ def _attempt(uploads: Sequence[_Upload], act: Callable[[], None]) -> None:
             upload.outcome = error
 
 
+def _remove_ended(uploads: Sequence[_Upload]) -> None:
+    """Remove the files of the uploads that have their outcome."""
+    for upload in uploads:
+        if upload.outcome is not None:
+            # A file that stays is removed at the next start; the upload is what it is.
+            with suppress(OSError):
+                upload.incoming.remove()
+
+
 def _receive(upload: _Upload) -> None:
     upload.received = upload.incoming.finish()
 
@@ -209,13 +240,3 @@ def _name(upload: _Upload, known: Image | None) -> None:
         name=upload.name,
         created_at=int(time.time()),
     )
-
-
-def _answer(upload: _Upload) -> None:
-    """Tell whoever waits, unless they have gone."""
-    if upload.answer.done():
-        return
-    if isinstance(upload.outcome, Exception):
-        upload.answer.set_exception(upload.outcome)
-    elif upload.outcome is not None:
-        upload.answer.set_result(upload.outcome)

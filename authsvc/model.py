@@ -30,6 +30,9 @@ KEY_PATH_PATTERN: Final = rf"[0-9a-f]{{2}}/[0-9a-f]{{30}}\.(?:{'|'.join(EXTENSIO
 """A key as it stands in an address, without the leading slash. nginx's
 templates and `Key.parse` use this one pattern, for PCRE and `re` alike."""
 
+WIDTHS: Final = (160, 320, 640, 800, 1280, 1920)
+"""The widths of derivatives, in pixels, in order."""
+
 _KEY: Final = re.compile(rf"([0-9a-f]{{32}})\.({'|'.join(EXTENSIONS)})")
 
 
@@ -66,9 +69,14 @@ class Key:
         return f"/{self.shard}/{self.digest[2:]}.{self.extension}"
 
     @property
+    def kind(self) -> ImageType:
+        """The image type that the extension stands for."""
+        return ImageType("jpg" if self.extension == "jpeg" else self.extension)
+
+    @property
     def mime(self) -> str:
         """The media type that the extension stands for."""
-        return ImageType("jpg" if self.extension == "jpeg" else self.extension).mime
+        return self.kind.mime
 
     def __str__(self) -> str:
         """The store's name for the blob: `7be4….png`."""

@@ -69,7 +69,12 @@ def rm(given: Given, keys: tuple[str, ...]) -> None:
         for text in keys:
             try:
                 key = _key(text)
-                is_gone = remove(key, images=backends.catalog.images, store=backends.store)
+                is_gone = remove(
+                    key,
+                    images=backends.catalog.images,
+                    store=backends.store,
+                    derivatives=backends.derivatives,
+                )
             except AuthsvcError as error:
                 click.echo(f"authsvc: {error.text}", err=True)
                 has_failed = True

@@ -10,7 +10,10 @@ import re
 from typing import Final
 
 from authsvc.errors import AnswerError
-from authsvc.model import Image
+from authsvc.model import WIDTHS, Image
+
+THUMBNAIL_WIDTH: Final = 320
+"""In pixels, one of WIDTHS: of what `thumbnail_url` shows, and the least that a page is offered to choose."""
 
 _MARKDOWN_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#!|&])")
 
@@ -28,6 +31,7 @@ def success(image: Image, *, base_url: str, name: str) -> dict[str, object]:
         "message": "ok",
         "data": {
             "url": url,
+            "thumbnail_url": f"{url}?w={THUMBNAIL_WIDTH}",
             "path": image.key.path,
             "md5": image.key.digest,
             "sha256": image.sha256,
@@ -37,7 +41,8 @@ def success(image: Image, *, base_url: str, name: str) -> dict[str, object]:
             "mime": image.key.mime,
             "name": name,
             "markdown": f"![{_markdown_text(name)}]({url})",
-            "html": f'<img src="{url}" alt="{title}" width="{image.width}" height="{image.height}">',
+            "html": f'<img src="{url}"{_sizes(url, image)} alt="{title}" '
+            f'width="{image.width}" height="{image.height}">',
             "bbcode": f"[img]{url}[/img]",
         },
     }
@@ -46,6 +51,18 @@ def success(image: Image, *, base_url: str, name: str) -> dict[str, object]:
 def failure(error: AnswerError) -> dict[str, object]:
     """Return the answer to a refused upload."""
     return {"status": 1, "code": error.code, "message": error.text, "data": error.text}
+
+
+def _sizes(url: str, image: Image) -> str:
+    """Return the attributes that let a browser choose a smaller size, where there is one worth choosing.
+
+    See HTML, 4.8.4.2.1: on a screen that is narrower than the picture it is as wide as the screen.
+    """
+    narrower = [width for width in WIDTHS if THUMBNAIL_WIDTH <= width < image.width]
+    if not narrower:
+        return ""
+    choices = [*(f"{url}?w={width} {width}w" for width in narrower), f"{url} {image.width}w"]
+    return f' srcset="{", ".join(choices)}" sizes="(max-width: {image.width}px) 100vw, {image.width}px"'
 
 
 def _markdown_text(name: str) -> str:

@@ -176,7 +176,7 @@ def _check_inflated(data: bytes | mmap, chunks: Sequence[Chunk]) -> None:
         except zlib.error:
             _refuse(f"its chunk {chunk.name.decode()} cannot be inflated")
         if left < 0:
-            raise Bomb(what=f"chunk {chunk.name.decode()}", limit_bytes=MAX_INFLATED_BYTES)
+            raise Bomb(what=f"picture's chunk {chunk.name.decode()}", limit_bytes=MAX_INFLATED_BYTES)
 
 
 def _frames(data: bytes | mmap, chunks: Sequence[Chunk], limits: Limits) -> int:

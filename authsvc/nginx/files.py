@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from authsvc import embedder, errors
+from authsvc.derivatives import ENDS
 from authsvc.envelopes import native
 from authsvc.errors import AnswerError
 from authsvc.filechanges import FileChanges
-from authsvc.model import KEY_PATH_PATTERN, SiteList
+from authsvc.model import KEY_PATH_PATTERN, WIDTHS, SiteList
 from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.sitemap import OWN_BUCKET_BYTES, WORDS, sites_context
 from authsvc.nginx.templates import template_environment
@@ -35,6 +36,9 @@ _KEPT_FILES_ON_A_SERVER: Final = 80
 """Twice this, because two locations keep some, besides 32 verdicts and the placeholders: a distribution's
 nginx opens 1,024 files at most, 768 of them connections, and at the limit it refuses every read until
 some are closed."""
+
+_ACCEPT_PATTERN: Final = r"(?:^|,)\s*image/TYPE\s*(?:;(?!\s*q=0(?:\.0*)?\s*(?:,|$))[^,]*)?(?:,|$)"
+"""Finds a format in an Accept header (RFC 9110 section 12.5.1), unless its quality is 0."""
 
 # What nginx itself refuses on upload addresses, by the statuses it uses. 494
 # is its name for headers too large; a dead service fails the question about
@@ -137,6 +141,12 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surr
             "fetch_metadata": embedder.FETCH_METADATA_PATTERN,
             "agents": _agent_patterns(settings.editor_agents),
             "key_path": KEY_PATH_PATTERN,
+            "widths": "|".join(map(str, WIDTHS)),
+            "accept": _ACCEPT_PATTERN,
+        },
+        "ends": {
+            accepts: [end.format(extension="$authsvc_sized_extension") for end in ends]
+            for accepts, ends in ENDS.items()
         },
         "placeholders": [p.in_folder(around.placeholder_dir) for p in placeholders(settings)],
         "hotlink_code": f"={settings.hotlink_status} " if settings.hotlink_status != 403 else "",  # noqa: PLR2004

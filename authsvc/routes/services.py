@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from authsvc.derive import Deriver
 from authsvc.guard import Guard
 from authsvc.ingest import Ingest
 from authsvc.metrics import Metrics
@@ -15,4 +16,5 @@ class Services:
     settings: Settings
     guard: Guard
     ingest: Ingest
+    deriver: Deriver
     metrics: Metrics

@@ -103,6 +103,35 @@ class Settings(BaseSettings):
         json_schema_extra={"unit": "pixels"},
     )
     max_scans: int = Field(64, ge=1, le=1000, description="Most scans of a JPEG taken; more get 422 `too_many_scans`.")
+    image_workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Processes that decode pictures, each started when it is first needed; 0: one per core, "
+        "four at most.",
+    )
+    image_timeout: int = Field(
+        5,
+        ge=1,
+        le=300,
+        description="Longest that decoding one picture may take; more get 422 `too_slow`.",
+        json_schema_extra={"unit": "s"},
+    )
+    image_memory_bytes: int = Field(
+        2**30,
+        ge=256 * 2**20,
+        le=2**36,
+        description="Most address space of a process that decodes pictures.",
+        json_schema_extra={"unit": "bytes"},
+    )
+    derivative_cache_max_bytes: int = Field(
+        2 * 2**30,
+        ge=2**20,
+        le=2**50,
+        description="Most that smaller sizes of pictures may take on the disk; those that nobody has read for the "
+        "longest go first.",
+        json_schema_extra={"unit": "bytes"},
+    )
     max_concurrent_uploads: int = Field(
         32, ge=1, le=1000, description="Uploads the service handles at once; more get 503 `busy`."
     )
@@ -173,6 +202,11 @@ class Settings(BaseSettings):
         return "localhost" if self.listen in {"*", "0.0.0.0", "127.0.0.1"} else self.listen  # noqa: S104 — compared
 
     @property
+    def decoders(self) -> int:
+        """How many processes decode pictures."""
+        return self.image_workers or min(4, os.cpu_count() or 1)
+
+    @property
     def max_body_bytes(self) -> int:
         """The largest upload's body: the picture and the form around it."""
         return self.max_upload_bytes + FORM_OVERHEAD_BYTES
@@ -198,6 +232,11 @@ class Settings(BaseSettings):
     def blobs_dir(self) -> Path:
         """The filesystem store's root, which nginx serves from."""
         return self.data_dir / "blobs"
+
+    @property
+    def derivatives_dir(self) -> Path:
+        """The cache of derivatives, which nginx serves from and which may be wiped at any time."""
+        return self.data_dir / "derivatives"
 
     @property
     def spool_dir(self) -> Path:

@@ -62,6 +62,13 @@ class FilesystemStore(BlobStore):
         """See BlobStore.open."""
         return self._path(key).open("rb")
 
+    @contextmanager
+    def as_file(self, key: Key) -> Iterator[Path]:
+        """See BlobStore.as_file. The file is the blob itself."""
+        path = self._path(key)
+        path.stat()
+        yield path
+
     def stat(self, key: Key) -> BlobStat | None:
         """See BlobStore.stat."""
         try:

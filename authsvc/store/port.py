@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -60,6 +61,14 @@ class BlobStore(ABC):
     @abstractmethod
     def open(self, key: Key) -> BinaryIO:
         """Open the blob for reading. Raises FileNotFoundError without one."""
+
+    @abstractmethod
+    def as_file(self, key: Key) -> AbstractContextManager[Path]:
+        """Return a context in which the blob is a file, to be read by another program.
+
+        The file is only read, and may be gone behind the context. Raises
+        FileNotFoundError without the blob.
+        """
 
     @abstractmethod
     def stat(self, key: Key) -> BlobStat | None:

@@ -55,7 +55,9 @@ ROWS = (
     Row("query string is another address", "GET", "{path}?x=1", {}, 404, MISSING),
     Row("an empty query string, too", "GET", "{path}?", {}, 404, MISSING),
     Row("a width that is not offered", "GET", "{path}?w=99", {}, 404, MISSING),
-    Row("a width that may be offered one day", "GET", "{path}?w=320", {}, 404, MISSING),
+    Row("a width that is offered, of a picture that is narrower", "GET", "{path}?w=320", {}, 200, PICTURE),
+    Row("a width twice", "GET", "{path}?w=320&w=320", {}, 404, MISSING),
+    Row("a width of a picture that is not there", "GET", "/00/{rest}.png?w=320", {}, 404, MISSING),
     Row("a question mark that is escaped", "GET", "{path}%3fx", {}, 404, MISSING),
     # The 2018 script's addresses.
     Row("old address", "GET", "/?path={path}", {}, 200, PICTURE),

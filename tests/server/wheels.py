@@ -24,7 +24,9 @@ def wheelhouse(lock: Path = LOCK) -> Path:
 
 
 def _download(lock: Path, folder: Path, version: str) -> None:
-    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+    # Wheels, but for the one package that has none.
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--no-build-isolation"]
+    options += ["--only-binary=:all:", "--no-binary=pyvips"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", "download", *options, f"--python-version={version}", "-d", folder, "-r", lock],
         stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,6 +15,7 @@ BASE = "https://img.example.com"
 KEY = Key("7be49a5d9f4ab1e2c0d7f3b6a8901234", "png")
 IMAGE = Image(key=KEY, sha256="5" * 64, size=1234, width=640, height=480, name="first.png", created_at=0)
 URL = f"{BASE}/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png"
+SIZES = f' srcset="{URL}?w=320 320w, {URL} 640w" sizes="(max-width: 640px) 100vw, 640px"'
 
 
 def success(name: str) -> dict[str, object]:
@@ -28,6 +30,7 @@ def test_success_has_the_fields_that_clients_read_url_first() -> None:
     assert answer["status"] == 0
     assert success("my.png") == {
         "url": URL,
+        "thumbnail_url": f"{URL}?w=320",
         "path": "/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png",
         "md5": "7be49a5d9f4ab1e2c0d7f3b6a8901234",
         "sha256": "5" * 64,
@@ -37,14 +40,32 @@ def test_success_has_the_fields_that_clients_read_url_first() -> None:
         "mime": "image/png",
         "name": "my.png",
         "markdown": f"![my.png]({URL})",
-        "html": f'<img src="{URL}" alt="my.png" width="640" height="480">',
+        "html": f'<img src="{URL}"{SIZES} alt="my.png" width="640" height="480">',
         "bbcode": f"[img]{URL}[/img]",
     }
     assert next(iter(success("my.png"))) == "url"
 
 
 def test_fields_of_missing_features_are_left_out() -> None:
-    assert not {"thumbnail_url", "delete_url"} & set(success("a.png"))
+    assert "delete_url" not in success("a.png")
+
+
+@pytest.mark.parametrize(
+    ("width", "offered"),
+    [
+        (1, []),
+        (320, []),
+        (321, [320]),
+        (801, [320, 640, 800]),
+        (9000, [320, 640, 800, 1280, 1920]),
+    ],
+)
+def test_html_offers_the_sizes_that_are_smaller_than_the_picture(width: int, offered: list[int]) -> None:
+    data = native.success(replace(IMAGE, width=width), base_url=BASE, name="a.png")["data"]
+    assert isinstance(data, dict)
+    choices = [f"{URL}?w={each} {each}w" for each in offered]
+    found = re.findall('srcset="([^"]*)"', data["html"])
+    assert found == ([", ".join([*choices, f"{URL} {width}w"])] if offered else [])
 
 
 def test_failure_has_its_text_where_the_2018_script_had_it() -> None:
@@ -63,7 +84,8 @@ special = st.text(st.sampled_from("[]()!<>&\"'`*_\\{}#|~-+.:/ a1"), max_size=20)
 @example(name='"><script>alert(1)</script>')
 @example(name="a' onerror='x")
 def test_html_is_one_picture_whatever_the_name(name: str) -> None:
-    tag = re.fullmatch(f'<img src="{URL}" alt="([^"<>]*)" width="640" height="480">', str(success(name)["html"]))
+    begin = re.escape(f'<img src="{URL}"{SIZES} alt="')
+    tag = re.fullmatch(f'{begin}([^"<>]*)" width="640" height="480">', str(success(name)["html"]))
     assert tag is not None
     assert html.unescape(tag[1]) == name
 

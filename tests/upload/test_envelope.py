@@ -10,6 +10,7 @@ from tests.upload.wire import connect, exchange, form, part, receive, send_form,
 
 FIELDS = [
     "url",
+    "thumbnail_url",
     "path",
     "md5",
     "sha256",
@@ -39,6 +40,7 @@ def test_success_has_exactly_the_fields_that_exist_url_first(stack: Stack) -> No
     url = f"http://localhost:{stack.port}/{digest[:2]}/{digest[2:]}.png"
     assert data == {
         "url": url,
+        "thumbnail_url": f"{url}?w=320",
         "path": f"/{digest[:2]}/{digest[2:]}.png",
         "md5": digest,
         "sha256": hashlib.sha256(content).hexdigest(),

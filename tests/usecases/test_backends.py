@@ -24,6 +24,7 @@ def test_new_data_folder_is_made_whole_and_said_to_be_new(tmp_path: Path) -> Non
         "data/acme": 0o2750,
         "data/blobs": 0o2750,
         "data/catalog": 0o700,
+        "data/derivatives": 0o2750,
         "data/log": 0o700,
         "data/nginx": 0o2750,
         "data/run": 0o2750,

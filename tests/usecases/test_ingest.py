@@ -14,7 +14,7 @@ from authsvc.store.filesystem import FilesystemStore
 from tests.contract.values import digests_of
 from tests.pictures import FORMATS, picture
 from tests.usecases.stepped import SteppedImages
-from tests.usecases.workplace import LIMITS, Received, Workplace
+from tests.usecases.workplace import LIMITS, Received, Undecoded, Workplace
 
 
 @pytest.mark.parametrize(("kind", "extension"), FORMATS.items(), ids=FORMATS.values())
@@ -156,7 +156,9 @@ def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(pla
             return super().delete(key)
 
     promised: list[Future[Image]] = []
-    ingest = Ingest(images=place.catalog.images, store=SlowToDelete(place.settings.blobs_dir), limits=LIMITS)
+    ingest = Ingest(
+        images=place.catalog.images, store=SlowToDelete(place.settings.blobs_dir), limits=LIMITS, decoder=Undecoded()
+    )
     with ThreadPoolExecutor(1) as thread, pytest.raises(Collision):
         asyncio.run(ingest.keep(place.received(forged, md5=image.key.digest), name=""))
     for upload in promised:
@@ -171,9 +173,11 @@ def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(
 
     def in_between(step: str) -> None:
         if step == "add" and next(removals, None) is not None and place.row_of(content) is not None:
-            remove(key, images=place.catalog.images, store=place.store)
+            remove(key, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
 
-    ingest = Ingest(images=SteppedImages(place.catalog, in_between), store=place.store, limits=LIMITS)
+    ingest = Ingest(
+        images=SteppedImages(place.catalog, in_between), store=place.store, limits=LIMITS, decoder=Undecoded()
+    )
     with suppress(Busy):
         asyncio.run(ingest.keep(place.received(content), name=""))
     row = place.row_of(content)

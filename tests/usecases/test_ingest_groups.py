@@ -18,7 +18,7 @@ from authsvc.spool import Spool
 from authsvc.store.filesystem import FilesystemStore
 from authsvc.store.port import BlobStat, Put
 from tests.pictures import picture
-from tests.usecases.workplace import LIMITS, Received, Workplace
+from tests.usecases.workplace import LIMITS, Received, Undecoded, Workplace
 
 PATIENCE_SECONDS = 30
 
@@ -60,7 +60,7 @@ class Crowd:
 @asynccontextmanager
 async def crowd(place: Workplace, store: FilesystemStore | None = None) -> AsyncIterator[Crowd]:
     images = CountingImages(place)
-    made = Crowd(place, images, Ingest(images=images, store=store or place.store, limits=LIMITS))
+    made = Crowd(place, images, Ingest(images=images, store=store or place.store, limits=LIMITS, decoder=Undecoded()))
 
     def slowly() -> Spooled:
         assert made.may_go.wait(PATIENCE_SECONDS)
@@ -95,9 +95,8 @@ def test_group_has_a_largest_size(place: Workplace) -> None:
             waiting = [made.wait_in_line(content) for _ in range(MAX_GROUP + 1)]
             await made.go()
             await asyncio.gather(*waiting)
-            # The first puts the picture there, and the others are known before they come to the catalog.
             assert place.blobs_of(content) == [(await waiting[-1]).key]
-            assert made.images.sizes == [1, MAX_GROUP]
+            assert made.images.sizes == [1, MAX_GROUP, 1]
 
     asyncio.run(run())
 
@@ -223,7 +222,7 @@ def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
 
     async def run() -> None:
         images = Failing(place)
-        ingest = Ingest(images=images, store=place.store, limits=LIMITS)
+        ingest = Ingest(images=images, store=place.store, limits=LIMITS, decoder=Undecoded())
         before = await ingest.keep(place.received(known := picture()), name="")
         images.is_failing = True
         contents = [picture() for _ in range(3)]
@@ -252,7 +251,7 @@ def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workp
             made.may_go.set()
             await asyncio.wait_for(closing, PATIENCE_SECONDS)
             assert made.images.sizes == [1]
-        await Ingest(images=made.images, store=place.store, limits=LIMITS).close()
+        await Ingest(images=made.images, store=place.store, limits=LIMITS, decoder=Undecoded()).close()
 
     asyncio.run(run())
 
@@ -278,7 +277,7 @@ def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, 
     store = HeldStore(place, is_behind=is_behind)
 
     async def run() -> None:
-        ingest = Ingest(images=place.catalog.images, store=store, limits=LIMITS)
+        ingest = Ingest(images=place.catalog.images, store=store, limits=LIMITS, decoder=Undecoded())
 
         async def upload(content: bytes) -> Image:
             async with Spool(place.settings.spool_dir, max_bytes=len(content)) as spool:

@@ -17,7 +17,7 @@ from tests.pictures import picture
 from tests.usecases.actors import remove_often, upload_until
 from tests.usecases.stepped import Gate, SteppedImages, SteppedStore
 from tests.usecases.turns import Turns
-from tests.usecases.workplace import LIMITS, Workplace, open_workplace
+from tests.usecases.workplace import LIMITS, Undecoded, Workplace, open_workplace
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory, new_catalog: Path) -> Itera
 
 def _upload(place: Workplace, content: bytes, gate: Gate) -> Image:
     ingest = Ingest(
-        images=SteppedImages(place.catalog, gate), store=SteppedStore(place.settings.blobs_dir, gate), limits=LIMITS
+        images=SteppedImages(place.catalog, gate),
+        store=SteppedStore(place.settings.blobs_dir, gate),
+        limits=LIMITS,
+        decoder=Undecoded(),
     )
     return asyncio.run(ingest.keep(place.received(content), name=""))
 
@@ -38,7 +41,7 @@ def _upload(place: Workplace, content: bytes, gate: Gate) -> Image:
 def _remove(place: Workplace, content: bytes, gate: Gate) -> bool:
     key = Key(digests_of(content).md5, "png")
     # The plain store: its steps are done while the catalog is locked.
-    return remove(key, images=SteppedImages(place.catalog, gate), store=place.store)
+    return remove(key, images=SteppedImages(place.catalog, gate), store=place.store, derivatives=place.derivatives)
 
 
 @pytest.mark.parametrize("seed", range(40), ids=lambda seed: f"order {seed}")

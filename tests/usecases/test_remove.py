@@ -13,7 +13,7 @@ from authsvc.settings import Settings
 from tests.contract.values import digests_of
 from tests.pictures import picture
 from tests.usecases.actors import remove_and_die, upload_and_die_before_the_row
-from tests.usecases.stepped import SteppedImages
+from tests.usecases.stepped import Gate, SteppedImages
 from tests.usecases.workplace import Workplace
 
 
@@ -36,7 +36,12 @@ def _start_and_stop(settings: Settings) -> None:
 
 
 def _remove(place: Workplace, key: Key) -> bool:
-    return remove(key, images=place.catalog.images, store=place.store)
+    return remove(key, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
+
+
+def _remove_between(place: Workplace, key: Key, gate: Gate) -> bool:
+    images = SteppedImages(place.catalog, gate)
+    return remove(key, images=images, store=place.store, derivatives=place.derivatives)
 
 
 def test_removed_picture_is_gone_and_can_be_uploaded_again(place: Workplace) -> None:
@@ -92,7 +97,7 @@ def test_removal_says_when_an_upload_has_come_in_between(place: Workplace) -> No
         if step == "finish_removal":
             place.keep(content)
 
-    assert remove(image.key, images=SteppedImages(place.catalog, in_between), store=place.store) is False
+    assert _remove_between(place, image.key, in_between) is False
     assert place.row_of(content) == image
     assert place.blobs_of(content) == [image.key]
 
@@ -104,7 +109,7 @@ def test_removal_that_another_removal_has_finished_claims_no_upload(place: Workp
         if step == "finish_removal":
             _remove(place, image.key)
 
-    assert remove(image.key, images=SteppedImages(place.catalog, in_between), store=place.store) is True
+    assert _remove_between(place, image.key, in_between) is True
 
 
 @pytest.mark.parametrize("has_deleted", [False, True], ids=["before the blob", "behind the blob"])
@@ -131,7 +136,7 @@ def test_killed_removal_can_be_repeated(place: Workplace) -> None:
 def test_finished_removals_are_counted(place: Workplace) -> None:
     for _ in range(3):
         place.catalog.images.bury(place.keep(picture()).key, now=1)
-    finish = partial(finish_removals, images=place.catalog.images, store=place.store)
+    finish = partial(finish_removals, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
     assert (finish(), finish()) == (3, 0)
 
 

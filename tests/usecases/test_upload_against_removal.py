@@ -14,7 +14,7 @@ from authsvc.model import Image, Key
 from tests.contract.values import digests_of, some_digests
 from tests.pictures import picture
 from tests.usecases.stepped import SteppedImages, SteppedStore
-from tests.usecases.workplace import LIMITS, Workplace, open_workplace
+from tests.usecases.workplace import LIMITS, Undecoded, Workplace, open_workplace
 
 LATEST_STEP = 10
 """More than an upload has, also when it starts again once."""
@@ -114,6 +114,7 @@ def test_every_order_ends_with_picture_and_row_or_with_neither(
             images=SteppedImages(shared.catalog, removal.go_on),
             store=SteppedStore(shared.settings.blobs_dir, removal.go_on),
             limits=LIMITS,
+            decoder=Undecoded(),
         )
         image = asyncio.run(ingest.keep(shared.received(content), name=""))
         order = f"buried before step {bury_before}, finished before step {finish_before}"

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.derivatives import DerivativeCache
 from authsvc.folders import make_folders
 from authsvc.ingest import Ingest
-from authsvc.model import Digests, Image, Key, Spooled
+from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.settings import Settings, load
 from authsvc.store.filesystem import FilesystemStore, make_shards
 from tests.contract.values import digests_of
@@ -36,6 +37,13 @@ class Received:
             self.spooled.path.unlink(missing_ok=True)
 
 
+class Undecoded:
+    """Takes every picture, for tests of what is around the decoding."""
+
+    async def check(self, path: Path, kind: ImageType) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Workplace:
     settings: Settings
@@ -43,8 +51,16 @@ class Workplace:
     store: FilesystemStore
 
     @property
+    def derivatives(self) -> DerivativeCache:
+        return DerivativeCache(
+            self.settings.derivatives_dir,
+            beside=self.settings.blobs_dir,
+            max_bytes=self.settings.derivative_cache_max_bytes,
+        )
+
+    @property
     def ingest(self) -> Ingest:
-        return Ingest(images=self.catalog.images, store=self.store, limits=LIMITS)
+        return Ingest(images=self.catalog.images, store=self.store, limits=LIMITS, decoder=Undecoded())
 
     def received(self, content: bytes, *, md5: str | None = None) -> Received:
         """Return an upload; with `md5` one that is forged to have it."""

@@ -1,0 +1,154 @@
+"""Decode pictures and make smaller ones of them. Loaded by workers alone: it is 30 MB, and decoders have holes."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pyvips
+
+from authsvc.imaging.job import Check, Derivation, Failure, Result
+from authsvc.model import ImageType
+
+WEBP_QUALITY: Final = 80
+WEBP_EFFORT: Final = 4
+AVIF_QUALITY: Final = 65
+AVIF_EFFORT: Final = 2
+JPEG_QUALITY: Final = 80
+
+# The only ones of libvips' loaders that may run. SVG, TIFF, PDF and the rest stay out of reach,
+# whatever a file pretends to be.
+_LOADERS: Final = (
+    "VipsForeignLoadJpeg",
+    "VipsForeignLoadPng",
+    "VipsForeignLoadNsgif",
+    "VipsForeignLoadWebp",
+    "VipsForeignLoadHeif",
+)
+_ANIMATED: Final = frozenset({ImageType.GIF, ImageType.WEBP})
+_NO_BOUND: Final = 10_000_000
+"""More pixels than any picture is high: libvips' own largest coordinate."""
+_LEAST_SHRUNK_SIDE: Final = 64
+"""In pixels. Below eight times as many as one is shrunk by, libvips' JPEG loader fails."""
+_HEAD_BYTES: Final = 2**20
+_MEMORY: Final = ("out of memory", "unable to allocate", "unable to malloc", "memory allocation", "failed to allocate")
+_ROOM: Final = ("no space left", "disk quota", "unable to write", "write error", "write failed")
+
+
+def set_up() -> None:
+    """Make libvips fit for what strangers send. Call it once, before any job."""
+    # Every job has its own picture: what it keeps is memory that is gone.
+    pyvips.cache_set_max(0)
+    pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003 — its signature
+    for loader in _LOADERS:
+        pyvips.operation_block_set(loader, False)  # noqa: FBT003
+
+
+def check(job: Check) -> Result:
+    """Decode every pixel of every frame."""
+    return _attempt(job.source, lambda: _decode(job))
+
+
+def derive(job: Derivation) -> Result:
+    """Write the copy: turned as its orientation says, in sRGB with 8 bits, without metadata."""
+    if job.kind is not job.format and job.format is ImageType.AVIF and job.kind in _ANIMATED and _pages(job) > 1:
+        return Result(Failure.UNSUITABLE, "AVIF has no animations here")
+    if _is_lost_animation(job):
+        return Result(Failure.UNSUITABLE, f"libvips reads one frame of an animated {job.kind.name}")
+    result = _attempt(job.source, lambda: _write(job))
+    if result.failure is not None:
+        job.target.unlink(missing_ok=True)
+        if result.failure is not Failure.NO_SOURCE and not job.target.parent.is_dir():
+            return Result(Failure.NO_TARGET, str(job.target))
+    return result
+
+
+def _decode(job: Check) -> None:
+    load = _loader(job.kind)
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
+    if job.kind in _ANIMATED:
+        options["n"] = -1
+    if job.kind is ImageType.JPEG:
+        # All of the data is read all the same; an eighth of a side takes half the time.
+        header = load(str(job.source))
+        if min(header.width, header.height) >= _LEAST_SHRUNK_SIDE:
+            options["shrink"] = 8
+    load(str(job.source), **options).avg()
+
+
+def _write(job: Derivation) -> None:
+    source = f"{job.source}[n=-1]" if job.kind in _ANIMATED else str(job.source)
+    image = pyvips.Image.thumbnail(
+        source, job.width, height=_NO_BOUND, size="down", fail_on="error", output_profile="srgb"
+    )
+    if image.format != "uchar":
+        image = image.colourspace("b-w" if image.bands <= 2 else "srgb").cast("uchar")  # noqa: PLR2004 — grey, alpha
+    _SAVERS[job.format](image, str(job.target))
+
+
+def _loader(kind: ImageType) -> Callable[..., Any]:
+    """Return the one loader for this type, whatever the bytes are."""
+    loader: Callable[..., Any] = getattr(pyvips.Image, f"{_NAMES[kind]}load")
+    return loader
+
+
+_NAMES: Final = {
+    ImageType.JPEG: "jpeg",
+    ImageType.PNG: "png",
+    ImageType.GIF: "gif",
+    ImageType.WEBP: "webp",
+    ImageType.AVIF: "heif",
+}
+_SAVERS: Final[dict[ImageType, Callable[[Any, str], None]]] = {
+    ImageType.JPEG: lambda image, path: image.jpegsave(path, Q=JPEG_QUALITY, optimize_coding=True, keep="none"),
+    ImageType.PNG: lambda image, path: image.pngsave(path, keep="none"),
+    ImageType.GIF: lambda image, path: image.gifsave(path, keep="none"),
+    ImageType.WEBP: lambda image, path: image.webpsave(path, Q=WEBP_QUALITY, effort=WEBP_EFFORT, keep="none"),
+    ImageType.AVIF: lambda image, path: image.heifsave(
+        path, compression="av1", Q=AVIF_QUALITY, effort=AVIF_EFFORT, bitdepth=8, keep="none"
+    ),
+}
+
+
+def _pages(job: Derivation) -> int:
+    with suppress(pyvips.Error):
+        image = _loader(job.kind)(str(job.source))
+        return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+    return 1
+
+
+def _is_lost_animation(job: Derivation) -> bool:
+    """Return whether the picture moves, and libvips would not see it: an animated PNG or AVIF."""
+    if job.kind not in {ImageType.PNG, ImageType.AVIF}:
+        return False
+    with suppress(FileNotFoundError), job.source.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        if job.kind is ImageType.AVIF:
+            return head[8:12] == b"avis"
+        # It stands before the first picture data: PNG (Third Edition), section 5.6.
+        return b"acTL" in head.partition(b"IDAT")[0]
+    return False
+
+
+def _attempt(source: Path, act: Callable[[], None]) -> Result:
+    try:
+        act()
+    except MemoryError:
+        return Result(Failure.TOO_MUCH_MEMORY)
+    except pyvips.Error as error:
+        return _failure(source, str(error))
+    return Result()
+
+
+def _failure(source: Path, text: str) -> Result:
+    """Tell from libvips' words what has failed."""
+    lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    reason = lines[-1] if lines else "its decoder does not say why"
+    said = text.lower()
+    if not source.exists():
+        return Result(Failure.NO_SOURCE, str(source))
+    if any(words in said for words in _MEMORY):
+        return Result(Failure.TOO_MUCH_MEMORY, reason)
+    if any(words in said for words in _ROOM):
+        return Result(Failure.FULL, reason)
+    return Result(Failure.UNDECODABLE, reason)

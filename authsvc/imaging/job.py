@@ -1,0 +1,100 @@
+"""What a worker is asked to do with a picture, what it answers, and how both cross a pipe: as lines of JSON."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from authsvc.model import ImageType
+
+READY: Final = b"ready\n"
+"""What a worker says before its first job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Decode all of a picture, and keep nothing."""
+
+    source: Path
+    kind: ImageType
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """Write a smaller or re-encoded copy of a picture to a file.
+
+    `kind` is the source's type; `format` is WEBP, AVIF or the source's own.
+    `target` is a new file, complete when the job is done, or else not there.
+    `width` is in pixels; a picture that is narrower keeps its own.
+    """
+
+    source: Path
+    kind: ImageType
+    target: Path
+    width: int
+    format: ImageType
+
+
+Job = Check | Derivation
+
+
+class Failure(StrEnum):
+    """Why a job was not done."""
+
+    UNDECODABLE = "undecodable"
+    TOO_MUCH_MEMORY = "too_much_memory"
+    UNSUITABLE = "unsuitable"
+    """The copy could not show what the picture shows: another animation than these formats have."""
+    NO_SOURCE = "no_source"
+    NO_TARGET = "no_target"
+    """The target's folder is gone."""
+    FULL = "full"
+    FAULT = "fault"
+    """Of ours; the reason is a traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a job; `failure` None when it is done."""
+
+    failure: Failure | None = None
+    reason: str = ""
+
+    def to_line(self) -> bytes:
+        """Return it as one line."""
+        return _line({"failure": self.failure, "reason": self.reason})
+
+
+def job_to_line(job: Job) -> bytes:
+    """Return a job as one line."""
+    if isinstance(job, Check):
+        return _line({"source": str(job.source), "kind": job.kind})
+    return _line(
+        {
+            "source": str(job.source),
+            "kind": job.kind,
+            "target": str(job.target),
+            "width": job.width,
+            "format": job.format,
+        }
+    )
+
+
+def job_of_line(line: bytes) -> Job:
+    """Return the job of `job_to_line`."""
+    fields = json.loads(line)
+    source, kind = Path(fields["source"]), ImageType(fields["kind"])
+    if "target" not in fields:
+        return Check(source, kind)
+    return Derivation(source, kind, Path(fields["target"]), fields["width"], ImageType(fields["format"]))
+
+
+def result_of_line(line: bytes) -> Result:
+    """Return the result of `Result.to_line`."""
+    fields = json.loads(line)
+    return Result(fields["failure"] and Failure(fields["failure"]), fields["reason"])
+
+
+def _line(fields: dict[str, object]) -> bytes:
+    return json.dumps(fields).encode() + b"\n"

@@ -1,0 +1,62 @@
+"""A process that decodes pictures, one after the other: `python -m authsvc.imaging.worker PARENT MEMORY_BYTES`.
+
+It reads a job a line and answers a line, until its input ends. It is nothing
+but a means of the process PARENT: it never outlives it, and takes no signal that
+a terminal or systemd sends to all of them, because PARENT ends it when it has
+no more to do.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import traceback
+from typing import Final
+
+from authsvc.imaging import codec
+from authsvc.imaging.job import READY, Check, Failure, Job, Result, job_of_line
+
+NICENESS: Final = 10
+"""Serving and taking uploads come first."""
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the process `arguments[0]`, with `arguments[1]` bytes of address space at the most."""
+    parent, memory_bytes = map(int, arguments)
+    libc = ctypes.CDLL(None, use_errno=True)
+    _end_with(parent, libc)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    codec.set_up()
+    answers = sys.stdout.buffer
+    answers.write(READY)
+    answers.flush()
+    for line in sys.stdin.buffer:
+        answers.write(_do(job_of_line(line)).to_line())
+        answers.flush()
+        libc.malloc_trim(0)
+    return 0
+
+
+def _end_with(parent: int, libc: ctypes.CDLL) -> None:
+    """Have the kernel end this process with its parent, also when that is killed."""
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It has died before the kernel was told.
+        sys.exit(1)
+
+
+def _do(job: Job) -> Result:
+    try:
+        return codec.check(job) if isinstance(job, Check) else codec.derive(job)
+    except Exception:  # noqa: BLE001 — whatever it is, it is told to whoever has a log
+        return Result(Failure.FAULT, traceback.format_exc())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,262 @@
+"""What the death of a worker costs: its own job, and that only when it dies twice."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from authsvc.errors import Bomb, Busy, Corrupt, TooSlow, Unavailable
+from authsvc.imaging.job import Derivation
+from authsvc.imaging.workers import Workers
+from authsvc.model import ImageType
+from tests.stack import wait_until
+from tests.up.processes import status_of
+from tests.workers.pool import outcome, pool, processes, run, saved, started, wait_for
+
+
+def proc(pid: int, name: str) -> bytes:
+    return Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+async def hung_job(workers: Workers, folder: Path) -> tuple[int, asyncio.Task[BaseException | None]]:
+    """Return a stopped worker and the job that it was given."""
+    pid = await started(workers, folder)
+    os.kill(pid, signal.SIGSTOP)
+    return pid, asyncio.create_task(outcome(workers.check(folder / "picture", ImageType.PNG)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "crashed"])
+def test_job_of_a_worker_that_dies_is_done_by_another(tmp_path: Path, number: signal.Signals) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)
+            assert await job is None
+            assert processes().isdisjoint({pid})
+            assert len(processes()) == 1
+
+    run(act)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(signal.SIGKILL, Busy), (signal.SIGSEGV, Corrupt), (signal.SIGABRT, Bomb)],
+    ids=["killed from outside", "crashed", "aborted"],
+)
+def test_second_death_ends_the_job_and_no_other(tmp_path: Path, number: signal.Signals, error: type[Exception]) -> None:
+    async def act() -> None:
+        async with pool(count=2) as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            other = saved(tmp_path, name="other")
+            neighbour = asyncio.create_task(outcome(workers.check(other, ImageType.PNG)))
+            assert await neighbour is None
+            # The neighbour's worker is free now: the second attempt is its.
+            (second,) = processes() - {pid}
+            os.kill(second, signal.SIGSTOP)
+            os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)
+            await wait_for(lambda: pid not in processes(), "the first is gone")
+            os.kill(second, number)
+            os.kill(second, signal.SIGCONT)
+            assert isinstance(await job, error)
+            await workers.check(other, ImageType.PNG)
+
+    run(act)
+
+
+def test_job_that_takes_too_long_is_ended_with_its_worker(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool(seconds=1) as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            error = await job
+            assert isinstance(error, TooSlow)
+            assert "longer than 1 seconds" in error.text
+            assert pid not in processes()
+            await workers.check(tmp_path / "picture", ImageType.PNG)
+
+    run(act)
+
+
+def test_more_jobs_than_may_wait_are_refused_at_once(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool(max_waiting=2) as workers:
+            pid, first = await hung_job(workers, tmp_path)
+            picture = tmp_path / "picture"
+            waiting = [asyncio.create_task(outcome(workers.check(picture, ImageType.PNG))) for _ in range(2)]
+            await asyncio.sleep(0)
+            assert isinstance(await outcome(workers.check(tmp_path / "picture", ImageType.PNG)), Busy)
+            waiting[0].cancel()
+            await asyncio.wait([waiting[0]])
+            instead = asyncio.create_task(outcome(workers.check(tmp_path / "picture", ImageType.PNG)))
+            await asyncio.sleep(0)
+            assert not instead.done()
+            os.kill(pid, signal.SIGCONT)
+            assert [await job for job in (first, waiting[1], instead)] == [None] * 3
+
+    run(act)
+
+
+def test_worker_whose_job_nobody_waits_for_any_more_is_not_lost(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid = await started(workers, tmp_path)
+            os.kill(pid, signal.SIGSTOP)
+            target = tmp_path / "target"
+            derivation = Derivation(tmp_path / "picture", ImageType.PNG, target, 20, ImageType.WEBP)
+            job = asyncio.create_task(workers.derive(derivation))
+            await asyncio.sleep(0)
+            job.cancel()
+            await asyncio.wait([job])
+            assert job.cancelled()
+            os.kill(pid, signal.SIGCONT)
+            await workers.check(tmp_path / "picture", ImageType.PNG)
+            assert processes() == {pid}
+            assert not target.exists()
+
+    run(act)
+
+
+def test_close_ends_a_job_under_way_and_takes_no_more(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            await asyncio.sleep(0)
+            await workers.close()
+            assert isinstance(await job, Unavailable)
+            assert pid not in processes()
+            assert isinstance(await outcome(workers.check(tmp_path / "picture", ImageType.PNG)), Unavailable)
+
+    run(act)
+
+
+def test_worker_that_does_not_end_by_itself_is_killed_in_the_end(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            os.kill(await started(workers, tmp_path), signal.SIGSTOP)
+
+    run(act)
+    assert processes() == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signal_to_the_whole_group_ends_no_worker(tmp_path: Path, number: signal.Signals) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid = await started(workers, tmp_path)
+            os.kill(pid, number)
+            await workers.check(tmp_path / "picture", ImageType.PNG)
+            assert processes() == {pid}
+
+    run(act)
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from authsvc.imaging.workers import Workers
+from authsvc.model import ImageType
+
+async def main():
+    workers = Workers(count=1, max_waiting=1, timeout=60, max_memory_bytes=2**30)
+    await workers.check(Path(sys.argv[1]), ImageType.PNG)
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("is_hung", [False, True], ids=["idle", "stopped"])
+def test_worker_never_outlives_its_service(tmp_path: Path, *, is_hung: bool) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(saved(tmp_path))], stdout=subprocess.PIPE, text=True)
+    with parent:
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == "ready\n"
+            (pid,) = processes(parent.pid)
+            if is_hung:
+                os.kill(pid, signal.SIGSTOP)
+        finally:
+            parent.kill()
+        parent.wait(30)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or status_of(pid)["State"].startswith("Z"), "it is gone")
+
+
+def test_worker_has_less_of_everything_than_its_service(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool(max_memory_bytes=2**29) as workers:
+            pid = await started(workers, tmp_path)
+            limits = [line.split() for line in proc(pid, "limits").decode().splitlines()]
+            assert ["Max", "address", "space", "536870912", "536870912", "bytes"] in limits
+            assert ["Max", "core", "file", "size", "0", "0", "bytes"] in limits
+            assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+            assert b"VIPS_CONCURRENCY=1" in proc(pid, "environ").split(b"\0")
+
+    run(act)
+
+
+def test_service_is_not_told_of_by_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere")
+
+    async def act() -> None:
+        async with pool() as workers:
+            pid = await started(workers, tmp_path)
+            assert b"NOTIFY_SOCKET" not in proc(pid, "environ")
+
+    run(act)
+
+
+def test_fault_of_ours_is_logged_and_costs_one_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def act() -> BaseException | None:
+        async with pool() as workers:
+            derivation = Derivation(saved(tmp_path), ImageType.PNG, tmp_path / "target", 0, ImageType.WEBP)
+            error = await outcome(workers.derive(derivation))
+            await workers.check(tmp_path / "picture", ImageType.PNG)
+            return error
+
+    assert isinstance(run(act), Exception)
+    assert len(caplog.messages) <= 1
+
+
+def test_workers_are_lent_to_as_many_jobs_as_there_are(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool(count=3) as workers:
+            path = saved(tmp_path)
+            await asyncio.gather(*(workers.check(path, ImageType.PNG) for _ in range(9)))
+            assert len(processes()) == 3
+            before = processes()
+            await asyncio.gather(*(workers.check(path, ImageType.PNG) for _ in range(9)))
+            assert processes() == before
+
+    run(act)
+
+
+def test_this_process_never_loads_a_decoder(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            await started(workers, tmp_path)
+
+    run(act)
+    code = "import sys, authsvc.app; sys.exit('pyvips' in sys.modules or 'authsvc.imaging.codec' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_worker_that_cannot_start_is_no_fault_of_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As when libvips is missing.
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "pyvips.py").write_text("raise ImportError('no libvips')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}:{os.environ.get('PYTHONPATH', '')}")
+
+    async def act() -> None:
+        async with pool() as workers:
+            assert isinstance(await outcome(workers.check(saved(tmp_path), ImageType.PNG)), Busy)
+
+    run(act)
+    assert caplog.messages == ["no worker for pictures can be started: WorkerDiedError(1)"]

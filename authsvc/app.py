@@ -55,7 +55,9 @@ def create_app(settings: Settings) -> Starlette:
     guard = Guard(catalog.access, settings)
     workers = _workers(settings)
     metrics = Metrics()
-    ingest = Ingest(images=catalog.images, store=store, limits=_limits(settings), decoder=workers)
+    ingest = Ingest(
+        images=catalog.images, store=store, limits=_limits(settings), strips=settings.strip, decoder=workers
+    )
     deriver = Deriver(store=store, cache=cache, maker=workers, on_end=metrics.count_derivation)
     services = Services(settings, guard, ingest, deriver, metrics)
 

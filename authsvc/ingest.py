@@ -53,6 +53,8 @@ class _Upload:
     received: Spooled = field(init=False)
     prepared: Prepared = field(init=False)
     image: Image = field(init=False)
+    clean: Path | None = None
+    """A file that was written because something had to be left out of the received one."""
     is_fit: bool = False
     """Whether it is prepared and was decoded."""
     is_stored_now: bool = False
@@ -61,12 +63,18 @@ class _Upload:
 
 
 class Ingest:
-    """Keeps uploads. One instance serves all of them at once, on one event loop."""
+    """Keeps uploads. One instance serves all of them at once, on one event loop.
 
-    def __init__(self, *, images: ImageCatalog, store: BlobStore, limits: Limits, decoder: Decoder) -> None:
+    `strips` takes metadata out of them.
+    """
+
+    def __init__(
+        self, *, images: ImageCatalog, store: BlobStore, limits: Limits, strips: bool, decoder: Decoder
+    ) -> None:
         self._images = images
         self._store = store
         self._limits = limits
+        self._strips = strips
         self._decoder = decoder
         self._arriving = Groups(self._arrive, max_size=MAX_GROUP)
         self._storing = Groups(self._store_and_record, max_size=MAX_GROUP)
@@ -129,7 +137,7 @@ class Ingest:
         _attempt(_open(group), partial(self._recognise, _open(group)))
         for upload in _open(group):
             if not upload.is_fit:
-                _attempt([upload], partial(_prepare, upload, self._limits))
+                _attempt([upload], partial(_prepare, upload, self._limits, strips=self._strips))
         _remove_ended(group)
 
     def _store_and_record(self, group: Sequence[_Upload]) -> None:
@@ -213,14 +221,19 @@ def _remove_ended(uploads: Sequence[_Upload]) -> None:
             # A file that stays is removed at the next start; the upload is what it is.
             with suppress(OSError):
                 upload.incoming.remove()
+            with suppress(OSError):
+                if upload.clean is not None:
+                    upload.clean.unlink(missing_ok=True)
 
 
 def _receive(upload: _Upload) -> None:
     upload.received = upload.incoming.finish()
 
 
-def _prepare(upload: _Upload, limits: Limits) -> None:
-    upload.prepared = prepare(upload.received, limits)
+def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
+    upload.prepared = prepare(upload.received, limits, strips=strips)
+    if upload.prepared.file.path != upload.received.path:
+        upload.clean = upload.prepared.file.path
 
 
 def _name(upload: _Upload, known: Image | None) -> None:

@@ -79,7 +79,14 @@ def _decode(job: Check) -> None:
 def _write(job: Derivation) -> None:
     source = f"{job.source}[n=-1]" if job.kind in _ANIMATED else str(job.source)
     image = pyvips.Image.thumbnail(
-        source, job.width, height=_NO_BOUND, size="down", fail_on="error", output_profile="srgb"
+        source,
+        job.width,
+        height=_NO_BOUND,
+        size="down",
+        fail_on="error",
+        output_profile="srgb",
+        # As Chromium shows the picture itself: it passes over a WebP's orientation (tried with 156).
+        no_rotate=job.kind is ImageType.WEBP,
     )
     if image.format != "uchar":
         image = image.colourspace("b-w" if image.bands <= 2 else "srgb").cast("uchar")  # noqa: PLR2004 — grey, alpha

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 from authsvc.errors import Corrupt
+from authsvc.imaging.exif import UPRIGHT, is_sideways, orientation
 from authsvc.model import ImageType
 
 _MAX_JPEG_SEGMENTS: Final = 2000
@@ -18,13 +19,16 @@ _MAX_FILL_BYTES: Final = 1024
 _JPEG_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers that stand alone, without a length: TEM and RST0 to RST7.
 _JPEG_BARE_MARKERS: Final = frozenset({0x01, *range(0xD0, 0xD8)})
+_JPEG_EXIF_MARKER: Final = 0xE1
+_EXIF: Final = b"Exif\0\0"
 _JPEG_SCAN_MARKERS: Final = frozenset({0xD9, 0xDA})
 
 
 def read_dimensions(file: BinaryIO, kind: ImageType) -> tuple[int, int]:
     """Return width and height in pixels as the header of `file` says.
 
-    `file` is read from its start. The orientation tag is not applied. Raises
+    `file` is read from its start. They are those of the picture as it is shown: a
+    JPEG whose orientation says that it lies on its side has them exchanged. Raises
     Corrupt when the header ends early, makes no sense or names zero pixels.
     """
     file.seek(0)
@@ -47,6 +51,7 @@ def _read(file: BinaryIO, count: int) -> bytes:
 
 def _jpeg(file: BinaryIO) -> tuple[int, int]:
     _read(file, 2)
+    turned: int | None = None
     for _ in range(_MAX_JPEG_SEGMENTS):
         marker = _next_jpeg_marker(file)
         if marker in _JPEG_BARE_MARKERS:
@@ -56,7 +61,13 @@ def _jpeg(file: BinaryIO) -> tuple[int, int]:
         (length,) = struct.unpack(">H", _read(file, 2))
         if marker in _JPEG_FRAME_MARKERS:
             height, width = struct.unpack(">xHH", _read(file, 5))
-            return width, height
+            return (height, width) if is_sideways(turned or UPRIGHT) else (width, height)
+        if marker == _JPEG_EXIF_MARKER and turned is None:
+            start = file.tell()
+            payload = file.read(max(length - 2, 0))
+            if payload.startswith(_EXIF):
+                turned = orientation(payload.removeprefix(_EXIF))
+            file.seek(start)
         file.seek(max(length - 2, 0), io.SEEK_CUR)
     msg = "it has no frame header before the first scan"
     raise ValueError(msg)

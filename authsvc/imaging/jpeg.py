@@ -18,6 +18,7 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 # Markers without a length: TEM and RST0 to RST7.
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
+_APPLICATION: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 
 # What libjpeg passes over as well: anything before the next marker, and fill bytes (B.1.1.2). No
@@ -52,6 +53,16 @@ class Jpeg:
     width: int
     height: int
     scans: int
+
+
+def is_application(segment: Segment) -> bool:
+    """Return whether it is an application's segment or a comment, which no decoder of samples needs."""
+    return segment.marker in _APPLICATION
+
+
+def app_segment(marker: int, payload: bytes) -> bytes:
+    """Return an application segment with this payload (B.2.4.6)."""
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
 def walk_jpeg(data: bytes | mmap, limits: Limits) -> Jpeg:

@@ -1,25 +1,28 @@
 """The step between spool and store: look at an upload, make it fit to keep."""
 
+import hashlib
 import mmap
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from pathlib import Path
 
+from authsvc.disk import full_when_no_room
 from authsvc.errors import Unsupported
 from authsvc.imaging.dimensions import read_dimensions
-from authsvc.imaging.gif import Gif, walk_gif
-from authsvc.imaging.jpeg import Jpeg, walk_jpeg
+from authsvc.imaging.inspect import inspect
 from authsvc.imaging.limits import Limits
-from authsvc.imaging.png import Png, walk_png
+from authsvc.imaging.pieces import contents
 from authsvc.imaging.sniff import HEAD_BYTES, sniff
-from authsvc.imaging.webp import Webp, walk_webp
-from authsvc.model import ImageType, Spooled
+from authsvc.model import Digests, ImageType, Spooled
+
+CLEAN_SUFFIX = ".clean.part"
+"""Of a clean file beside the spooled one; what a crash leaves goes as other spool files do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What is to be stored: a file, which may be the spooled one itself, and
-    what its header says. Width and height are in pixels."""
+    what its header says. Width and height are in pixels, as it is shown."""
 
     file: Spooled
     kind: ImageType
@@ -27,37 +30,43 @@ class Prepared:
     height: int
 
 
-def prepare(received: Spooled, limits: Limits | None) -> Prepared:
-    """Return what is to be stored of an upload. Blocking; it reads the header, but for AVIF the whole file.
+def prepare(received: Spooled, limits: Limits | None, *, strips: bool = False) -> Prepared:
+    """Return what is to be stored of an upload. Blocking; it reads the whole file.
 
-    `limits` None is for pictures that are stored already, whatever their size.
-    Nothing is cleaned out of a file yet, so it is kept byte for byte. Raises
+    Where something has to go (metadata, with `strips`; in any case what follows the
+    picture), that is a clean file beside the spooled one, which the caller removes;
+    else it is the spooled one itself. `limits` None is for pictures that are stored already,
+    whatever their size: their header alone is read. Raises
     Unsupported for other types than the five, Corrupt for a damaged header,
     Truncated for one that ends too early, TooManyPixels, TooManyFrames, TooManyScans
-    or Bomb beyond a limit.
+    or Bomb beyond a limit, Full without room for the clean file.
     """
     with received.path.open("rb") as file:
         kind = sniff(file.read(HEAD_BYTES))
         if kind is None:
             raise Unsupported
-        width, height = read_dimensions(file, kind) if limits is None else _inspect(file, kind, limits)
-    return Prepared(received, kind, width, height)
-
-
-def _inspect(file: BinaryIO, kind: ImageType, limits: Limits) -> tuple[int, int]:
-    """Return width and height of a picture that is within the limits."""
-    if kind in _WALKERS:
+        if limits is None:
+            return Prepared(received, kind, *read_dimensions(file, kind))
         with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-            found = _WALKERS[kind](data, limits)
-        return found.width, found.height
-    width, height = read_dimensions(file, kind)
-    limits.check(width, height, is_buffered=kind is ImageType.AVIF)
-    return width, height
+            found = inspect(data, kind, limits, strips=strips)
+            clean = received
+            if found.pieces != [range(received.size)]:
+                clean = _written(received.path.with_suffix(CLEAN_SUFFIX), contents(data, found.pieces))
+    return Prepared(clean, kind, found.width, found.height)
 
 
-_WALKERS: Final[dict[ImageType, Callable[[mmap.mmap, Limits], Gif | Jpeg | Png | Webp]]] = {
-    ImageType.JPEG: walk_jpeg,
-    ImageType.PNG: walk_png,
-    ImageType.GIF: walk_gif,
-    ImageType.WEBP: walk_webp,
-}
+def _written(path: Path, blocks: Iterable[bytes]) -> Spooled:
+    """Write a new file; when that fails it is not there. Raises Full."""
+    # Not for security: see the spool.
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    size = 0
+    try:
+        with full_when_no_room(), path.open("xb") as file:
+            for block in blocks:
+                md5.update(block)
+                sha256.update(block)
+                size += file.write(block)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return Spooled(path, size, Digests(md5.hexdigest(), sha256.hexdigest()))

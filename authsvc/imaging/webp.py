@@ -17,7 +17,7 @@ MAX_FRAME_CHUNKS: Final = 100
 
 _HEADER_BYTES: Final = 12
 _CHUNK_HEADER_BYTES: Final = 8
-_FRAME_HEADER_BYTES: Final = 16  # of an ANMF chunk: section 2.7.1.1
+FRAME_HEADER_BYTES: Final = 16  # of an ANMF chunk: section 2.7.1.1
 _IMAGES: Final = frozenset({b"VP8 ", b"VP8L"})
 _ANIMATION: Final = 0x02
 
@@ -75,6 +75,11 @@ def walk_webp(data: bytes | mmap, limits: Limits) -> Webp:
     return Webp(chunks, width, height, 1)
 
 
+def frame_chunks(data: bytes | mmap, frame: Chunk) -> tuple[Chunk, ...]:
+    """Return what a frame of an animation, an ANMF chunk, is made of. Raises Corrupt."""
+    return tuple(_chunks(data, frame.start + FRAME_HEADER_BYTES, frame.end, most=MAX_FRAME_CHUNKS))
+
+
 def _outer_chunks(data: bytes | mmap) -> Iterator[Chunk]:
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         _refuse("it does not begin with a RIFF header")
@@ -114,14 +119,13 @@ def _check_animation(data: bytes | mmap, frames: list[Chunk], canvas: tuple[int,
     """Look into each frame, which must lie within the canvas."""
     for frame in frames:
         at = frame.start
-        if frame.end - at < _FRAME_HEADER_BYTES:
+        if frame.end - at < FRAME_HEADER_BYTES:
             _refuse("a frame of it is too short")
         left, top = 2 * _number(data, at), 2 * _number(data, at + 3)
         width, height = _number(data, at + 6) + 1, _number(data, at + 9) + 1
         if left + width > canvas[0] or top + height > canvas[1]:
             _refuse("a frame reaches beyond its canvas")
-        inner = tuple(_chunks(data, at + _FRAME_HEADER_BYTES, frame.end, most=MAX_FRAME_CHUNKS))
-        _check_image(data, inner, (width, height))
+        _check_image(data, frame_chunks(data, frame), (width, height))
 
 
 def _image_size(data: bytes | mmap, chunk: Chunk) -> tuple[int, int]:

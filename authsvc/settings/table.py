@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         json_schema_extra={"unit": "pixels"},
     )
     max_scans: int = Field(64, ge=1, le=1000, description="Most scans of a JPEG taken; more get 422 `too_many_scans`.")
+    strip: bool = Field(
+        default=True,
+        description="Take metadata out of pictures: place, camera, comments, thumbnails. Without it all stays but what "
+        "follows the picture in its file.",
+    )
     image_workers: int = Field(
         0,
         ge=0,

@@ -5,12 +5,12 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from authsvc.model import ImageType
 
 SIZE = (73, 41)
-"""Width and height of every picture here: unequal, so that a swap shows."""
+"""Width and height of every picture here as it is shown: unequal, so that a swap shows."""
 
 
 def saved(kind: str, mode: str = "RGB", size: tuple[int, int] = SIZE, **options: object) -> bytes:
@@ -28,6 +28,12 @@ def opened_size(content: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(content)) as image:
         image.load()
         return image.size
+
+
+def shown_size(content: bytes) -> tuple[int, int]:
+    """Return the size that browsers show: they turn a JPEG as it says."""
+    with Image.open(io.BytesIO(content)) as image:
+        return ImageOps.exif_transpose(image).size if image.format == "JPEG" else image.size
 
 
 def jpeg_with(segments: bytes) -> bytes:
@@ -93,7 +99,7 @@ def _jpegs() -> Iterator[tuple[str, bytes]]:
     yield "every application segment", jpeg_with(b"".join(segment(0xE0 + n, bytes(n)) for n in range(16)))
     yield "320 segments", jpeg_with(segment(0xE2, bytes(65_533)) * 20 + segment(0xE2, b"") * 300)
     yield "fill bytes", jpeg_with(b"\xff" * 5 + segment(0xFE, b"") + b"\xff" * 3)
-    yield "turned", saved("JPEG", exif=_exif())
+    yield "turned", saved("JPEG", size=SIZE[::-1], exif=_exif())
 
 
 def _pngs() -> Iterator[tuple[str, bytes]]:
@@ -106,14 +112,14 @@ def _pngs() -> Iterator[tuple[str, bytes]]:
     yield "colour", saved("PNG", "RGB")
     yield "colour and alpha", saved("PNG", "RGBA")
     yield "interlaced", interlaced_png()
-    yield "animated", saved("PNG", save_all=True, append_images=_frames())
+    yield "animated", saved("PNG", save_all=True, append_images=frames())
 
 
 def _gifs() -> Iterator[tuple[str, bytes]]:
     yield "87a", saved("GIF", "P")
     yield "89a", saved("GIF", "P", comment=b"a comment")
     yield "not interlaced", saved("GIF", "P", interlace=0)
-    yield "animated", saved("GIF", save_all=True, append_images=_frames(), loop=0)
+    yield "animated", saved("GIF", save_all=True, append_images=frames(), loop=0)
 
 
 def _webps() -> Iterator[tuple[str, bytes]]:
@@ -123,7 +129,7 @@ def _webps() -> Iterator[tuple[str, bytes]]:
     yield "lossless with alpha", saved("WEBP", "RGBA", lossless=True)
     yield "EXIF", saved("WEBP", exif=_exif())
     yield "profile", saved("WEBP", lossless=True, icc_profile=bytes(5000))
-    yield "animated", saved("WEBP", save_all=True, append_images=_frames())
+    yield "animated", saved("WEBP", save_all=True, append_images=frames())
 
 
 def _avifs() -> Iterator[tuple[str, bytes]]:
@@ -132,31 +138,34 @@ def _avifs() -> Iterator[tuple[str, bytes]]:
     yield "no chroma subsampling", saved("AVIF", subsampling="4:4:4")
     yield "alpha", saved("AVIF", "RGBA")
     yield "several tiles", saved("AVIF", tile_rows=1, tile_cols=1)
-    yield "EXIF", saved("AVIF", exif=_exif("x" * 60_000))
+    yield "EXIF", saved("AVIF", exif=_exif("x" * 60_000, orientation=1))
     yield "profile", saved("AVIF", icc_profile=bytes(5000))
-    yield "animated", saved("AVIF", save_all=True, append_images=_frames())
+    yield "animated", saved("AVIF", save_all=True, append_images=frames())
 
 
-def _frames() -> list[Image.Image]:
+def frames() -> list[Image.Image]:
     return [Image.new("RGB", SIZE, shade) for shade in ("red", "green", "blue")]
 
 
-def _exif(software: str = "") -> bytes:
+def _exif(software: str = "", *, orientation: int = 6) -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    exif[0x0112] = orientation  # 6: to be shown turned by 90 degrees
     exif[0x0131] = software
     return exif.tobytes()
 
 
-PICTURES: dict[str, tuple[ImageType, bytes]] = {
-    f"{kind.name}, {variant}": (kind, content)
-    for kind, variants in (
-        (ImageType.JPEG, _jpegs()),
-        (ImageType.PNG, _pngs()),
-        (ImageType.GIF, _gifs()),
-        (ImageType.WEBP, _webps()),
-        (ImageType.AVIF, _avifs()),
-    )
-    for variant, content in variants
-}
-"""Every picture with its type, by a name in words."""
+def by_name(
+    *variants: tuple[ImageType, Iterator[tuple[str, bytes]]],
+) -> dict[str, tuple[ImageType, bytes]]:
+    """Return pictures with their types, by a name in words."""
+    return {f"{kind.name}, {name}": (kind, content) for kind, made in variants for name, content in made}
+
+
+PICTURES = by_name(
+    (ImageType.JPEG, _jpegs()),
+    (ImageType.PNG, _pngs()),
+    (ImageType.GIF, _gifs()),
+    (ImageType.WEBP, _webps()),
+    (ImageType.AVIF, _avifs()),
+)
+"""Every picture with its type."""

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Corrupt, TooManyPixels, Truncated, Unsupported
+from authsvc.errors import Corrupt, Full, TooManyPixels, Truncated, Unsupported
+from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
 from authsvc.model import Digests, ImageType, Spooled
+from tests.contract.small_disk import fill, small_disk, use_up_names
 from tests.limits import USUAL
+from tests.unit.private_pictures import PRIVATE, SECRET
 from tests.unit.real_pictures import PICTURES, SIZE, saved
 
 
@@ -40,9 +43,10 @@ def test_other_file_is_unsupported(tmp_path: Path, content: bytes) -> None:
         prepare(spooled(tmp_path, content, "picture.png"), USUAL)
 
 
-def test_avif_with_a_cut_header_is_corrupt(tmp_path: Path) -> None:
-    with pytest.raises(Corrupt, match="The AVIF file is damaged"):
-        prepare(spooled(tmp_path, saved("AVIF")[:16]), USUAL)
+@pytest.mark.parametrize("limits", [USUAL, None], ids=["uploaded", "stored already"])
+def test_avif_with_a_cut_header_is_refused(tmp_path: Path, limits: Limits | None) -> None:
+    with pytest.raises(Truncated if limits else Corrupt):
+        prepare(spooled(tmp_path, saved("AVIF")[:16]), limits)
 
 
 @pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
@@ -57,7 +61,7 @@ def test_picture_beyond_a_limit_is_refused_whatever_its_type(tmp_path: Path, kin
     assert prepare(received, None) == Prepared(received, kind, *SIZE)
 
 
-@pytest.mark.parametrize("kind", [ImageType.JPEG, ImageType.PNG, ImageType.GIF, ImageType.WEBP], ids=str)
+@pytest.mark.parametrize("kind", list(ImageType))
 def test_file_that_is_cut_off_is_kept_only_where_it_is_stored_already(tmp_path: Path, kind: ImageType) -> None:
     received = spooled(tmp_path, saved(kind.name)[:-2])
     with pytest.raises(Truncated):
@@ -69,3 +73,29 @@ def test_avif_is_held_whole_by_decoders(tmp_path: Path) -> None:
     received = spooled(tmp_path, saved("AVIF"))
     with pytest.raises(TooManyPixels, match="raise max_buffered_pixels"):
         prepare(received, replace(USUAL, max_buffered_pixels=9))
+
+
+def test_clean_file_lies_beside_the_received_one_with_its_own_digests(tmp_path: Path) -> None:
+    kind, content = PRIVATE["JPEG, turned 6"]
+    received = spooled(tmp_path, content, "upload.part")
+    found = prepare(received, USUAL, strips=True)
+    clean = found.file.path.read_bytes()
+    assert found == Prepared(spooled(tmp_path, clean, "upload.clean.part"), kind, *SIZE[::-1])
+    assert (SECRET in content, SECRET in clean) == (True, False)
+    assert received.path.read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["upload.clean.part", "upload.part"]
+
+
+@pytest.mark.parametrize("room", ["no room", "no names"])
+def test_clean_file_without_room_is_full_and_not_there(tmp_path: Path, room: str) -> None:
+    content = saved("JPEG", size=(900, 900), quality=100, comment=b"private")
+    with small_disk(tmp_path / "disk", "size=1m,nr_inodes=9") as disk:
+        received = spooled(disk, content, "upload.part")
+        if room == "no room":
+            fill(disk)
+        else:
+            use_up_names(disk)
+        before = sorted(disk.iterdir())
+        with pytest.raises(Full):
+            prepare(received, USUAL, strips=True)
+        assert sorted(disk.iterdir()) == before

@@ -1,9 +1,11 @@
 import hashlib
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.pictures import noise, picture
 from tests.stack import Stack
+from tests.unit.private_pictures import png_chunk, png_with
 from tests.upload.catalog import digests
 from tests.upload.watch import blobs, forget_peak, memory, wait_until_clean
 from tests.upload.wire import Answer, connect, form, part, receive, upload_head
@@ -41,8 +43,11 @@ def test_simultaneous_uploads_of_one_new_picture_are_equal_successes(stack: Stac
 
 def test_many_large_uploads_at_once_stay_small_in_memory(stack: Stack) -> None:
     service = stack.pid("service")
-    shared = noise(20 * MIB - 1)
-    contents = [shared + bytes([number]) for number in range(20)]
+    shared = noise(20 * MIB - 21)
+    # Another density each, in 21 bytes.
+    densities = [png_chunk(b"pHYs", struct.pack(">IIB", number, number, 0)) for number in range(1, 21)]
+    contents = [png_with(density, plain=shared) for density in densities]
+    assert {len(content) for content in contents} == {20 * MIB}
     forget_peak(service)
     answers = upload_at_once(stack, contents)
     peak = memory(service, "VmHWM")

@@ -13,7 +13,7 @@ from authsvc.remove import remove
 from authsvc.sitelist import publish_sites
 from tests.contract.values import digests_of
 from tests.usecases.stepped import SteppedImages
-from tests.usecases.workplace import LIMITS, Undecoded, reopened, settings_in
+from tests.usecases.workplace import ingest_of, reopened, settings_in
 
 
 def _kill_this_process(_: object = None) -> None:
@@ -27,7 +27,7 @@ def upload_and_die_before_the_row(data_dir: Path, content: bytes) -> None:
         if step == "add":
             _kill_this_process()
 
-    ingest = Ingest(images=SteppedImages(place.catalog, gate), store=place.store, limits=LIMITS, decoder=Undecoded())
+    ingest = ingest_of(SteppedImages(place.catalog, gate), place.store)
     asyncio.run(ingest.keep(place.received(content), name=""))
 
 

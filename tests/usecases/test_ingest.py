@@ -8,13 +8,15 @@ import pytest
 
 from authsvc.errors import Busy, Collision, Corrupt, TooManyPixels, Unsupported
 from authsvc.ingest import Ingest
-from authsvc.model import Image, Key
+from authsvc.model import Image, ImageType, Key
 from authsvc.remove import remove
 from authsvc.store.filesystem import FilesystemStore
 from tests.contract.values import digests_of
 from tests.pictures import FORMATS, picture
+from tests.unit.private_pictures import PRIVATE, SECRET
+from tests.unit.real_pictures import SIZE
 from tests.usecases.stepped import SteppedImages
-from tests.usecases.workplace import LIMITS, Received, Undecoded, Workplace
+from tests.usecases.workplace import LIMITS, Received, Workplace, ingest_of
 
 
 @pytest.mark.parametrize(("kind", "extension"), FORMATS.items(), ids=FORMATS.values())
@@ -156,9 +158,7 @@ def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(pla
             return super().delete(key)
 
     promised: list[Future[Image]] = []
-    ingest = Ingest(
-        images=place.catalog.images, store=SlowToDelete(place.settings.blobs_dir), limits=LIMITS, decoder=Undecoded()
-    )
+    ingest = ingest_of(place.catalog.images, SlowToDelete(place.settings.blobs_dir))
     with ThreadPoolExecutor(1) as thread, pytest.raises(Collision):
         asyncio.run(ingest.keep(place.received(forged, md5=image.key.digest), name=""))
     for upload in promised:
@@ -175,9 +175,7 @@ def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(
         if step == "add" and next(removals, None) is not None and place.row_of(content) is not None:
             remove(key, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
 
-    ingest = Ingest(
-        images=SteppedImages(place.catalog, in_between), store=place.store, limits=LIMITS, decoder=Undecoded()
-    )
+    ingest = ingest_of(SteppedImages(place.catalog, in_between), place.store)
     with suppress(Busy):
         asyncio.run(ingest.keep(place.received(content), name=""))
     row = place.row_of(content)
@@ -202,3 +200,36 @@ def test_received_file_that_cannot_be_removed_fails_no_upload(place: Workplace) 
     content = picture()
     image = asyncio.run(place.ingest.keep(Stuck(partial(place.spooled, content)), name=""))
     assert place.row_of(content) == image
+
+
+def test_private_picture_is_stored_clean_and_nothing_stays_in_the_spool(place: Workplace) -> None:
+    _, content = PRIVATE["JPEG, turned 6"]
+    image = place.keep(content)
+    stored = place.path_of(image.key).read_bytes()
+    assert (SECRET in content, SECRET in stored) == (True, False)
+    assert (image.width, image.height) == SIZE[::-1]
+    assert image.key.digest == digests_of(stored).md5
+    assert place.keep(content) == place.keep(stored) == image
+    assert list(place.settings.spool_dir.iterdir()) == []
+
+
+class Undecodable:
+    """Takes no picture."""
+
+    async def check(self, path: Path, kind: ImageType) -> None:
+        raise Corrupt(kind=kind.name, reason=f"{path.suffix} is not taken")
+
+
+@pytest.mark.parametrize("content", [PRIVATE["JPEG, turned 6"][1], picture()], ids=["to be cleaned", "clean"])
+def test_picture_that_is_not_decoded_leaves_nothing(place: Workplace, content: bytes) -> None:
+    ingest = Ingest(images=place.catalog.images, store=place.store, limits=LIMITS, strips=True, decoder=Undecodable())
+    with pytest.raises(Corrupt, match="is not taken"):
+        asyncio.run(ingest.keep(place.received(content), name=""))
+    assert list(place.settings.spool_dir.iterdir()) == []
+    assert list(place.store.keys()) == []
+
+
+def test_known_picture_is_not_decoded_again(place: Workplace) -> None:
+    image = place.keep(content := picture())
+    ingest = Ingest(images=place.catalog.images, store=place.store, limits=LIMITS, strips=True, decoder=Undecodable())
+    assert asyncio.run(ingest.keep(place.received(content), name="")) == image

@@ -18,7 +18,7 @@ from authsvc.spool import Spool
 from authsvc.store.filesystem import FilesystemStore
 from authsvc.store.port import BlobStat, Put
 from tests.pictures import picture
-from tests.usecases.workplace import LIMITS, Received, Undecoded, Workplace
+from tests.usecases.workplace import Received, Workplace, ingest_of
 
 PATIENCE_SECONDS = 30
 
@@ -60,7 +60,11 @@ class Crowd:
 @asynccontextmanager
 async def crowd(place: Workplace, store: FilesystemStore | None = None) -> AsyncIterator[Crowd]:
     images = CountingImages(place)
-    made = Crowd(place, images, Ingest(images=images, store=store or place.store, limits=LIMITS, decoder=Undecoded()))
+    made = Crowd(
+        place,
+        images,
+        ingest_of(images, store or place.store),
+    )
 
     def slowly() -> Spooled:
         assert made.may_go.wait(PATIENCE_SECONDS)
@@ -222,7 +226,7 @@ def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
 
     async def run() -> None:
         images = Failing(place)
-        ingest = Ingest(images=images, store=place.store, limits=LIMITS, decoder=Undecoded())
+        ingest = ingest_of(images, place.store)
         before = await ingest.keep(place.received(known := picture()), name="")
         images.is_failing = True
         contents = [picture() for _ in range(3)]
@@ -251,7 +255,7 @@ def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workp
             made.may_go.set()
             await asyncio.wait_for(closing, PATIENCE_SECONDS)
             assert made.images.sizes == [1]
-        await Ingest(images=made.images, store=place.store, limits=LIMITS, decoder=Undecoded()).close()
+        await ingest_of(made.images, place.store).close()
 
     asyncio.run(run())
 
@@ -277,7 +281,7 @@ def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, 
     store = HeldStore(place, is_behind=is_behind)
 
     async def run() -> None:
-        ingest = Ingest(images=place.catalog.images, store=store, limits=LIMITS, decoder=Undecoded())
+        ingest = ingest_of(place.catalog.images, store)
 
         async def upload(content: bytes) -> Image:
             async with Spool(place.settings.spool_dir, max_bytes=len(content)) as spool:

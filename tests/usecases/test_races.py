@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import NotThere
-from authsvc.ingest import Ingest
 from authsvc.model import Image, Key
 from authsvc.remove import remove
 from tests.contract.values import digests_of
@@ -17,7 +16,7 @@ from tests.pictures import picture
 from tests.usecases.actors import remove_often, upload_until
 from tests.usecases.stepped import Gate, SteppedImages, SteppedStore
 from tests.usecases.turns import Turns
-from tests.usecases.workplace import LIMITS, Undecoded, Workplace, open_workplace
+from tests.usecases.workplace import Workplace, ingest_of, open_workplace
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +28,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, new_catalog: Path) -> Itera
 
 
 def _upload(place: Workplace, content: bytes, gate: Gate) -> Image:
-    ingest = Ingest(
-        images=SteppedImages(place.catalog, gate),
-        store=SteppedStore(place.settings.blobs_dir, gate),
-        limits=LIMITS,
-        decoder=Undecoded(),
-    )
+    ingest = ingest_of(SteppedImages(place.catalog, gate), SteppedStore(place.settings.blobs_dir, gate))
     return asyncio.run(ingest.keep(place.received(content), name=""))
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.ingest import Ingest
 from authsvc.model import Image, Key
 from tests.contract.values import digests_of, some_digests
 from tests.pictures import picture
 from tests.usecases.stepped import SteppedImages, SteppedStore
-from tests.usecases.workplace import LIMITS, Undecoded, Workplace, open_workplace
+from tests.usecases.workplace import Workplace, ingest_of, open_workplace
 
 LATEST_STEP = 10
 """More than an upload has, also when it starts again once."""
@@ -110,12 +109,8 @@ def test_every_order_ends_with_picture_and_row_or_with_neither(
         content = picture("JPEG")
         prepare(shared, content)
         removal = _Removal(shared, Key(digests_of(content).md5, extension), bury_before, finish_before)
-        ingest = Ingest(
-            images=SteppedImages(shared.catalog, removal.go_on),
-            store=SteppedStore(shared.settings.blobs_dir, removal.go_on),
-            limits=LIMITS,
-            decoder=Undecoded(),
-        )
+        images = SteppedImages(shared.catalog, removal.go_on)
+        ingest = ingest_of(images, SteppedStore(shared.settings.blobs_dir, removal.go_on))
         image = asyncio.run(ingest.keep(shared.received(content), name=""))
         order = f"buried before step {bury_before}, finished before step {finish_before}"
         is_removed_before_the_answer = removal.is_done is True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from authsvc.catalog.port import ImageCatalog
 from authsvc.catalog.sql import Catalog, open_catalog
 from authsvc.derivatives import DerivativeCache
 from authsvc.folders import make_folders
@@ -15,6 +16,7 @@ from authsvc.ingest import Ingest
 from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.settings import Settings, load
 from authsvc.store.filesystem import FilesystemStore, make_shards
+from authsvc.store.port import BlobStore
 from tests.contract.values import digests_of
 from tests.limits import USUAL
 
@@ -44,6 +46,11 @@ class Undecoded:
         pass
 
 
+def ingest_of(images: ImageCatalog, store: BlobStore) -> Ingest:
+    """Return an ingest that cleans pictures and decodes none, with small limits."""
+    return Ingest(images=images, store=store, limits=LIMITS, strips=True, decoder=Undecoded())
+
+
 @dataclass(frozen=True, slots=True)
 class Workplace:
     settings: Settings
@@ -60,7 +67,7 @@ class Workplace:
 
     @property
     def ingest(self) -> Ingest:
-        return Ingest(images=self.catalog.images, store=self.store, limits=LIMITS, decoder=Undecoded())
+        return ingest_of(self.catalog.images, self.store)
 
     def received(self, content: bytes, *, md5: str | None = None) -> Received:
         """Return an upload; with `md5` one that is forged to have it."""

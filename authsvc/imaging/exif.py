@@ -1,0 +1,41 @@
+"""The one thing in Exif that a picture needs: how it is turned (Exif 3.0; TIFF 6.0, section 2)."""
+
+import struct
+from typing import Final
+
+UPRIGHT: Final = 1
+_ORIENTATION: Final = 0x0112
+_SHORT: Final = 3
+_MAX_ENTRIES: Final = 1000
+
+
+def orientation(tiff: bytes) -> int:
+    """Return the orientation, 1 to 8, that an Exif block says, UPRIGHT when it says none.
+
+    `tiff` begins with the block's TIFF header.
+    """
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None:
+        return UPRIGHT
+    try:
+        (at,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, at)
+        for number in range(min(entries, _MAX_ENTRIES)):
+            tag, kind, count, value = struct.unpack_from(f"{order}HHIH", tiff, at + 2 + 12 * number)
+            if (tag, kind, count) == (_ORIENTATION, _SHORT, 1):
+                return value if 1 <= value <= 8 else UPRIGHT  # noqa: PLR2004
+    except struct.error:
+        pass
+    return UPRIGHT
+
+
+def is_sideways(turned: int) -> bool:
+    """Return whether a picture of this orientation is shown with width and height exchanged."""
+    return turned >= 5  # noqa: PLR2004 — TIFF 6.0: 5 to 8 begin at a side
+
+
+def orientation_alone(turned: int) -> bytes:
+    """Return the least Exif block that says this orientation, and nothing else; b"" for UPRIGHT."""
+    if turned == UPRIGHT:
+        return b""
+    return struct.pack(">4sIHHHIHHI", b"MM\0*", 8, 1, _ORIENTATION, _SHORT, 1, turned, 0, 0)

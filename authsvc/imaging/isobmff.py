@@ -1,0 +1,95 @@
+"""Boxes of the ISO base media file format, on which AVIF is built (ISO/IEC 14496-12)."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+from typing import Final
+
+from authsvc.errors import Corrupt, Truncated
+
+MAX_BOXES: Final = 5000
+"""In one box. A collage of 256 tiles has about 1,000 properties; more is an attack on our time."""
+
+_HEADER_BYTES: Final = 8
+_LARGE_HEADER_BYTES: Final = 16
+_FULL_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box: its four-character type, and where it and its content begin and it ends in the file, in bytes."""
+
+    kind: bytes
+    start: int
+    content: int
+    end: int
+
+
+def boxes(data: bytes | mmap, start: int, end: int) -> Iterator[Box]:
+    """Yield the boxes between two places (section 4.2). Raises Corrupt for one that is longer than what holds it."""
+    at = start
+    for _ in range(MAX_BOXES):
+        if at == end:
+            return
+        box = read_box(data, at, end)
+        if box is None or box.end > end:
+            raise Corrupt(kind="AVIF", reason="a box in it is longer than what holds it")
+        yield box
+        at = box.end
+    raise Corrupt(kind="AVIF", reason=f"a box holds more than {MAX_BOXES} others")
+
+
+def read_box(data: bytes | mmap, at: int, end: int) -> Box | None:
+    """Return the box at a place, None where no box can begin; it may claim to end behind `end`.
+
+    A size of 0 reaches to `end`, one of 1 stands in the 8 bytes behind the type.
+    """
+    if end - at < _HEADER_BYTES:
+        return None
+    size, kind = struct.unpack_from(">I4s", data, at)
+    header = _HEADER_BYTES
+    if size == 1:
+        if end - at < _LARGE_HEADER_BYTES:
+            return None
+        (size,) = struct.unpack_from(">Q", data, at + _HEADER_BYTES)
+        header = _LARGE_HEADER_BYTES
+    elif size == 0:
+        size = end - at
+    return Box(kind, at, at + header, at + size) if size >= header else None
+
+
+class Reader:
+    """Reads numbers, big-endian, from a part of the file. Raises Truncated at its end.
+
+    A full box (section 4.2.2) begins with a version and flags.
+    """
+
+    def __init__(self, data: bytes | mmap, box: Box) -> None:
+        self._data = data
+        self.at = box.content
+        self.end = box.end
+
+    def full(self) -> tuple[int, int]:
+        """Return a full box's version and flags."""
+        word = self.number(_FULL_BYTES)
+        return word >> 24, word & 0xFFFFFF
+
+    def number(self, size: int) -> int:
+        """Return the next number of so many bytes."""
+        return int.from_bytes(self.take(size), "big")
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes."""
+        if self.at + size > self.end:
+            raise Truncated(reason="a box in it is shorter than what it says that it holds")
+        found = bytes(self._data[self.at : self.at + size])
+        self.at += size
+        return found
+
+    def text(self) -> bytes:
+        """Return what stands before the next zero, or all that is left."""
+        rest = bytes(self._data[self.at : self.end])
+        found = rest.partition(b"\0")[0]
+        self.at = min(self.at + len(found) + 1, self.end)
+        return found

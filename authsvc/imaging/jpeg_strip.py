@@ -1,0 +1,91 @@
+"""Leave of a JPEG file what a decoder shows, and drop the rest without touching a sample (ITU-T T.81; JFIF 1.02)."""
+
+from collections.abc import Callable
+from itertools import takewhile
+from mmap import mmap
+from typing import Final
+
+from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
+from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, is_application
+from authsvc.imaging.jpeg_gainmap import GainMap, declared_end, find_gain_map
+from authsvc.imaging.pieces import Piece, joined, length, reused
+
+EXIF: Final = b"Exif\0\0"
+_ICC: Final = b"ICC_PROFILE\0"  # ICC.1, annex B.4
+_JFIF: Final = b"JFIF\0"
+_ADOBE: Final = b"Adobe"  # which says what the components are: Adobe TN 5116
+_JFIF_BYTES: Final = 14
+_ADOBE_BYTES: Final = 12
+
+_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+
+
+def jpeg_orientation(data: bytes | mmap, jpeg: Jpeg) -> int:
+    """Return how the picture is to be turned, 1 to 8; of several Exif segments the first counts."""
+    segment = _first_exif(data, jpeg)
+    return UPRIGHT if segment is None else orientation(data[segment.start + 4 + len(EXIF) : segment.end])
+
+
+def strip_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
+    """Return the file without metadata: colour profile, orientation and HDR gain map stay."""
+    gain_map = find_gain_map(data, jpeg)
+    own = _orientation_alone(data, jpeg) | (_about(data, gain_map) if gain_map else {})
+    kept = {segment: own.get(segment) or _kept(data, segment) for segment in jpeg.segments}
+    if gain_map is None:
+        return joined(kept.values())
+    # Where the gain map lies is known once all before it is.
+    first, before = length(kept.values()), length(kept[s] for s in takewhile(gain_map.mpf.__ne__, kept))
+    kept[gain_map.mpf] = reused(data, gain_map.mpf.start, gain_map.mpf_segment(first=first, before=before))
+    return joined([*kept.values(), *gain_map.pieces])
+
+
+def cut_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
+    """Return the file without what follows it; further pictures that it declares belong to it (CIPA DC-007)."""
+    return [range(declared_end(data, jpeg))]
+
+
+def _kept(data: bytes | mmap, segment: Segment) -> Piece:
+    """Return what stays of a segment that is kept or not for itself."""
+    if not is_application(segment) or _begins(data, segment, _APP2, _ICC):
+        return range(segment.start, segment.end)
+    if _begins(data, segment, _APP0, _JFIF):
+        return _shortened(data, segment, _without_thumbnail)
+    if _begins(data, segment, _APP14, _ADOBE):
+        return _shortened(data, segment, lambda payload: payload[:_ADOBE_BYTES])
+    return b""
+
+
+def _orientation_alone(data: bytes | mmap, jpeg: Jpeg) -> dict[Segment, Piece]:
+    """Return the first Exif segment with nothing but the orientation, if the picture has to be turned."""
+    segment, block = _first_exif(data, jpeg), orientation_alone(jpeg_orientation(data, jpeg))
+    if segment is None or not block:
+        return {}
+    return {segment: reused(data, segment.start, app_segment(_APP1, EXIF + block))}
+
+
+def _about(data: bytes | mmap, gain_map: GainMap) -> dict[Segment, Piece]:
+    """Return the first picture's segments that tell of its gain map, the one that says where it lies without that."""
+    about: dict[Segment, Piece] = {segment: range(segment.start, segment.end) for segment in gain_map.iso}
+    if gain_map.xmp is not None:
+        about[gain_map.xmp] = reused(data, gain_map.xmp.start, gain_map.primary_xmp())
+    return about | {gain_map.mpf: gain_map.mpf_segment(first=0, before=0)}
+
+
+def _first_exif(data: bytes | mmap, jpeg: Jpeg) -> Segment | None:
+    return next((segment for segment in jpeg.segments if _begins(data, segment, _APP1, EXIF)), None)
+
+
+def _begins(data: bytes | mmap, segment: Segment, marker: int, name: bytes) -> bool:
+    begin = segment.start + 4
+    return segment.marker == marker and data[begin : min(begin + len(name), segment.end)] == name
+
+
+def _shortened(data: bytes | mmap, segment: Segment, shorten: Callable[[bytes], bytes]) -> Piece:
+    """Return the segment without what it has beyond its standard."""
+    payload = bytes(data[segment.start + 4 : segment.end])
+    return reused(data, segment.start, app_segment(segment.marker, shorten(payload)))
+
+
+def _without_thumbnail(jfif: bytes) -> bytes:
+    """Return a JFIF payload (JFIF 1.02, page 5) whose thumbnail has no pixels."""
+    return jfif[: _JFIF_BYTES - 2].ljust(_JFIF_BYTES, b"\0")

@@ -1,0 +1,86 @@
+"""Leave of a WebP file what a decoder shows, and drop the rest without touching a pixel (RFC 9649)."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from mmap import mmap
+from typing import Final
+
+from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
+from authsvc.imaging.pieces import Piece, joined, length, reused
+from authsvc.imaging.webp import FRAME_HEADER_BYTES, Chunk, Webp, frame_chunks
+
+_HEADER_BYTES: Final = 12
+_SHOWN: Final = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM"})
+_EXIF: Final = b"EXIF"
+_HAS_PROFILE, _HAS_EXIF, _HAS_XMP = 0x20, 0x08, 0x04  # flags of VP8X: section 2.7.1
+
+
+def _orientation(data: bytes | mmap, webp: Webp) -> int:
+    chunk = next((chunk for chunk in webp.chunks if chunk.name == _EXIF), None)
+    if chunk is None:
+        return UPRIGHT
+    # Some writers begin it as in a JPEG.
+    return orientation(bytes(data[chunk.start : chunk.end]).removeprefix(b"Exif\0\0"))
+
+
+def strip_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:
+    """Return the file without metadata: profile, transparency and animation stay."""
+    if webp.chunks[0].name != b"VP8X":
+        # Nothing behind the picture is shown (section 2.5).
+        return _file(data, list(_padded(data, webp.chunks[0])))
+    block = orientation_alone(_orientation(data, webp))
+    return _file(data, list(_kept(data, webp, block)))
+
+
+def cut_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+    """Return the file without what follows it."""
+    return [range(8 + int.from_bytes(data[4:8], "little"))]
+
+
+def _kept(data: bytes | mmap, webp: Webp, block: bytes) -> Iterator[Piece]:
+    has_profile = any(chunk.name == b"ICCP" for chunk in webp.chunks)
+    for chunk in webp.chunks:
+        if chunk.name == b"VP8X":
+            yield from _features(data, chunk, has_profile=has_profile, has_exif=bool(block))
+        elif chunk.name == b"ANMF":
+            yield from _frame(data, chunk)
+        elif chunk.name == _EXIF:
+            yield reused(data, chunk.start - 8, _chunk(_EXIF, block)) if block else b""
+            block = b""
+        elif chunk.name in _SHOWN:
+            yield from _padded(data, chunk)
+
+
+def _features(data: bytes | mmap, chunk: Chunk, *, has_profile: bool, has_exif: bool) -> Iterator[Piece]:
+    flags = data[chunk.start] & ~(_HAS_PROFILE | _HAS_EXIF | _HAS_XMP)
+    flags |= _HAS_PROFILE * has_profile | _HAS_EXIF * has_exif
+    # What stands behind its ten bytes, a later version might add.
+    yield reused(
+        data, chunk.start - 8, _chunk(b"VP8X", bytes([flags]) + bytes(data[chunk.start + 1 : chunk.start + 10]))
+    )
+
+
+def _frame(data: bytes | mmap, frame: Chunk) -> Iterator[Piece]:
+    """Yield a frame of an animation with nothing in it but its picture."""
+    inner: list[Piece] = [range(frame.start, frame.start + FRAME_HEADER_BYTES)]
+    for chunk in frame_chunks(data, frame):
+        if chunk.name in _SHOWN:
+            inner += _padded(data, chunk)
+    yield reused(data, frame.start - 8, b"ANMF" + struct.pack("<I", length(inner)))
+    yield from inner
+
+
+def _padded(data: bytes | mmap, chunk: Chunk) -> Iterator[Piece]:
+    """Yield a chunk with its header, and the zero that makes its length even (section 2.3)."""
+    yield range(chunk.start - 8, chunk.end)
+    if (chunk.end - chunk.start) % 2:
+        yield reused(data, chunk.end, b"\0")
+
+
+def _file(data: bytes | mmap, pieces: Sequence[Piece]) -> list[Piece]:
+    header = b"RIFF" + struct.pack("<I", 4 + length(pieces)) + b"WEBP"
+    return joined([reused(data, 0, header), *pieces])
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)

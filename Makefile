@@ -14,7 +14,7 @@ include install.mk
 .DEFAULT_GOAL := help
 
 .PHONY: help run test check lint types imports unused nginx-check shell-check units-check
-.PHONY: pytest campaign bench-read bench-upload docs lock clean
+.PHONY: pytest campaign bench-read bench-upload bench-images docs lock clean
 
 help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
@@ -26,6 +26,7 @@ help:
 	@echo 'make campaign                           the long forms of fuzz, browser and fault tests (an hour)'
 	@echo 'make bench-read                         measure reads beside plain nginx and others (15 minutes)'
 	@echo 'make bench-upload                       measure uploads beside the 2018 way and WebDAV (12 minutes)'
+	@echo 'make bench-images                       measure smaller sizes beside thumbor, sharp and Pillow (20 minutes)'
 	@echo 'make docs                               write the generated pages again'
 	@echo 'make lock                               lock newer dependencies'
 	@echo 'make clean                              remove .venv and caches (never data)'
@@ -71,7 +72,7 @@ pytest: .venv/dev.stamp
 
 # One after the other, because some of them measure. The figures go into docs/, each in the place of its
 # former one: `make campaign CAMPAIGN=tests/fuzz` leaves the others as they are.
-CAMPAIGN ?= tests/blackbox tests/browser tests/faults tests/fuzz tests/server/test_upgrade.py
+CAMPAIGN ?= tests/blackbox tests/browser tests/corpus tests/faults tests/fuzz tests/server/test_upgrade.py
 campaign: .venv/dev.stamp
 	AUTHSVC_CAMPAIGN=1 AUTHSVC_CAMPAIGN_REPORT=$(CURDIR)/docs/figures/campaign.jsonl \
 	    $(BIN)/python -m pytest -n0 -p no:randomly $(CAMPAIGN) $(PYTEST_ARGS)
@@ -86,6 +87,11 @@ bench-read: .venv/bench.stamp
 bench-upload: .venv/bench.stamp
 	@scripts/need-packages bench
 	@$(BIN)/python -m bench.uploads $(BENCH_ARGS)
+	@$(BIN)/python -m docs.generate >/dev/null
+
+bench-images: .venv/bench.stamp
+	@scripts/need-packages bench
+	@$(BIN)/python -m bench.images $(BENCH_ARGS)
 	@$(BIN)/python -m docs.generate >/dev/null
 
 docs: .venv/dev.stamp
@@ -123,4 +129,4 @@ lock:
 	$(LOCK) --group dev --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

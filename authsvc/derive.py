@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
@@ -34,6 +35,8 @@ class Outcome(StrEnum):
     MADE = "made"
     LINKED = "linked"
     """The picture itself stands for it, because a derivative is of no use."""
+    FOUND = "found"
+    """It was made between nginx's look and ours."""
     NOT_NOW = "not_now"
     """There may be one later; readers get the picture itself meanwhile."""
 
@@ -63,6 +66,9 @@ class Deriver:
         Never fails for a reason of the server's. Raises FileNotFoundError when
         there is no such picture.
         """
+        if wanted.accepts is Accepts.AVIF:
+            # Who takes AVIF gets WebP first, so that is the same job.
+            wanted = replace(wanted, accepts=Accepts.WEBP)
         job = self._jobs.get(wanted)
         if job is None:
             job = self._jobs[wanted] = asyncio.create_task(self._run(wanted))
@@ -94,8 +100,7 @@ class Deriver:
     async def _attempt(self, wanted: Wanted) -> Outcome:
         async with self._picture(wanted.key) as picture:
             if await asyncio.to_thread(self._cache.has, wanted):
-                # Made between nginx's look and this one.
-                return Outcome.MADE
+                return Outcome.FOUND
             try:
                 is_made = await self._make(wanted, picture)
             except UploadRefused:

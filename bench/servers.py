@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -144,13 +145,17 @@ def running_nginx(main: Path, pid_file: Path) -> Iterator[tuple[int, ...]]:
 
 @contextmanager
 def running(command: Sequence[str], *, seconds: float = 30) -> Iterator[int]:
-    """Run a program; yield its number, and end it."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    """Run a program; yield its number, and end it with all that it has started."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
         try:
             yield process.pid
         finally:
             process.terminate()
             process.wait(seconds)
+            with suppress(ProcessLookupError):  # what has outlived it
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def answers(port: int) -> bool:

@@ -223,6 +223,48 @@ GROUPS: Final[Mapping[str, Group]] = {
             "strangers_otherwise": "answered otherwise",
         },
     ),
+    "corpus": Group(
+        "Pictures, whole and spoilt",
+        "Pictures of every kind: progressive, CMYK, 16 bits, palettes, interlaced, animated, turned, with\n"
+        "profiles, HDR gain maps, AVIF of 10 and 12 bits and of tiles, with what cameras and phones write into\n"
+        "them. Whole ones are uploaded, and opened by Pillow, Chromium and libvips: what all three display has to\n"
+        "be taken. Then each is cut off at every percent of its length and has one byte flipped, at a thousand\n"
+        "places, one upload each: taken or refused by a code of its own, within a second, and the service goes\n"
+        "on. Files that are built to do harm (bombs of pixels, frames, scans and zlib; other formats within a\n"
+        "picture) are in the same folder.",
+        ("tests/corpus",),
+        headings={
+            "pictures": "pictures",
+            "chromium": "shown by Chromium",
+            "libvips": "decoded by libvips",
+            "displayed": "displayed by Pillow, Chromium and libvips",
+            "sent": "cut and spoilt ones sent",
+            "taken": "taken",
+            "refused": "refused",
+            "server_errors": "answered with a server error (5xx)",
+            "slowest_refusal_ms": "slowest refusal, ms",
+            "service_growth_mb": "most that the service grew, MB",
+            "codes": "codes",
+            "seed": "drawn from the seed",
+        },
+    ),
+    "mixed traffic": Group(
+        "Half an hour of everything",
+        "Two clients upload pictures of all kinds and sizes, two read pictures and smaller sizes, most of which\n"
+        "are made for them; the cache of sizes is small, so that it is trimmed all the time. Memory is the most\n"
+        "of each half of the time: of the service, and of the larger worker.",
+        ("tests/corpus/test_mixed_traffic.py",),
+        headings={
+            "minutes": "minutes",
+            "uploads": "uploads",
+            "reads": "reads",
+            "failed": "failed",
+            "service_first_mb": "service, first half, MB",
+            "service_second_mb": "service, second half, MB",
+            "worker_first_mb": "worker, first half, MB",
+            "worker_second_mb": "worker, second half, MB",
+        },
+    ),
     "slow connections": Group(
         "Slow connections",
         "What stood before nginx in the row *half-open connections and slow bodies* above, at its end: connections\n"

@@ -21,6 +21,7 @@ from authsvc.nginx.files import Surroundings, render
 from authsvc.settings import ENV_PREFIX, Settings, load
 from docs.campaign import campaign_page
 from docs.commandtree import contexts
+from docs.images import images_page
 from docs.manual import manual_page
 from docs.performance import performance_page
 from tests.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES
@@ -117,6 +118,7 @@ def pages() -> dict[str, str]:
         "docs/verdict.md": verdict_page(),
         "docs/campaign.md": campaign_page(),
         "docs/performance.md": performance_page(),
+        "docs/images.md": images_page(),
         "docs/authsvc.1": manual_page(authsvc),
         **{f"completions/authsvc.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")},
     }

@@ -1,28 +1,92 @@
 """How large the frames of an AV1 stream are, whatever the file around it says (AV1 specification, section 5.5)."""
 
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from mmap import mmap
 from typing import Final
 
+from authsvc.errors import Corrupt
+
+MAX_UNITS: Final = 50_000
+"""Of all streams of a file together. A picture has three, an animation a few for each frame; more is an attack on
+our time."""
+
 _SEQUENCE_HEADER: Final = 1  # OBU type: section 6.2.2
-_MAX_UNITS: Final = 16
+_HEAD_BYTES: Final = 10  # of a unit: two, and a length of at most eight
+_MAX_SEQUENCE_BYTES: Final = 1024
+"""With all of its 32 operating points a sequence header takes less than 400."""
 _LEVEL_WITH_TIER: Final = 7
+_MAX_LEADING_ZEROS: Final = 32
 
 
-def frame_size(stream: bytes) -> tuple[int, int] | None:
-    """Return the largest width and height that the stream's sequence header allows, in pixels.
+class Sequences:
+    """Looks for sequence headers in the streams of one file, as long as they have MAX_UNITS units at most."""
 
-    None when there is no such header among the first units, or it ends early.
-    """
-    try:
-        for _ in range(_MAX_UNITS):
-            header = stream[0]
-            at = 2 if header & 4 else 1
-            length, at = _leb128(stream, at) if header & 2 else (len(stream) - at, at)
-            if header >> 3 & 15 == _SEQUENCE_HEADER:
-                return _sequence_size(_Bits(stream[at : at + length]))
-            stream = stream[at + length :]
-    except IndexError:
-        pass
-    return None
+    def __init__(self, data: bytes | mmap) -> None:
+        self._data = data
+        self._left = MAX_UNITS
+
+    def frame_sizes(self, places: Sequence[range]) -> set[tuple[int, int]]:
+        """Return the largest width and height, in pixels, that each sequence header of a stream allows.
+
+        `places` are where the stream lies in the file. Every header counts, since a
+        decoder takes up each new one. The stream ends for a decoder where it makes no
+        sense, so what lies behind that does not count. Raises Corrupt beyond MAX_UNITS.
+        """
+        found = set()
+        stream = _Stream(self._data, places)
+        try:
+            for kind, content in _units(stream):
+                self._left -= 1
+                if self._left < 0:
+                    raise Corrupt(kind="AVIF", reason=f"its AV1 streams have more than {MAX_UNITS} units")
+                if kind == _SEQUENCE_HEADER:
+                    count = min(len(content), _MAX_SEQUENCE_BYTES)
+                    found.add(_sequence_size(_Bits(stream.take(content.start, count))))
+        except IndexError:
+            pass
+        return found
+
+
+class _Stream:
+    """The bytes of some places in a file, one after the other."""
+
+    def __init__(self, data: bytes | mmap, places: Sequence[range]) -> None:
+        self._data = data
+        # Each of the others brings a byte, so that no number of empty ones takes time again and again.
+        self._places = [place for place in places if place]
+        self._ends = list(accumulate(map(len, self._places)))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def take(self, at: int, count: int) -> bytes:
+        """Return so many bytes from `at` on, fewer at the end."""
+        found = b""
+        for number in range(bisect_right(self._ends, at), len(self._places)):
+            place = self._places[number]
+            start = place.stop - (self._ends[number] - at - len(found))
+            found += self._data[start : min(start + count - len(found), place.stop)]
+            if len(found) == count:
+                break
+        return found
+
+
+def _units(stream: _Stream) -> Iterator[tuple[int, range]]:
+    """Yield the type of each unit, and where its content lies in the stream. Raises IndexError where one is cut off."""
+    at = 0
+    while at < len(stream):
+        head = stream.take(at, _HEAD_BYTES)
+        behind = 2 if head[0] & 4 else 1
+        length = len(stream) - at - behind
+        if head[0] & 2:
+            length, behind = _leb128(head, behind)
+        content = range(at + behind, at + behind + length)
+        if content.stop > len(stream):
+            raise IndexError
+        yield head[0] >> 3 & 15, content
+        at = content.stop
 
 
 class _Bits:
@@ -41,18 +105,23 @@ class _Bits:
         return number
 
     def skip_variable(self) -> None:
-        """Skip a number of variable length: uvlc, section 4.10.3."""
+        """Skip a number of variable length: uvlc, section 4.10.3. Raises IndexError for one of more than 31 bits.
+
+        Decoders do not agree with the specification on where such a one ends.
+        """
         zeros = 0
         while not self.take(1):
             zeros += 1
-        self.take(min(zeros, 32))
+        if zeros >= _MAX_LEADING_ZEROS:
+            raise IndexError
+        self.take(zeros)
 
 
-def _leb128(stream: bytes, at: int) -> tuple[int, int]:
+def _leb128(head: bytes, at: int) -> tuple[int, int]:
     """Return the number at `at` (section 4.10.5), and where it ends."""
     number = 0
     for place in range(8):
-        byte = stream[at + place]
+        byte = head[at + place]
         number |= (byte & 0x7F) << (7 * place)
         if not byte & 0x80:
             return number, at + place + 1

@@ -6,15 +6,16 @@ from mmap import mmap
 from typing import Final, NoReturn
 
 from authsvc.errors import Corrupt, Truncated
-from authsvc.imaging.av1 import frame_size
+from authsvc.imaging.av1 import Sequences
 from authsvc.imaging.avif_items import Item, Items, read_items
 from authsvc.imaging.avif_tracks import Track, read_tracks
-from authsvc.imaging.isobmff import MAX_BOXES, Box, Reader, read_box
+from authsvc.imaging.isobmff import MAX_BOXES, Box, Reader, first_of_each, read_box
 from authsvc.imaging.limits import Limits
 
-_HEAD_BYTES: Final = 4096
-"""In which a stream's sequence header stands."""
 _MAX_TILES: Final = 1024
+_BRANDS: Final = frozenset({b"avif", b"avis"})
+_BRANDS_BYTES: Final = 512
+_ALONE: Final = frozenset({b"ftyp", b"meta", b"moov"})
 _KNOWN: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"mfra", b"sidx"})
 
 
@@ -43,21 +44,23 @@ def walk_avif(data: bytes | mmap, limits: Limits) -> Avif:
     and TooManyFrames beyond the limits, also when only the AV1 stream in it says so.
     """
     outer = tuple(_outer(data))
-    first = {box.kind: box for box in reversed(outer)}
-    if outer[0].kind != b"ftyp":
+    first = first_of_each(outer, _ALONE)
+    if outer[0].kind != b"ftyp" or not _has_brand(data, outer[0]):
         _refuse("it does not begin with its brands")
     if b"meta" not in first:
         # Cut off before it, or never there: the picture cannot be shown either way.
         _refuse("it has no meta box")
-    items = read_items(data, first[b"meta"])
+    end = outer[-1].end
+    items = read_items(data, first[b"meta"], end)
     primary = items.by_number.get(items.primary)
     if primary is None:
         _refuse("it does not have the item that it says is its picture")
     width, height = _size(data, primary)
     limits.check(width, height, is_buffered=True)
-    _check_picture(data, items, limits)
-    tracks = read_tracks(data, first[b"moov"], limits) if b"moov" in first else []
-    return Avif(outer, outer[-1].end, items, tuple(tracks), width, height, _turns(data, primary))
+    sequences = Sequences(data)
+    _check_picture(data, items, limits, sequences)
+    tracks = read_tracks(data, first[b"moov"], end, limits, sequences) if b"moov" in first else []
+    return Avif(outer, end, items, tuple(tracks), width, height, _turns(data, primary))
 
 
 def _outer(data: bytes | mmap) -> Iterator[Box]:
@@ -65,7 +68,8 @@ def _outer(data: bytes | mmap) -> Iterator[Box]:
     at = 0
     for _ in range(MAX_BOXES):
         box = read_box(data, at, len(data))
-        if box is None or (box.end > len(data) and box.kind not in _KNOWN):
+        # Zeros that fill a file up look like a box without a name that reaches to the end.
+        if box is None or (box.kind not in _KNOWN and (box.end > len(data) or not any(data[at : at + 4]))):
             if not at:
                 _refuse("it does not begin with a box")
             return
@@ -74,6 +78,13 @@ def _outer(data: bytes | mmap) -> Iterator[Box]:
         yield box
         at = box.end
     _refuse(f"it has more than {MAX_BOXES} boxes")
+
+
+def _has_brand(data: bytes | mmap, ftyp: Box) -> bool:
+    """Return whether one of the first brands is that of a picture or of an animation (AVIF, section 6)."""
+    brands = data[ftyp.content : min(ftyp.end, ftyp.content + _BRANDS_BYTES)]
+    # A version stands between the major one and those that it is compatible with.
+    return any(brands[at : at + 4] in _BRANDS for at in (0, *range(8, len(brands), 4)))
 
 
 def _property(item: Item, kind: bytes) -> Box | None:
@@ -99,28 +110,30 @@ def _turns(data: bytes | mmap, item: Item) -> int:
     return Reader(data, box).number(1) & 3 if box is not None else 0
 
 
-def _check_picture(data: bytes | mmap, items: Items, limits: Limits) -> None:
+def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: Sequences) -> None:
     """Look at the picture that is shown and at all that decoders decode with it: tiles, transparency, gain map."""
     primary = items.by_number[items.primary]
     if primary.kind not in {b"av01", b"grid"}:
         _refuse(f"its picture is of the kind {primary.kind!r}")
     for number, item in items.by_number.items():
         if item.kind == b"av01":
-            _check_stream(data, item, limits)
+            _check_stream(data, item, limits, sequences)
         elif item.kind == b"grid":
             _check_grid(data, items, number, limits)
 
 
-def _check_stream(data: bytes | mmap, item: Item, limits: Limits) -> None:
+def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Sequences) -> None:
     """Check what the AV1 stream of a picture or tile says itself."""
     limits.check(*_size(data, item), is_buffered=True)
     if not any(item.extents):
         raise Truncated(reason="a picture in it has no data")
-    head = b"".join(bytes(data[piece.start : min(piece.stop, piece.start + _HEAD_BYTES)]) for piece in item.extents[:4])
-    coded = frame_size(head)
-    if coded is None:
-        _refuse("a picture in it does not begin with a sequence header")
-    limits.check(*coded, is_buffered=True)
+    if _property(item, b"av1C") is None:
+        _refuse("a picture in it does not say how to decode it")
+    coded = sequences.frame_sizes(item.extents)
+    if not coded:
+        _refuse("a picture in it has no sequence header")
+    for width, height in coded:
+        limits.check(width, height, is_buffered=True)
 
 
 def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -> None:
@@ -138,7 +151,7 @@ def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -
     if len(tiles) != rows * columns or len(tiles) > _MAX_TILES:
         _refuse(f"it says {rows} x {columns} tiles, and has {len(tiles)}")
     sizes = {_size(data, tile) for tile in tiles if tile is not None and tile.kind == b"av01"}
-    if None in tiles or len(sizes) != 1:
+    if any(tile is None or tile.kind != b"av01" for tile in tiles) or len(sizes) != 1:
         _refuse("its tiles are not all there, or not all of one size")
     ((tile_width, tile_height),) = sizes
     if tile_width * columns < width or tile_height * rows < height:

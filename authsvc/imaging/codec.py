@@ -118,7 +118,7 @@ _SAVERS: Final[dict[ImageType, Callable[[Any, str], None]]] = {
 
 
 def _pages(job: Derivation) -> int:
-    with suppress(pyvips.Error):
+    with suppress(pyvips.Error, UnicodeDecodeError):
         image = _loader(job.kind)(str(job.source))
         return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
     return 1
@@ -138,12 +138,17 @@ def _is_lost_animation(job: Derivation) -> bool:
 
 
 def _attempt(source: Path, act: Callable[[], None]) -> Result:
+    # What a job before has left there would be told of this one.
+    pyvips.vips_lib.vips_error_clear()
     try:
         act()
     except MemoryError:
         return Result(Failure.TOO_MUCH_MEMORY)
     except pyvips.Error as error:
         return _failure(source, str(error))
+    except UnicodeDecodeError as error:
+        # libvips repeats bytes of the file, of which pyvips makes no text.
+        return _failure(source, error.object.decode(errors="replace"))
     return Result()
 
 

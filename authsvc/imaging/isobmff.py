@@ -1,12 +1,13 @@
 """Boxes of the ISO base media file format, on which AVIF is built (ISO/IEC 14496-12)."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Final
 
-from authsvc.errors import Corrupt, Truncated
+from authsvc.errors import Corrupt
 
 MAX_BOXES: Final = 5000
 """In one box. A collage of 256 tiles has about 1,000 properties; more is an attack on our time."""
@@ -40,6 +41,18 @@ def boxes(data: bytes | mmap, start: int, end: int) -> Iterator[Box]:
     raise Corrupt(kind="AVIF", reason=f"a box holds more than {MAX_BOXES} others")
 
 
+def first_of_each(found: Iterable[Box], alone: AbstractSet[bytes]) -> dict[bytes, Box]:
+    """Return the first box of each type. Raises Corrupt for a second one of a type in `alone`.
+
+    Of two, some readers take the first and some the last: what one checks, another shows.
+    """
+    first: dict[bytes, Box] = {}
+    for box in found:
+        if first.setdefault(box.kind, box) is not box and box.kind in alone:
+            raise Corrupt(kind="AVIF", reason=f"it has two {box.kind.decode()} boxes where it must have one")
+    return first
+
+
 def read_box(data: bytes | mmap, at: int, end: int) -> Box | None:
     """Return the box at a place, None where no box can begin; it may claim to end behind `end`.
 
@@ -60,7 +73,7 @@ def read_box(data: bytes | mmap, at: int, end: int) -> Box | None:
 
 
 class Reader:
-    """Reads numbers, big-endian, from a part of the file. Raises Truncated at its end.
+    """Reads numbers, big-endian, from a part of the file. Raises Corrupt at its end.
 
     A full box (section 4.2.2) begins with a version and flags.
     """
@@ -82,7 +95,7 @@ class Reader:
     def take(self, size: int) -> bytes:
         """Return the next bytes."""
         if self.at + size > self.end:
-            raise Truncated(reason="a box in it is shorter than what it says that it holds")
+            raise Corrupt(kind="AVIF", reason="a box in it is shorter than what it says that it holds")
         found = bytes(self._data[self.at : self.at + size])
         self.at += size
         return found

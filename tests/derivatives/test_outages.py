@@ -49,14 +49,16 @@ def test_any_number_of_first_requests_are_one_job(stack: Stack) -> None:
     before = jobs(stack, "made")
     gate = threading.Barrier(ASKERS)
 
-    def one(_: int) -> bytes:
+    def one(number: int) -> Shown:
         gate.wait(30)
-        answer = shown(stack, f"{path}?w=800", WEBP)
-        assert (answer.status, answer.mime) == (200, "image/webp")
-        return answer.content
+        return shown(stack, f"{path}?w=800", WEBP if number % 2 else AVIF)
 
     with ThreadPoolExecutor(ASKERS) as pool:
-        assert len(set(pool.map(one, range(ASKERS)))) == 1
+        answers = list(pool.map(one, range(ASKERS)))
+    assert {answer.status for answer in answers} == {200}
+    # Whoever asks late may get AVIF already.
+    assert {answer.mime for answer in answers} <= {"image/webp", "image/avif"}
+    assert len({answer.content for answer in answers if answer.mime == "image/webp"}) == 1
     assert jobs(stack, "made") == before + 1
 
 

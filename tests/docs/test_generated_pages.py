@@ -20,6 +20,7 @@ GENERATED = (
     "docs/verdict.md",
     "docs/campaign.md",
     "docs/performance.md",
+    "docs/images.md",
     "docs/authsvc.1",
     "completions/authsvc.bash",
     "completions/authsvc.zsh",

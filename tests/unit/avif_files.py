@@ -1,11 +1,12 @@
 """AVIF files made box by box, around AV1 streams of an encoder."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from authsvc.imaging.avif import walk_avif
 from tests.limits import USUAL
-from tests.unit.real_pictures import saved
+from tests.unit.real_pictures import SIZE, saved
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
@@ -22,6 +23,11 @@ def stream(size: tuple[int, int]) -> bytes:
     content = saved("AVIF", size=size)
     (place,) = walk_avif(content, USUAL).items.by_number[1].extents
     return content[place.start : place.stop]
+
+
+def _essential(made: bytes) -> int:
+    """Return the bit that says that a property has to be understood: libavif refuses these without it."""
+    return 0x80 if made[4:8] in {b"av1C", b"irot", b"imir"} else 0
 
 
 def ispe(size: tuple[int, int]) -> bytes:
@@ -49,8 +55,11 @@ class File:
     iloc_version: int = 1
     behind_meta: bytes = b""
     behind: bytes = b""
-    overlap: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Another offset and length for an item, as an attacker writes them."""
+    in_meta: bytes = b""
+    pieces: int = 1
+    """Into how many the data of each item is cut."""
+    overlap: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Other offsets and lengths for an item, as an attacker writes them."""
 
     def to_bytes(self) -> bytes:
         ftyp = box(b"ftyp", self.brand, bytes(4), self.brand, b"mif1")
@@ -63,7 +72,7 @@ class File:
         properties = list(dict.fromkeys(each for item in self.items for each in item.properties))
         entries = b"".join(
             struct.pack(">HB", number, len(item.properties))
-            + bytes(properties.index(each) + 1 for each in item.properties)
+            + bytes(properties.index(each) + 1 | _essential(each) for each in item.properties)
             for number, item in enumerate(self.items, 1)
         )
         references = [
@@ -82,7 +91,7 @@ class File:
             parts.append(full(b"iref", *references))
         if self.in_idat:
             parts.append(box(b"idat", *(item.data for item in self.items)))
-        return full(b"meta", *parts)
+        return full(b"meta", *parts, self.in_meta)
 
     def _infe(self) -> list[bytes]:
         return [
@@ -99,11 +108,32 @@ class File:
     def _iloc(self, base: int) -> bytes:
         entries, at = b"", base
         for number, item in enumerate(self.items, 1):
-            offset, length = self.overlap.get(number, (at, len(item.data)))
+            places = self.overlap.get(number, tuple(_cut(at, len(item.data), self.pieces)))
             method = struct.pack(">H", int(self.in_idat)) if self.iloc_version else b""
-            entries += struct.pack(">H", number) + method + struct.pack(">HHII", 0, 1, offset, length)
+            entries += struct.pack(">H", number) + method + struct.pack(">HH", 0, len(places))
+            entries += b"".join(struct.pack(">II", *place) for place in places)
             at += len(item.data)
         return full(b"iloc", b"\x44\0", struct.pack(">H", len(self.items)), entries, version=self.iloc_version)
+
+
+def _cut(at: int, length: int, pieces: int) -> Iterator[tuple[int, int]]:
+    """Yield the offset and length of each piece; the last one takes what is left over."""
+    for number in range(pieces - 1):
+        yield at + number * (length // pieces), length // pieces
+    done = (pieces - 1) * (length // pieces)
+    yield at + done, length - done
+
+
+def film(content: bytes, *more: bytes, in_track: bytes = b"") -> bytes:
+    """Return an animation whose `moov` box, and the track at its end, have more boxes.
+
+    Where it was, a free one is, so that nothing moves.
+    """
+    at = content.index(b"moov") - 4
+    end = at + int.from_bytes(content[at : at + 4], "big")
+    track = content.index(b"trak", at) - 4
+    moov = box(b"moov", content[at + 8 : track], box(b"trak", content[track + 8 : end], in_track), *more)
+    return content[: at + 4] + b"free" + bytes(end - at - 8) + content[end:] + moov
 
 
 def av1c() -> bytes:
@@ -124,3 +154,20 @@ def grid(rows: int, columns: int, size: tuple[int, int], tile: tuple[int, int], 
     description = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size)
     first = Made(b"grid", description, (ispe(size),), refers=((b"dimg", tuple(range(2, 2 + count))),))
     return File([first, *[picture_item(tile)] * count])
+
+
+MADE = {
+    "one picture": File([picture_item(SIZE)]),
+    "data in the meta box": File([picture_item(SIZE)], in_idat=True),
+    "places without methods": File([picture_item(SIZE)], iloc_version=0),
+    "four tiles": grid(2, 2, (100, 90), (64, 64)),
+    "boxes between": File([picture_item(SIZE)], behind_meta=box(b"free", bytes(99)) + box(b"uuid", bytes(40))),
+    "pieces of a few bytes": File([picture_item(SIZE)], pieces=30),
+    "turned": File([picture_item(SIZE, box(b"irot", b"\1"))]),
+    "mirrored": File([picture_item(SIZE, box(b"imir", b"\1"))]),
+    "gain map": File(
+        [picture_item(SIZE), picture_item((37, 21)), Made(b"tmap", bytes(62), refers=((b"dimg", (1, 2)),))]
+    ),
+    "an unknown item": File([picture_item(SIZE), Made(b"what", b"data")]),
+}
+"""Files that are whole, by what is special about them."""

@@ -9,6 +9,7 @@ import pytest
 
 from authsvc.errors import Bomb, Corrupt
 from authsvc.model import ImageType
+from tests.unit.avif_files import MADE
 from tests.unit.real_pictures import PICTURES
 from tests.unit.real_pictures import saved as real
 from tests.workers.pool import made_by_libvips, outcome, pool, processes, run, saved
@@ -119,6 +120,21 @@ def test_picture_that_no_decoder_understands_is_corrupt_and_costs_no_worker(
             assert isinstance(error, Corrupt)
             assert error.text.startswith(f"The {kind.name} file is damaged: ")
             assert processes() == before
+
+    run(check)
+
+
+def test_decoder_that_repeats_bytes_of_the_file_tells_of_no_other_job(tmp_path: Path) -> None:
+    content = MADE["turned"].to_bytes()
+    spoilt = content.replace(b"irot", b"ir\xa9t")
+    assert spoilt != content
+
+    async def check() -> None:
+        async with pool() as workers:
+            error = await outcome(workers.check(saved(tmp_path, spoilt), ImageType.AVIF))
+            assert isinstance(error, Corrupt)
+            assert "ir\ufffdt" in error.text
+            await workers.check(saved(tmp_path, content), ImageType.AVIF)
 
     run(check)
 

@@ -1,0 +1,72 @@
+"""The limits that the figures of pictures are held against, by how much they keep them, and why not."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bench.targets import Target
+
+COLD_CASE: Final = ("12 MP", 800)
+_PEERS: Final = ("thumbor", "sharp")
+_OURS: Final = "authsvc"
+_RATE: Final = (
+    "The rate is that of the encoder and the scaler. Both rivals and we scale while a JPEG is decoded; {peer} is at "
+    "quality {quality}, where its pictures score {score}, ours {ours}."
+)
+
+
+def image_targets(figures: Mapping[str, Any]) -> list[Target]:
+    """Return the targets of pictures, from what bench/images.py has saved."""
+    rows = {row["engine"]: row for row in figures["rows"] if (row["photograph"], row["width"]) == COLD_CASE}
+    qualities = figures["qualities"]
+    peers = [
+        Target(
+            f"cold, 12 megapixels to 800 pixels: authsvc ÷ {peer}, pictures/s",
+            1.0,
+            is_at_least=True,
+            measured=rows[peer]["ours_is"],
+            why=_RATE.format(peer=peer, quality=qualities[peer], score=rows[peer]["score"], ours=rows[_OURS]["score"]),
+        )
+        for peer in _PEERS
+    ]
+    upload = figures["upload_ms"]
+    return [
+        *peers,
+        Target(
+            "cold, one at a time, 12 megapixels to 800 pixels as WebP",
+            150,
+            is_at_least=False,
+            measured=figures["alone_ms"][_OURS],
+            unit="ms",
+            why="It is the time of a whole request: nginx, the service, a worker, a file that is written.",
+        ),
+        Target(
+            "most memory of a worker, whatever it made",
+            80,
+            is_at_least=False,
+            measured=figures["peak_mb"][_OURS],
+            unit="MB",
+            why="It is what the kernel saw of the one worker that had the most: all sizes, AVIF in the background too.",
+        ),
+        Target(
+            "warm ÷ nginx sending the same files with the same headers, reads/s",
+            0.9,
+            is_at_least=True,
+            measured=figures["warm"]["ratio"],
+            why="A read passes the verdict, the maps of its width and formats, and a rewrite.",
+        ),
+        Target(
+            "upload of 12 megapixels: inspected, cleaned and decoded ÷ as it comes",
+            1.5,
+            is_at_least=False,
+            measured=round(upload["inspected"] / upload["as_it_comes"], 2),
+            why=f"{upload['inspected']} ms against {upload['as_it_comes']} ms, one at a time; decoding is most of it.",
+        ),
+        Target(
+            "taking metadata out of 12 megapixels",
+            10,
+            is_at_least=False,
+            measured=figures["parts_ms"]["strip"],
+            unit="ms",
+            why="It is what the walk through the file takes longer with it than without.",
+        ),
+    ]

@@ -1,0 +1,26 @@
+"""For the comparison alone: a service that takes every upload as it comes.
+
+bench/images.py puts this folder on the Python path of one service, which
+then walks through no picture, takes nothing out and decodes nothing. The product has
+no such switch.
+"""
+
+from pathlib import Path
+
+from authsvc import ingest
+from authsvc.imaging.limits import Limits
+from authsvc.imaging.prepare import Prepared, prepare
+from authsvc.imaging.workers import Workers
+from authsvc.model import ImageType, Spooled
+
+
+def _as_it_comes(received: Spooled, _limits: Limits | None, *, strips: bool = False) -> Prepared:  # noqa: ARG001
+    return prepare(received, None)
+
+
+async def _undecoded(_self: Workers, _path: Path, _kind: ImageType) -> None:
+    pass
+
+
+ingest.prepare = _as_it_comes  # type: ignore[assignment,attr-defined]  # the seam that is broken on purpose
+Workers.check = _undecoded  # type: ignore[assignment,method-assign]  # as above

@@ -124,6 +124,7 @@ def _gifs() -> Iterator[tuple[str, bytes]]:
     control = bytes.fromhex("21f904000a00ff00")
     more = block(0xFE, b"SecretComment") + control + block(0x01, text, b"SecretText")
     more += block(0xFF, b"XMP DataXMP", _XMP) + block(0xFF, b"SecretAppl.", b"Secret")
+    more += block(0xFF, b"SecretApp", b"Secret") + block(0xFF, b"ICCRGBG1012", PROFILE_MARK)
     yield "comments, texts, applications", _behind_screen(plain, more)
     loops = block(0xFF, b"NETSCAPE2.0", b"\1\2\0", b"SecretMore")
     animated = saved("GIF", save_all=True, append_images=frames(), comment=b"SecretComment")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Bomb, Busy, Corrupt, TooSlow, Unavailable
+from authsvc.errors import Bomb, Busy, Corrupt, Internal, TooSlow, Unavailable
 from authsvc.imaging.job import Derivation
 from authsvc.imaging.workers import Workers
 from authsvc.model import ImageType
@@ -214,13 +214,14 @@ def test_service_is_not_told_of_by_a_worker(tmp_path: Path, monkeypatch: pytest.
 def test_fault_of_ours_is_logged_and_costs_one_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def act() -> BaseException | None:
         async with pool() as workers:
-            derivation = Derivation(saved(tmp_path), ImageType.PNG, tmp_path / "target", 0, ImageType.WEBP)
+            # No file can be called so.
+            derivation = Derivation(Path("no\0name"), ImageType.PNG, tmp_path / "target", 20, ImageType.WEBP)
             error = await outcome(workers.derive(derivation))
-            await workers.check(tmp_path / "picture", ImageType.PNG)
+            await workers.check(saved(tmp_path), ImageType.PNG)
             return error
 
-    assert isinstance(run(act), Exception)
-    assert len(caplog.messages) <= 1
+    assert isinstance(run(act), Internal)
+    assert ["ValueError: embedded null byte" in message for message in caplog.messages] == [True]
 
 
 def test_workers_are_lent_to_as_many_jobs_as_there_are(tmp_path: Path) -> None:
@@ -260,3 +261,22 @@ def test_worker_that_cannot_start_is_no_fault_of_the_picture(
 
     run(act)
     assert caplog.messages == ["no worker for pictures can be started: WorkerDiedError(1)"]
+
+
+def test_worker_of_another_process_ends_at_once() -> None:
+    command = [sys.executable, "-m", "authsvc.imaging.worker", "1", str(2**30)]
+    assert subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=60).returncode == 1
+
+
+def test_close_ends_a_job_that_a_worker_has_begun(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            # Until the job's own task waits for the answer.
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+            await workers.close()
+            assert isinstance(await job, Unavailable)
+            assert processes().isdisjoint({pid})
+
+    run(act)

@@ -1,0 +1,101 @@
+"""What becomes of a derivative when the worker, the picture or the cache fails."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from authsvc.derivatives import Accepts, End, Wanted
+from authsvc.derive import Deriver, Outcome
+from authsvc.errors import Busy, Corrupt
+from authsvc.imaging.job import Derivation
+from authsvc.model import Key
+from tests.pictures import picture
+from tests.usecases.workplace import Workplace
+
+
+class Maker:
+    """Writes a byte for a derivative, or raises."""
+
+    def __init__(self, act: Callable[[], None] = lambda: None) -> None:
+        self._act = act
+
+    async def derive(self, derivation: Derivation) -> None:
+        self._act()
+        await asyncio.to_thread(derivation.target.write_bytes, b"x")
+
+
+def failing(error: Exception) -> Maker:
+    def fail() -> None:
+        raise error
+
+    return Maker(fail)
+
+
+def derive(place: Workplace, maker: Maker, wanted: Wanted, ends: list[Outcome] | None = None) -> Outcome:
+    async def run() -> Outcome:
+        told = ends.append if ends is not None else lambda _: None
+        deriver = Deriver(store=place.store, cache=place.derivatives, maker=maker, on_end=told)
+        try:
+            return await deriver.derive(wanted)
+        finally:
+            await deriver.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def wanted(place: Workplace) -> Wanted:
+    return Wanted(place.keep(picture("PNG", (300, 200))).key, 160, Accepts.WEBP)
+
+
+@pytest.mark.parametrize("accepts", list(Accepts))
+def test_derivative_that_is_smaller_is_published(place: Workplace, wanted: Wanted, accepts: Accepts) -> None:
+    ends: list[Outcome] = []
+    assert derive(place, Maker(), Wanted(wanted.key, 160, accepts), ends) is Outcome.MADE
+    end = End.PLAIN if accepts is Accepts.PLAIN else End.WEBP
+    assert place.derivatives.path(wanted.key, 160, end).read_bytes() == b"x"
+    assert ends == [Outcome.MADE]
+    assert list((place.settings.derivatives_dir / "tmp").iterdir()) == []
+
+
+def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: Wanted) -> None:
+    derive(place, Maker(), wanted)
+    assert derive(place, failing(Busy()), wanted) is Outcome.FOUND
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Busy(), Outcome.NOT_NOW),
+        (OSError("no disk"), Outcome.NOT_NOW),
+        (FileNotFoundError("the cache was wiped"), Outcome.NOT_NOW),
+        (Corrupt(kind="PNG", reason="it cannot be decoded"), Outcome.LINKED),
+    ],
+    ids=["busy", "a failing disk", "a wiped cache", "a picture that cannot be decoded"],
+)
+def test_failure_ends_in_the_picture_itself(
+    place: Workplace, wanted: Wanted, error: Exception, outcome: Outcome
+) -> None:
+    found = derive(place, failing(error), wanted)
+    assert (found, found.is_there) == (outcome, outcome is Outcome.LINKED)
+    linked = place.derivatives.path(wanted.key, 160, End.WEBP_PLAIN)
+    assert linked.exists() == found.is_there
+    if found.is_there:
+        assert linked.samefile(place.path_of(wanted.key))
+
+
+def test_picture_that_is_not_there_has_no_derivative(place: Workplace) -> None:
+    with pytest.raises(FileNotFoundError):
+        derive(place, Maker(), Wanted(Key("0" * 32, "png"), 160, Accepts.WEBP))
+
+
+def test_derivative_of_a_picture_that_was_removed_meanwhile_is_taken_back(place: Workplace, wanted: Wanted) -> None:
+    maker = Maker(lambda: place.path_of(wanted.key).unlink())
+    with pytest.raises(FileNotFoundError):
+        derive(place, maker, wanted)
+    assert not place.derivatives.path(wanted.key, 160, End.WEBP).exists()
+
+
+def test_plain_derivative_as_wide_as_the_picture_is_the_picture(place: Workplace, wanted: Wanted) -> None:
+    assert derive(place, Maker(), Wanted(wanted.key, 640, Accepts.PLAIN)) is Outcome.LINKED

@@ -67,9 +67,10 @@ def create_app(settings: Settings) -> Starlette:
         following = asyncio.create_task(_follow(guard))
         yield
         following.cancel()
+        # First: what it does not end, the others would wait for, and their clients have gone.
+        await workers.close()
         await ingest.close()
         await deriver.close()
-        await workers.close()
         await asyncio.to_thread(catalog.close)
 
     return Starlette(

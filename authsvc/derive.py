@@ -18,6 +18,10 @@ from authsvc.store.port import BlobStore
 
 MAX_AVIF_WAITING: Final = 1000
 """Derivatives that wait to be made as AVIF as well; what comes when so many do stays WebP."""
+CALM_SECONDS: Final = 1.0
+"""While readers wait for derivatives, the next AVIF, which takes three times as long, waits this long again."""
+MOST_WAITS: Final = 30
+"""How often it does, so that there is AVIF also where readers always wait."""
 
 _log = logging.getLogger("authsvc")
 
@@ -148,12 +152,20 @@ class Deriver:
             self._making_avif = asyncio.create_task(self._make_all_avif())
 
     async def _make_all_avif(self) -> None:
-        """Make one after the other, so that uploads find a free worker."""
+        """Make one after the other, so that uploads find a free worker, and none before readers have theirs."""
         while True:
             wanted = await self._avif_waiting.get()
+            await self._calm()
             # It is extra: WebP is there, or the cache was wiped.
             with suppress(Exception):
                 await self._make_avif(wanted)
+
+    async def _calm(self) -> None:
+        """Wait until there is no job, if not for ever."""
+        for _ in range(MOST_WAITS):
+            if not self._jobs:
+                break
+            await asyncio.sleep(CALM_SECONDS)
 
     async def _make_avif(self, wanted: Wanted) -> None:
         webp = self._cache.path(wanted.key, wanted.width, End.WEBP)

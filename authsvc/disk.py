@@ -1,7 +1,8 @@
 """What every durable write needs: a word for "full", directories of the right
-mode, and directories that keep their names. And a read that trusts nobody."""
+mode, and directories that keep their names. And reads: one for digests, one that trusts nobody."""
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.errors import Full
+from authsvc.model import Digests
 
+_BLOCK_BYTES: Final = 2**18
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -40,6 +43,17 @@ def sync_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def digests_of(path: Path) -> Digests:
+    """Return the digests of a file's bytes, which are read once. Raises OSError."""
+    # Not for security: md5 is the name that the addresses have always had.
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            md5.update(block)
+            sha256.update(block)
+    return Digests(md5.hexdigest(), sha256.hexdigest())
 
 
 def read_distrusted(path: Path, max_bytes: int) -> str:

@@ -264,7 +264,7 @@ class Unavailable(Unable):
 
 
 class Busy(Unable):
-    """More uploads are under way than `max_concurrent_uploads`, or the catalog stays locked."""
+    """More uploads are under way than `max_concurrent_uploads`, no worker has time, or the catalog stays locked."""
 
     status = 503
     code = "busy"

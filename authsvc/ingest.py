@@ -4,7 +4,8 @@ A wait for the disk, a commit and a change of threads cost about as much for
 one picture as for several. One group is on its way at a time, and what arrives
 meanwhile is the next: with three at a time each upload took twice the
 processor, because their threads wait for each other's turn at the interpreter.
-In between each is decoded by itself, so that none waits for another's pixels.
+In between each is decoded by itself, so that none waits for another's pixels,
+and meanwhile a clean file gets its digests: both read the whole file, in two processes.
 """
 
 import asyncio
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from authsvc.catalog.port import ImageCatalog
+from authsvc.disk import digests_of
 from authsvc.errors import Collision, Full, Internal
 from authsvc.groups import Groups
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
-from authsvc.model import Image, ImageType, Key, Spooled
+from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.store.port import BlobStore, Put
 
 MAX_GROUP: Final = 64
@@ -40,8 +42,8 @@ class Incoming(Protocol):
 class Decoder(Protocol):
     """Decodes pictures elsewhere: see `imaging.workers.Workers.check`."""
 
-    async def check(self, path: Path, kind: ImageType) -> None:
-        """Decode all of the picture. Raises an UploadRefused for one that cannot be, Busy."""
+    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
+        """Decode all of the picture. Raises an UploadRefused for one that cannot be or has more pixels, Busy."""
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +54,8 @@ class _Upload:
     name: str
     received: Spooled = field(init=False)
     prepared: Prepared = field(init=False)
+    digests: Digests = field(init=False)
+    """Of the prepared file."""
     image: Image = field(init=False)
     clean: Path | None = None
     """A file that was written because something had to be left out of the received one."""
@@ -77,6 +81,7 @@ class Ingest:
         self._strips = strips
         self._decoder = decoder
         self._arriving = Groups(self._arrive, max_size=MAX_GROUP)
+        self._hashing = Groups(_hash, max_size=MAX_GROUP)
         self._storing = Groups(self._store_and_record, max_size=MAX_GROUP)
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -116,19 +121,28 @@ class Ingest:
             while _open([upload]):
                 await self._arriving.pass_through(upload)
                 if _open([upload]) and not upload.is_fit:
-                    await self._decode(upload)
+                    await self._examine(upload)
                 if _open([upload]):
                     await self._storing.pass_through(upload)
         except Exception as error:  # noqa: BLE001 — whatever it is, it is this upload's answer
             upload.outcome = error
 
+    async def _examine(self, upload: _Upload) -> None:
+        """Decode the picture, and meanwhile hash what is new of it."""
+        work = [self._decode(upload)]
+        if upload.clean is not None:
+            work.append(self._hashing.pass_through(upload))
+        await asyncio.gather(*work)
+        upload.is_fit = upload.outcome is None
+        if not upload.is_fit:
+            await asyncio.to_thread(_remove_ended, [upload])
+
     async def _decode(self, upload: _Upload) -> None:
         try:
-            await self._decoder.check(upload.prepared.file.path, upload.prepared.kind)
-            upload.is_fit = True
+            prepared = upload.prepared
+            await self._decoder.check(prepared.path, prepared.kind, pixels=prepared.width * prepared.height)
         except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to this upload
             upload.outcome = error
-            await asyncio.to_thread(_remove_ended, [upload])
 
     def _arrive(self, group: Sequence[_Upload]) -> None:
         """Bring each upload to where it may be decoded, or to its outcome."""
@@ -156,12 +170,12 @@ class Ingest:
                 _attempt([upload], partial(self._end_if_stored, upload, image))
 
     def _put(self, uploads: Sequence[_Upload]) -> None:
-        known = self._images.find_all([upload.prepared.file.digests.md5 for upload in uploads])
+        known = self._images.find_all([upload.digests.md5 for upload in uploads])
         for upload in uploads:
-            _name(upload, known.get(upload.prepared.file.digests.md5))
+            _name(upload, known.get(upload.digests.md5))
         named = _open(uploads)
         results = self._store.put_all(
-            [Put(upload.image.key, upload.prepared.file.path, upload.image.sha256) for upload in named]
+            [Put(upload.image.key, upload.prepared.path, upload.image.sha256) for upload in named]
         )
         for upload, result in zip(named, results, strict=True):
             if isinstance(result, Exception):
@@ -232,14 +246,24 @@ def _receive(upload: _Upload) -> None:
 
 def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
     upload.prepared = prepare(upload.received, limits, strips=strips)
-    if upload.prepared.file.path != upload.received.path:
-        upload.clean = upload.prepared.file.path
+    if upload.prepared.path == upload.received.path:
+        upload.digests = upload.received.digests
+    else:
+        upload.clean = upload.prepared.path
+
+
+def _hash(group: Sequence[_Upload]) -> None:
+    for upload in group:
+        _attempt([upload], partial(_hash_clean, upload))
+
+
+def _hash_clean(upload: _Upload) -> None:
+    upload.digests = digests_of(upload.prepared.path)
 
 
 def _name(upload: _Upload, known: Image | None) -> None:
     """Give the upload its facts; `known` is the image with its md5."""
-    prepared = upload.prepared
-    digests = prepared.file.digests
+    prepared, digests = upload.prepared, upload.digests
     if known is not None and known.sha256 != digests.sha256:
         upload.outcome = Collision()
         return
@@ -247,7 +271,7 @@ def _name(upload: _Upload, known: Image | None) -> None:
         # A blob that moved in from the 2018 script may be called .jpeg.
         key=known.key if known is not None else Key(digests.md5, prepared.kind.value),
         sha256=digests.sha256,
-        size=prepared.file.size,
+        size=prepared.size,
         width=prepared.width,
         height=prepared.height,
         name=upload.name,

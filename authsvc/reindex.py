@@ -1,14 +1,14 @@
 """Rebuild the catalog's images from the store."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from authsvc.catalog.port import ImageCatalog
+from authsvc.disk import digests_of
 from authsvc.errors import AnswerError
 from authsvc.imaging.prepare import prepare
-from authsvc.model import Digests, Image, Key, Spooled
+from authsvc.model import Image, Key, Spooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def reindex(keys: Iterator[Key], root: Path, *, images: ImageCatalog) -> Iterato
             continue
         path = root / key.path.removeprefix("/")
         try:
-            spooled = Spooled(path, path.stat().st_size, _digests(path))
+            spooled = Spooled(path, path.stat().st_size, digests_of(path))
         except OSError as error:
             # Removed meanwhile, a dangling link, a folder: whatever it is, the rest goes on.
             yield Indexed(key, f"it cannot be read: {error.strerror}")
@@ -59,10 +59,3 @@ def reindex(keys: Iterator[Key], root: Path, *, images: ImageCatalog) -> Iterato
         )
         images.add(image, spooled.digests).result()
         yield Indexed(key, "")
-
-
-def _digests(path: Path) -> Digests:
-    with path.open("rb") as file:
-        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        file.seek(0)
-        return Digests(md5, hashlib.file_digest(file, "sha256").hexdigest())

@@ -22,6 +22,10 @@ TOOLS: Final = BENCH.parent / ".bench"
 OURS, THUMBOR, SHARP, PILLOW = "authsvc", "thumbor", "sharp", "Pillow"
 OUR_QUALITY: Final = 80
 PROCESSES: Final = 2
+SETTLE_SECONDS: Final = 2.0
+"""Longer than authsvc waits for calm before it makes AVIF."""
+SETTLE_LOOKS: Final = 60
+IDLE_SHARE: Final = 0.05
 KEPT_OPEN_SECONDS: Final = 6.0
 """Longer than nginx trusts a file that it holds open."""
 
@@ -44,6 +48,18 @@ class Engine:
         answer = client.get(self.address(name, width, quality), headers={"Accept": "image/webp,*/*"})
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp"), (self.name, answer)
         return answer.content
+
+    def settle(self) -> float:
+        """Wait until it is idle; return the seconds of processor that it has spent meanwhile."""
+        begin = now = self.processor_seconds()
+        for _ in range(SETTLE_LOOKS):
+            before = now
+            time.sleep(SETTLE_SECONDS)
+            now = self.processor_seconds()
+            if now - before < IDLE_SHARE * SETTLE_SECONDS:
+                return now - begin
+        message = f"{self.name} is still at work"
+        raise TimeoutError(message)
 
     def peak_bytes(self) -> int:
         """Return the most memory that the one of its processes has had which had the most."""

@@ -89,7 +89,7 @@ def _parts(private: bytes) -> dict[str, float]:
         received = Spooled(path, len(private), digests)
 
         def clean() -> None:
-            prepare(received, USUAL, strips=True).file.path.unlink()
+            prepare(received, USUAL, strips=True).path.unlink()
 
         found["prepare"] = _median(clean)
     return {name: round(value, 2) for name, value in found.items()}

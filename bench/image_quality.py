@@ -11,7 +11,7 @@ from ssimulacra2 import compute_ssimulacra2_with_alpha
 
 LEAST, MOST = 40, 98
 """Between which a rival's quality is looked for."""
-STEPS: Final = 5
+STEPS: Final = 6
 
 
 def reference(photograph: bytes, width: int) -> Image.Image:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import httpx2
 
-from bench.figures import save, text_table
+from bench.figures import paired_ratios, save, text_table
 from bench.image_engines import OUR_QUALITY, OURS, Engine, install_rivals, ours, pillow, sharp, thumbor
 from bench.image_inspection import inspection
 from bench.image_photographs import SIZES, photographs
@@ -38,10 +38,24 @@ AGAIN: Final = f"{OURS} again"
 
 @dataclass
 class Series:
-    """What one engine did in one case: pictures a second, the same for each core, in each round."""
+    """What one engine did in one case, in each round."""
 
     rates: list[float] = field(default_factory=list)
+    """Pictures a second."""
     core_rates: list[float] = field(default_factory=list)
+    """Pictures a second of processor."""
+    afterwards: list[float] = field(default_factory=list)
+    """Milliseconds of processor for each picture after all were answered: what is made in the background."""
+
+    def measure(self, engine: Engine, names: Sequence[str], width: int, quality: int) -> None:
+        """Add a round in which no picture was there."""
+        engine.make_cold()
+        spent, start = engine.processor_seconds(), time.monotonic()
+        with httpx2.Client(timeout=60) as client, ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(lambda name: engine.derive(client, name, width, quality), names))
+        self.rates.append(len(names) / (time.monotonic() - start))
+        self.core_rates.append(len(names) / (engine.processor_seconds() - spent))
+        self.afterwards.append(1000 * engine.settle() / len(names))
 
 
 @contextmanager
@@ -62,16 +76,6 @@ def names_of(size: str, count: int) -> list[str]:
     return [f"{size.replace(' ', '')}-{number}.jpg" for number in range(count)]
 
 
-def cold_round(engine: Engine, names: Sequence[str], width: int, quality: int) -> tuple[float, float]:
-    """Return pictures a second and pictures a second of processor, none of which was there."""
-    engine.make_cold()
-    spent, start = engine.processor_seconds(), time.monotonic()
-    with httpx2.Client(timeout=60) as client, ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(lambda name: engine.derive(client, name, width, quality), names))
-    seconds = time.monotonic() - start
-    return len(names) / seconds, len(names) / (engine.processor_seconds() - spent)
-
-
 def one_by_one(engine: Engine, names: Sequence[str], width: int, quality: int) -> list[float]:
     """Return the milliseconds that each took, alone on the machine."""
     engine.make_cold()
@@ -81,12 +85,13 @@ def one_by_one(engine: Engine, names: Sequence[str], width: int, quality: int) -
             start = time.monotonic()
             engine.derive(client, name, width, quality)
             found.append((time.monotonic() - start) * 1000)
+    engine.settle()
     return found
 
 
-def matched(engines: Mapping[str, Engine], scenes: Mapping[str, bytes]) -> dict[str, int]:
-    """Return the quality of each engine at which it is as good as ours."""
-    size, width = CASES[0]
+def matched(engines: Mapping[str, Engine], scenes: Mapping[str, bytes], case: tuple[str, int]) -> dict[str, int]:
+    """Return the quality of each engine at which it is as good as ours in this case."""
+    size, width = case
     names = names_of(size, JUDGED)
     wanted = {name: reference(scenes[name], width) for name in names}
 
@@ -99,7 +104,8 @@ def matched(engines: Mapping[str, Engine], scenes: Mapping[str, bytes]) -> dict[
     for name, engine in engines.items():
         if name != OURS:
             qualities[name], _ = matching_quality(target, lambda quality, engine=engine: score_of(engine, quality))  # type: ignore[misc]
-        print(f"{name}: quality {qualities[name]}", file=sys.stderr)
+        print(f"{size} to {width}: {name} has quality {qualities[name]}", file=sys.stderr)
+    engines[OURS].settle()
     return qualities
 
 
@@ -133,7 +139,7 @@ def avif(stack: Stack, paths: Mapping[str, str], scenes: Mapping[str, bytes]) ->
 
 
 def cold(
-    engines: Mapping[str, Engine], qualities: Mapping[str, int], *, rounds: int, pictures: int
+    engines: Mapping[str, Engine], qualities: Mapping[tuple[str, int], Mapping[str, int]], *, rounds: int, pictures: int
 ) -> dict[tuple[str, int], dict[str, Series]]:
     """Measure every case and engine, in turns."""
     found = {case: {name: Series() for name in (*engines, AGAIN)} for case in CASES}
@@ -142,10 +148,8 @@ def cold(
             print(f"cold, round {number + 1} of {rounds}: {case[0]} to {case[1]}", file=sys.stderr)
             for name in (*engines, AGAIN):
                 engine = engines[name.removesuffix(" again")]
-                names = names_of(case[0], pictures)
-                rate, core_rate = cold_round(engine, names, case[1], qualities[engine.name])
-                found[case][name].rates.append(rate)
-                found[case][name].core_rates.append(core_rate)
+                quality = qualities[case][engine.name]
+                found[case][name].measure(engine, names_of(case[0], pictures), case[1], quality)
     return found
 
 
@@ -156,18 +160,20 @@ def figures(*, rounds: int, pictures: int) -> dict[str, Any]:
         for size, pixels in SIZES.items()
         for name, content in zip(names_of(size, pictures), photographs(pixels, pictures), strict=True)
     }
+    looked_at = inspection(scenes[names_of("12 MP", 1)[0]], rounds=rounds)
     with running(scenes) as (engines, stack, paths):
-        qualities = matched(engines, scenes)
+        qualities = {case: matched(engines, scenes, case) for case in CASES}
         alone = {
-            name: one_by_one(engine, names_of("12 MP", min(pictures, ONE_BY_ONE)), 800, qualities[name])
+            name: one_by_one(engine, names_of("12 MP", min(pictures, ONE_BY_ONE)), 800, qualities[CASES[0]][name])
             for name, engine in engines.items()
         }
         measured = cold(engines, qualities, rounds=rounds, pictures=pictures)
         peaks = {name: engine.peak_bytes() for name, engine in engines.items()}
         rows = [
-            row_of(case, name, series, measured[case], judged(engines[name], scenes, case, qualities[name]))
+            row_of(case, name, measured[case], qualities[case][name])
+            | judged(engines[name], scenes, case, qualities[case][name])
             for case in CASES
-            for name, series in measured[case].items()
+            for name in measured[case]
             if name != AGAIN
         ]
         noise = [
@@ -178,31 +184,29 @@ def figures(*, rounds: int, pictures: int) -> dict[str, Any]:
     return {
         "rounds": rounds,
         "pictures": pictures,
-        "qualities": qualities,
+        "afterwards_ms": round(statistics.median(measured[CASES[0]][OURS].afterwards)),
         "photograph_bytes": {size: len(scenes[names_of(size, 1)[0]]) for size in SIZES},
         "rows": rows,
         "noise": [round(min(noise), 3), round(max(noise), 3)],
         "alone_ms": {name: round(statistics.median(each), 1) for name, each in alone.items()},
         "peak_mb": {name: round(peak / 2**20, 1) for name, peak in peaks.items()},
         **extra,
-        **inspection(scenes[names_of("12 MP", 1)[0]], rounds=rounds),
+        **looked_at,
     }
 
 
-def row_of(
-    case: tuple[str, int], name: str, series: Series, others: Mapping[str, Series], quality: Mapping[str, float]
-) -> dict[str, Any]:
+def row_of(case: tuple[str, int], name: str, measured: Mapping[str, Series], quality: int) -> dict[str, Any]:
     """Return a line of the table of cold pictures."""
-    rate = statistics.median(series.rates)
-    ratios = sorted(mine / theirs for mine, theirs in zip(others[OURS].rates, series.rates, strict=True))
+    series = measured[name]
     return {
         "photograph": case[0],
         "width": case[1],
         "engine": name,
-        "rate": round(rate, 2),
+        "quality": quality,
+        "rate": round(statistics.median(series.rates), 2),
         "core_rate": round(statistics.median(series.core_rates), 2),
-        "ours_is": round(statistics.median(ratios), 2),
-        **quality,
+        "ours_is": round(statistics.median(paired_ratios(measured[OURS].rates, series.rates)), 2),
+        "ours_is_per_core": round(statistics.median(paired_ratios(measured[OURS].core_rates, series.core_rates)), 2),
     }
 
 
@@ -213,8 +217,8 @@ def main() -> None:
     quick = parser.parse_args().quick
     install_rivals()
     found = figures(rounds=QUICK_ROUNDS if quick else ROUNDS, pictures=QUICK_PICTURES if quick else PICTURES)
-    columns = ("photograph", "width", "engine", "rate", "core_rate", "ours_is", "bytes", "score")
-    print(text_table(columns, [[str(row[column]) for column in columns] for row in found["rows"]]))
+    rows = found["rows"]
+    print(text_table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))
     for name, value in found.items():
         if name != "rows":
             print(f"{name}: {value}")

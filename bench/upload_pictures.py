@@ -1,4 +1,4 @@
-"""Pictures of given sizes, cut in two where the load generator puts a comment."""
+"""Pictures of given sizes, cut in two where the load generator puts their density."""
 
 import os
 import struct
@@ -8,7 +8,7 @@ from pathlib import Path
 
 _HEADER_BYTES = 33  # signature and IHDR
 _PIXEL_BYTES = 3
-_COMMENT_BYTES = 43  # as the load generator writes it
+_DENSITY_BYTES = 21  # as the load generator writes it
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Halves:
 def halves(folder: Path, size: int) -> Halves:
     """Write a PNG of about `size` bytes, pixels of noise, in two halves below `folder`."""
     side = max(1, int((size / _PIXEL_BYTES) ** 0.5))
-    while (len(whole := _png(side)) + _COMMENT_BYTES) > size:
+    while (len(whole := _png(side)) + _DENSITY_BYTES) > size:
         side -= 1
     made = Halves(folder / f"{size}.front", folder / f"{size}.back")
     made.front.write_bytes(whole[:_HEADER_BYTES])

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import pyvips
 
-from authsvc.imaging.job import Check, Derivation, Failure, Result
+from authsvc.imaging.apng import later_frames
+from authsvc.imaging.exif import UPRIGHT, is_sideways
+from authsvc.imaging.job import Check, Derivation, Failure, Job, Result
 from authsvc.model import ImageType
 
 WEBP_QUALITY: Final = 80
@@ -28,9 +29,16 @@ _LOADERS: Final = (
 _ANIMATED: Final = frozenset({ImageType.GIF, ImageType.WEBP})
 _NO_BOUND: Final = 10_000_000
 """More pixels than any picture is high: libvips' own largest coordinate."""
+_SHRINKS: Final = (8, 4, 2)
+"""By how much libjpeg can shrink a side while it decodes."""
 _LEAST_SHRUNK_SIDE: Final = 64
 """In pixels. Below eight times as many as one is shrunk by, libvips' JPEG loader fails."""
-_HEAD_BYTES: Final = 2**20
+_SRGB: Final = frozenset({"srgb", "b-w"})
+"""What libvips calls 8 bit colours and greys that are sRGB unless a profile says something else."""
+_REASON_LENGTH: Final = 200
+"""In characters; libvips may repeat kilobytes of the file."""
+_HEAD_BYTES: Final = 2**23
+"""In which the beginning of an animation is looked for; before it stands a colour profile of 4 MiB at the most."""
 _MEMORY: Final = ("out of memory", "unable to allocate", "unable to malloc", "memory allocation", "failed to allocate")
 _ROOM: Final = ("no space left", "disk quota", "unable to write", "write error", "write failed")
 
@@ -45,8 +53,8 @@ def set_up() -> None:
 
 
 def check(job: Check) -> Result:
-    """Decode every pixel of every frame."""
-    return _attempt(job.source, lambda: _decode(job))
+    """Decode every pixel of every frame; of an animated AVIF that is the first alone, libvips reads no other."""
+    return _attempt(job, lambda: _decode(job))
 
 
 def derive(job: Derivation) -> Result:
@@ -55,7 +63,7 @@ def derive(job: Derivation) -> Result:
         return Result(Failure.UNSUITABLE, "AVIF has no animations here")
     if _is_lost_animation(job):
         return Result(Failure.UNSUITABLE, f"libvips reads one frame of an animated {job.kind.name}")
-    result = _attempt(job.source, lambda: _write(job))
+    result = _attempt(job, lambda: _write(job))
     if result.failure is not None:
         job.target.unlink(missing_ok=True)
         if result.failure is not Failure.NO_SOURCE and not job.target.parent.is_dir():
@@ -65,32 +73,49 @@ def derive(job: Derivation) -> Result:
 
 def _decode(job: Check) -> None:
     load = _loader(job.kind)
-    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
-    if job.kind in _ANIMATED:
-        options["n"] = -1
+    header = load(str(job.source))
+    if job.pixels is not None and header.width * header.height > job.pixels:
+        message = f"its decoder finds {header.width} x {header.height} pixels in it, which is more than it says"
+        raise pyvips.Error(message)
+    options: dict[str, Any] = {"n": -1} if job.kind in _ANIMATED else {}
     if job.kind is ImageType.JPEG:
         # All of the data is read all the same; an eighth of a side takes half the time.
-        header = load(str(job.source))
-        if min(header.width, header.height) >= _LEAST_SHRUNK_SIDE:
-            options["shrink"] = 8
-    load(str(job.source), **options).avg()
+        options["shrink"] = _shrink(header, 1)
+    load(str(job.source), access="sequential", fail_on="error", **options).avg()
+    if job.kind is ImageType.PNG:
+        # libvips reads the first picture alone.
+        for frame in later_frames(job.source.read_bytes()):
+            pyvips.Image.pngload_buffer(frame, access="sequential", fail_on="error").avg()
 
 
 def _write(job: Derivation) -> None:
-    source = f"{job.source}[n=-1]" if job.kind in _ANIMATED else str(job.source)
-    image = pyvips.Image.thumbnail(
-        source,
-        job.width,
-        height=_NO_BOUND,
-        size="down",
-        fail_on="error",
-        output_profile="srgb",
-        # As Chromium shows the picture itself: it passes over a WebP's orientation (tried with 156).
-        no_rotate=job.kind is ImageType.WEBP,
-    )
+    header = _loader(job.kind)(str(job.source))
+    # As Chromium shows the picture itself: it passes over a WebP's orientation (tried with 156).
+    options: dict[str, Any] = {"height": _NO_BOUND, "size": "down", "no_rotate": job.kind is ImageType.WEBP}
+    if header.get_typeof("icc-profile-data") or header.interpretation not in _SRGB:
+        # Without need it takes as long as all of the rest.
+        options["output_profile"] = "srgb"
+    if job.kind is ImageType.JPEG:
+        # libvips would decode twice the width at least. This is a tenth faster in two thirds of the memory, and at the
+        # same number of bytes as good by SSIMULACRA2.
+        shrink = _shrink(header, job.width)
+        loaded = pyvips.Image.jpegload(str(job.source), shrink=shrink, access="sequential", fail_on="error")
+        image = loaded.thumbnail_image(job.width, **options)
+    else:
+        source = f"{job.source}[n=-1]" if job.kind in _ANIMATED else str(job.source)
+        image = pyvips.Image.thumbnail(source, job.width, fail_on="error", **options)
     if image.format != "uchar":
         image = image.colourspace("b-w" if image.bands <= 2 else "srgb").cast("uchar")  # noqa: PLR2004 — grey, alpha
     _SAVERS[job.format](image, str(job.target))
+
+
+def _shrink(header: pyvips.Image, width: int) -> int:
+    """Return by how much a JPEG may shrink while it is decoded, and be as wide as this still."""
+    orientation = header.get("orientation") if header.get_typeof("orientation") else UPRIGHT
+    side = header.height if is_sideways(orientation) else header.width
+    if min(header.width, header.height) < _LEAST_SHRUNK_SIDE:
+        return 1
+    return next((shrink for shrink in _SHRINKS if side // shrink >= width), 1)
 
 
 def _loader(kind: ImageType) -> Callable[..., Any]:
@@ -137,7 +162,7 @@ def _is_lost_animation(job: Derivation) -> bool:
     return False
 
 
-def _attempt(source: Path, act: Callable[[], None]) -> Result:
+def _attempt(job: Job, act: Callable[[], None]) -> Result:
     # What a job before has left there would be told of this one.
     pyvips.vips_lib.vips_error_clear()
     try:
@@ -145,22 +170,22 @@ def _attempt(source: Path, act: Callable[[], None]) -> Result:
     except MemoryError:
         return Result(Failure.TOO_MUCH_MEMORY)
     except pyvips.Error as error:
-        return _failure(source, str(error))
+        return _failure(job, str(error))
     except UnicodeDecodeError as error:
         # libvips repeats bytes of the file, of which pyvips makes no text.
-        return _failure(source, error.object.decode(errors="replace"))
+        return _failure(job, error.object.decode(errors="replace"))
     return Result()
 
 
-def _failure(source: Path, text: str) -> Result:
+def _failure(job: Job, text: str) -> Result:
     """Tell from libvips' words what has failed."""
     lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
-    reason = lines[-1] if lines else "its decoder does not say why"
+    reason = lines[-1][:_REASON_LENGTH] if lines else "its decoder does not say why"
     said = text.lower()
-    if not source.exists():
-        return Result(Failure.NO_SOURCE, str(source))
+    if not job.source.exists():
+        return Result(Failure.NO_SOURCE, str(job.source))
     if any(words in said for words in _MEMORY):
         return Result(Failure.TOO_MUCH_MEMORY, reason)
-    if any(words in said for words in _ROOM):
+    if isinstance(job, Derivation) and any(words in said for words in _ROOM):
         return Result(Failure.FULL, reason)
     return Result(Failure.UNDECODABLE, reason)

@@ -1,12 +1,14 @@
 """Read width and height from an image file's header, without decoding it."""
 
 import io
+import os
 import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 from authsvc.errors import Corrupt
 from authsvc.imaging.exif import UPRIGHT, is_sideways, orientation
+from authsvc.imaging.gif import EXTENSION, IMAGE, behind_table
 from authsvc.model import ImageType
 
 _MAX_JPEG_SEGMENTS: Final = 2000
@@ -96,7 +98,16 @@ def _png(file: BinaryIO) -> tuple[int, int]:
 
 
 def _gif(file: BinaryIO) -> tuple[int, int]:
-    width, height = struct.unpack("<6xHH", _read(file, 10))
+    """Return the screen's size, enlarged by the first frame: see `imaging.gif.Gif`."""
+    width, height, flags = struct.unpack("<6xHHBxx", _read(file, 13))
+    file.seek(behind_table(13, flags))
+    while (kind := _read(file, 1)[0]) == EXTENSION:
+        _read(file, 1)
+        while length := _read(file, 1)[0]:
+            file.seek(length, os.SEEK_CUR)
+    if kind == IMAGE:
+        left, top, *frame = struct.unpack("<HHHH", _read(file, 8))
+        width, height = max(width, left + frame[0]), max(height, top + frame[1])
     return width, height
 
 

@@ -19,7 +19,7 @@ EXTENSION: Final = 0x21
 TRAILER: Final = 0x3B
 
 _SCREEN: Final = "<HHBxx"  # section 18
-_DESCRIPTOR: Final = "<4xHHB"  # section 20
+_DESCRIPTOR: Final = "<HHHHB"  # section 20
 _HAS_TABLE: Final = 0x80
 _MAX_CODE_BITS: Final = 11
 _MOST_EXPANSION: Final = 2731
@@ -41,7 +41,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Gif:
-    """What a whole GIF file is made of: its blocks up to the trailer, the screen's size in pixels."""
+    """What a whole GIF file is made of: its blocks up to the trailer, its size in pixels.
+
+    That is the screen's, or what the first frame reaches beyond it: decoders enlarge the screen for that one
+    (seen in Chromium 156, Pillow 12 and libvips 8.18).
+    """
 
     blocks: tuple[Block, ...]
     width: int
@@ -55,7 +59,7 @@ def walk_gif(data: bytes | mmap, limits: Limits) -> Gif:
     Time is linear in its length: 3 ms for 12 megapixels in 16 MB. Raises Truncated when it ends
     before its trailer or a frame has less data than its size takes, Corrupt
     when it makes no sense, TooManyPixels and TooManyFrames beyond the limits.
-    Each frame counts as large as the screen, on which decoders compose it.
+    Each frame counts as large as all of the picture, on which decoders compose it.
     """
     try:
         return _walk(data, limits)
@@ -72,11 +76,15 @@ def _walk(data: bytes | mmap, limits: Limits) -> Gif:
     limits.check(width, height)
     blocks: list[Block] = []
     frames = pixels = 0
-    for block in _blocks(data, _behind_table(13, flags)):
+    for block in _blocks(data, behind_table(13, flags)):
         blocks.append(block)
         if block.kind == IMAGE:
+            right, below, own = _check_frame(data, block, limits)
+            if not frames:
+                width, height = max(width, right), max(height, below)
+                limits.check(width, height)
             frames += 1
-            pixels += max(width * height, _check_frame(data, block, limits))
+            pixels += max(width * height, own)
     if not frames:
         _refuse("it has no frame")
     if frames > 1:
@@ -98,7 +106,7 @@ def _blocks(data: bytes | mmap, at: int) -> Iterator[Block]:
             at += 2
         elif kind == IMAGE:
             *_, flags = struct.unpack_from(_DESCRIPTOR, data, at + 1)
-            at = _behind_table(at + 10, flags)
+            at = behind_table(at + 10, flags)
             if not 1 <= data[at] <= _MAX_CODE_BITS:
                 _refuse(f"a frame's codes begin with {data[at]} bits")
             at += 1
@@ -114,23 +122,21 @@ def _blocks(data: bytes | mmap, at: int) -> Iterator[Block]:
     _refuse(f"it has more than {MAX_BLOCKS} blocks")
 
 
-def _behind_table(at: int, flags: int) -> int:
+def behind_table(at: int, flags: int) -> int:
     """Return where the colour table at `at` ends, if the flags say that there is one (section 19)."""
     return at + 3 * 2 ** ((flags & 7) + 1) if flags & _HAS_TABLE else at
 
 
-def _check_frame(data: bytes | mmap, block: Block, limits: Limits) -> int:
-    """Return a frame's pixels; compare its data with the least that so many take."""
-    width: int
-    height: int
-    width, height, _ = struct.unpack_from(_DESCRIPTOR, data, block.start + 1)
+def _check_frame(data: bytes | mmap, block: Block, limits: Limits) -> tuple[int, int, int]:
+    """Return where a frame ends on the screen, and its pixels; compare its data with the least that so many take."""
+    left, top, width, height, _ = struct.unpack_from(_DESCRIPTOR, data, block.start + 1)
     if not width or not height:
         _refuse(f"a frame says {width} x {height} pixels")
     limits.check(width, height)
     present, least = block.end - block.start, width * height // _MOST_EXPANSION
     if present < least:
         raise Truncated(reason=f"a frame's size takes at least {least} bytes of data; it has {present}")
-    return width * height
+    return left + width, top + height, width * height
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -14,10 +14,11 @@ READY: Final = b"ready\n"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Decode all of a picture, and keep nothing."""
+    """Decode all of a picture, and keep nothing. A frame of it has `pixels` at the most; None: any number."""
 
     source: Path
     kind: ImageType
+    pixels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Result:
 def job_to_line(job: Job) -> bytes:
     """Return a job as one line."""
     if isinstance(job, Check):
-        return _line({"source": str(job.source), "kind": job.kind})
+        return _line({"source": str(job.source), "kind": job.kind, "pixels": job.pixels})
     return _line(
         {
             "source": str(job.source),
@@ -86,7 +87,7 @@ def job_of_line(line: bytes) -> Job:
     fields = json.loads(line)
     source, kind = Path(fields["source"]), ImageType(fields["kind"])
     if "target" not in fields:
-        return Check(source, kind)
+        return Check(source, kind, fields["pixels"])
     return Derivation(source, kind, Path(fields["target"]), fields["width"], ImageType(fields["format"]))
 
 

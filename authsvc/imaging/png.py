@@ -20,7 +20,7 @@ texts. Each with a limit of its own, 20 MB of them kept the interpreter for 15 s
 _MOST_EXPANSION: Final = 1100
 """DEFLATE makes at most 1,032 bytes out of one (zlib, "Maximum Compression Factor")."""
 
-_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 # Samples of a pixel, and the bits that a sample may have, by colour type: section 11.2.1.
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -67,7 +67,7 @@ def walk_png(data: bytes | mmap, limits: Limits) -> Png:
     TooManyPixels and TooManyFrames beyond the limits, Bomb when a chunk
     inflates to far more than it may.
     """
-    reading = _chunks(data)
+    reading = chunks_of(data)
     chunks = [next(reading)]
     header = _Header.read(data, chunks[0])
     limits.check(header.width, header.height, is_buffered=header.interlaced)
@@ -111,9 +111,9 @@ class _Header:
         return self.height * (1 + (self.width * self.depth * _CHANNELS[self.colour_type] + 7) // 8)
 
 
-def _chunks(data: bytes | mmap) -> Iterator[Chunk]:
-    """Yield the chunks from behind the signature to IEND (section 5.3)."""
-    if data[:8] != _SIGNATURE:
+def chunks_of(data: bytes | mmap) -> Iterator[Chunk]:
+    """Yield the chunks from behind the signature to IEND (section 5.3). Raises Truncated, Corrupt."""
+    if data[:8] != SIGNATURE:
         _refuse("it does not begin with a signature")
     at = 8
     for _ in range(MAX_CHUNKS):
@@ -130,6 +130,11 @@ def _chunks(data: bytes | mmap) -> Iterator[Chunk]:
         if name == b"IEND":
             return
     _refuse(f"it has more than {MAX_CHUNKS} chunks")
+
+
+def chunk_with(name: bytes, content: bytes) -> bytes:
+    """Return a chunk with its length and CRC (section 5.3)."""
+    return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
 
 
 def _check_crc(data: bytes | mmap, chunk: Chunk) -> None:

@@ -1,12 +1,11 @@
 """Leave of a PNG file what a decoder shows, and drop the rest without touching a pixel (PNG, Third Edition)."""
 
-import zlib
 from mmap import mmap
 from typing import Final
 
 from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
 from authsvc.imaging.pieces import Piece, joined, reused
-from authsvc.imaging.png import Chunk, Png
+from authsvc.imaging.png import Chunk, Png, chunk_with
 
 _SIGNATURE_BYTES: Final = 8
 # Colours, transparency, animation, shape of a pixel: what changes how it is shown. All others that a decoder
@@ -31,7 +30,7 @@ def strip_png(data: bytes | mmap, png: Png) -> list[Piece]:
     for chunk in png.chunks:
         if chunk.name == _EXIF:
             if block:
-                pieces.append(reused(data, chunk.start - 8, _chunk(_EXIF, block)))
+                pieces.append(reused(data, chunk.start - 8, chunk_with(_EXIF, block)))
             block = b""
         elif chunk.name in _SHOWN or chunk.name[:1].isupper():
             pieces.append(_whole(chunk))
@@ -46,7 +45,3 @@ def cut_png(data: bytes | mmap, png: Png) -> list[Piece]:  # noqa: ARG001 — th
 def _whole(chunk: Chunk) -> range:
     """Return a chunk with its length, name and CRC (section 5.3)."""
     return range(chunk.start - 8, chunk.end + 4)
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")

@@ -1,6 +1,5 @@
 """The step between spool and store: look at an upload, make it fit to keep."""
 
-import hashlib
 import mmap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from authsvc.errors import Unsupported
 from authsvc.imaging.dimensions import read_dimensions
 from authsvc.imaging.inspect import inspect
 from authsvc.imaging.limits import Limits
-from authsvc.imaging.pieces import contents
+from authsvc.imaging.pieces import contents, length
 from authsvc.imaging.sniff import HEAD_BYTES, sniff
-from authsvc.model import Digests, ImageType, Spooled
+from authsvc.model import ImageType, Spooled
 
 CLEAN_SUFFIX = ".clean.part"
 """Of a clean file beside the spooled one; what a crash leaves goes as other spool files do."""
@@ -21,10 +20,11 @@ CLEAN_SUFFIX = ".clean.part"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is to be stored: a file, which may be the spooled one itself, and
-    what its header says. Width and height are in pixels, as it is shown."""
+    """What is to be stored: a file, which may be the spooled one itself, its size in
+    bytes, and what its header says. Width and height are in pixels, as it is shown."""
 
-    file: Spooled
+    path: Path
+    size: int
     kind: ImageType
     width: int
     height: int
@@ -46,27 +46,21 @@ def prepare(received: Spooled, limits: Limits | None, *, strips: bool = False) -
         if kind is None:
             raise Unsupported
         if limits is None:
-            return Prepared(received, kind, *read_dimensions(file, kind))
+            return Prepared(received.path, received.size, kind, *read_dimensions(file, kind))
         with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
             found = inspect(data, kind, limits, strips=strips)
-            clean = received
+            path = received.path
             if found.pieces != [range(received.size)]:
-                clean = _written(received.path.with_suffix(CLEAN_SUFFIX), contents(data, found.pieces))
-    return Prepared(clean, kind, found.width, found.height)
+                path = path.with_suffix(CLEAN_SUFFIX)
+                _write(path, contents(data, found.pieces))
+    return Prepared(path, length(found.pieces), kind, found.width, found.height)
 
 
-def _written(path: Path, blocks: Iterable[bytes]) -> Spooled:
+def _write(path: Path, blocks: Iterable[bytes]) -> None:
     """Write a new file; when that fails it is not there. Raises Full."""
-    # Not for security: see the spool.
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-    size = 0
     try:
         with full_when_no_room(), path.open("xb") as file:
-            for block in blocks:
-                md5.update(block)
-                sha256.update(block)
-                size += file.write(block)
+            file.writelines(blocks)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return Spooled(path, size, Digests(md5.hexdigest(), sha256.hexdigest()))

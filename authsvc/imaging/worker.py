@@ -27,13 +27,17 @@ def main(arguments: list[str]) -> int:
     parent, memory_bytes = map(int, arguments)
     libc = ctypes.CDLL(None, use_errno=True)
     _end_with(parent, libc)
+    # Whatever the service lets its children inherit.
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     codec.set_up()
-    answers = sys.stdout.buffer
+    # Not where libraries print to: what they say would be taken for an answer.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
     answers.write(READY)
     answers.flush()
     for line in sys.stdin.buffer:

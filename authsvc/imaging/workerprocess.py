@@ -5,7 +5,10 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, Self, cast
+
+from authsvc.imaging.job import READY, Job, Result, job_to_line, result_of_line
 
 START_SECONDS: Final = 30.0
 """Within which a worker is ready: it takes a fraction of a second on an idle machine."""
@@ -57,28 +60,54 @@ class WorkerProcess:
         )
         worker = cls(process)
         try:
-            await asyncio.wait_for(worker._receive(), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                first = await worker._receive()
         except (asyncio.CancelledError, TimeoutError):
             await worker.kill()
             raise
+        if first != READY:
+            raise await worker._death()
         return worker
 
-    async def ask(self, line: bytes) -> bytes:
-        """Send a job's line, return the answer's. Raises WorkerDiedError."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is known to have ended."""
+        return self._process.returncode is not None
+
+    def processor_seconds(self) -> float:
+        """Return what it has had of a processor so far; 0 when it has ended."""
+        try:
+            # proc_pid_stat(5): utime and stime are fields 14 and 15, counted from before the name in brackets.
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def ask(self, job: Job) -> Result:
+        """Have a job done. Raises WorkerDiedError, also for one that is killed because it talks nonsense."""
         # uvloop says RuntimeError where asyncio says ConnectionError.
         with suppress(ConnectionError, RuntimeError):
-            self._input.write(line)
+            self._input.write(job_to_line(job))
             await self._input.drain()
-        return await self._receive()
+        answer = await self._receive()
+        try:
+            return result_of_line(answer)
+        except (ValueError, LookupError, TypeError):
+            # Its next answer could be that of this job.
+            raise await self._death() from None
 
     async def _receive(self) -> bytes:
         answer = b""
-        with suppress(ConnectionError):
+        # The latter is a line without end.
+        with suppress(ConnectionError, ValueError):
             answer = await self._output.readline()
         if not answer.endswith(b"\n"):
-            await self.kill()
-            raise WorkerDiedError(self._process.returncode or 0)
+            raise await self._death()
         return answer
+
+    async def _death(self) -> WorkerDiedError:
+        await self.kill()
+        return WorkerDiedError(self._process.returncode or 0)
 
     async def end(self) -> None:
         """Let it end by itself, or else kill it."""

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, Full, Internal, TooSlow, Unavailable, Unsupported
-from authsvc.imaging.job import Check, Derivation, Failure, Job, Result, job_to_line, result_of_line
+from authsvc.imaging.job import Check, Derivation, Failure, Job, Result
 from authsvc.imaging.workerprocess import WorkerDiedError, WorkerProcess
 from authsvc.model import ImageType
 
 ATTEMPTS: Final = 2
 """A worker that dies costs its own job one of them."""
+MOST_WAITING_SECONDS: Final = 30.0
+"""For a free worker: half of what nginx waits for an answer (proxy_read_timeout)."""
+OWN_SHARE: Final = 0.5
+"""Of the time that a job may take: one that got less of a processor than that is not to blame."""
 
 # How a decoder ends that gets no more memory: GLib aborts or traps.
 _MEMORY_SIGNALS: Final = frozenset({-signal.SIGABRT, -signal.SIGTRAP})
@@ -43,15 +47,17 @@ class Workers:
         self._jobs: set[asyncio.Task[Result]] = set()
         self._is_closed = False
 
-    async def check(self, path: Path, kind: ImageType) -> None:
+    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
         """Decode all of the picture.
 
+        `pixels` is how many a frame has as the walk through the file found; more are refused.
         Raises Corrupt for one that cannot be decoded, Bomb for one that takes
         too much memory, TooSlow for one that takes too long, FileNotFoundError
-        without the file, Busy when too many jobs wait or worker after worker is
-        killed, Unavailable at the end of the service.
+        without the file, Busy when too many jobs wait, a free worker is long in coming, the
+        machine has no time for this one or worker after worker is killed, Unavailable at the
+        end of the service.
         """
-        self._raise_failure(await self._run(Check(path, kind)), kind)
+        self._raise_failure(await self._run(Check(path, kind, pixels)), kind)
 
     async def derive(self, derivation: Derivation) -> None:
         """Write the copy. Raises what `check` does, Full without room, Unsupported for an animation that would be lost.
@@ -75,7 +81,10 @@ class Workers:
             raise Busy
         self._waiting += 1
         try:
-            await self._free.acquire()
+            async with asyncio.timeout(MOST_WAITING_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Busy from None
         finally:
             self._waiting -= 1
         # A task of its own: the worker is lent to it until the job ends, also when nobody waits any more.
@@ -102,17 +111,20 @@ class Workers:
             worker = await self._idle_or_new(is_last=attempt == ATTEMPTS - 1)
             if worker is None:
                 continue
+            before = worker.processor_seconds()
             try:
-                result = result_of_line(await asyncio.wait_for(worker.ask(job_to_line(job)), self._timeout))
+                async with asyncio.timeout(self._timeout):
+                    result = await worker.ask(job)
             except TimeoutError:
+                spent = worker.processor_seconds() - before
                 await worker.kill()
                 _discard_target(job)
-                raise TooSlow(limit=f"{self._timeout:g}") from None
+                raise self._delay(job, spent) from None
             except WorkerDiedError as error:
                 _discard_target(job)
                 if attempt == ATTEMPTS - 1:
                     raise self._death(job, error.status) from None
-            except asyncio.CancelledError:
+            except BaseException:
                 await worker.kill()
                 _discard_target(job)
                 raise
@@ -125,8 +137,10 @@ class Workers:
         """Return a worker, None when it has died before its first job and there may be another attempt."""
         if self._is_closed:
             raise Unavailable
-        if self._idle:
-            return self._idle.pop()
+        while self._idle:
+            # One that has died of nothing costs no attempt.
+            if not (worker := self._idle.pop()).has_ended:
+                return worker
         try:
             return await WorkerProcess.start(self._max_memory_bytes)
         except (OSError, TimeoutError, WorkerDiedError) as error:
@@ -134,6 +148,13 @@ class Workers:
                 return None
             _log.error("no worker for pictures can be started: %r", error)
             raise Busy from error
+
+    def _delay(self, job: Job, spent: float) -> AnswerError:
+        """Return what to tell of a job that was not done in time, for which a worker got so many seconds."""
+        if spent >= OWN_SHARE * self._timeout:
+            return TooSlow(limit=f"{self._timeout:g}")
+        _log.warning("a worker got %.1f s of a processor within %g s for %s", spent, self._timeout, job.source)
+        return Busy()
 
     def _death(self, job: Job, status: int) -> AnswerError:
         """Return what to tell of a job of which two workers have died, the last one so."""

@@ -18,7 +18,7 @@ def _as_it_comes(received: Spooled, _limits: Limits | None, *, strips: bool = Fa
     return prepare(received, None)
 
 
-async def _undecoded(_self: Workers, _path: Path, _kind: ImageType) -> None:
+async def _undecoded(_self: Workers, _path: Path, _kind: ImageType, *, pixels: int | None = None) -> None:
     pass
 
 

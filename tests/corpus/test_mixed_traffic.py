@@ -19,6 +19,7 @@ SECONDS = size(10, 1800)
 SAMPLES = 20
 GROWTH_MB = 15
 """What memory may grow by from the first half to the second, and still count as flat."""
+WORKERS = 2
 WIDTHS = (160, 320, 640, 800)
 
 
@@ -52,7 +53,7 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
             enough.wait(shade.random() / 20)
 
     with Stack(
-        upload_rate=10_000, upload_burst=100_000, image_workers=2, derivative_cache_max_bytes=20 * 2**20
+        upload_rate=10_000, upload_burst=100_000, image_workers=WORKERS, derivative_cache_max_bytes=20 * 2**20
     ) as stack:
         paths.append(stack.upload(photograph()))
         service = stack.pid("service")
@@ -64,6 +65,7 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
                 for _ in range(SAMPLES):
                     enough.wait(SECONDS / SAMPLES)
                     workers = [_megabytes(pid) for pid in processes(service)]
+                    assert 0 < len(workers) <= WORKERS
                     samples.append((_megabytes(service), max(workers)))
             finally:
                 enough.set()

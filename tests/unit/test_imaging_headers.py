@@ -76,7 +76,7 @@ PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\r"
 BAD_HEADS = {
     "PNG without IHDR": (ImageType.PNG, PNG_HEAD + b"CgBI" + bytes(8), "first chunk is not IHDR"),
     "PNG of no width": (ImageType.PNG, PNG_HEAD + b"IHDR" + struct.pack(">II", 0, 5), "0 x 5 pixels"),
-    "GIF of no height": (ImageType.GIF, b"GIF89a" + struct.pack("<HH", 5, 0), "5 x 0 pixels"),
+    "GIF of no height": (ImageType.GIF, b"GIF89a" + struct.pack("<HHxxx", 5, 0) + b";", "5 x 0 pixels"),
     "WebP of another chunk": (ImageType.WEBP, b"RIFF\0\0\0\0WEBPJUNK" + bytes(30), "no VP8, VP8L or VP8X chunk"),
     "VP8 without its start code": (ImageType.WEBP, b"RIFF\0\0\0\0WEBPVP8 " + bytes(30), "no VP8, VP8L or VP8X chunk"),
     "VP8L without its signature": (ImageType.WEBP, b"RIFF\0\0\0\0WEBPVP8L" + bytes(30), "no VP8, VP8L or VP8X chunk"),

@@ -24,7 +24,7 @@ def spooled(folder: Path, content: bytes, name: str = "upload") -> Spooled:
 @pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
 def test_picture_is_kept_byte_for_byte(tmp_path: Path, kind: ImageType, content: bytes) -> None:
     received = spooled(tmp_path, content)
-    assert prepare(received, USUAL) == Prepared(received, kind, *SIZE)
+    assert prepare(received, USUAL) == Prepared(received.path, received.size, kind, *SIZE)
     assert received.path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [received.path]
 
@@ -58,7 +58,7 @@ def test_picture_beyond_a_limit_is_refused_whatever_its_type(tmp_path: Path, kin
     ):
         with pytest.raises(TooManyPixels):
             prepare(received, limits)
-    assert prepare(received, None) == Prepared(received, kind, *SIZE)
+    assert prepare(received, None) == Prepared(received.path, received.size, kind, *SIZE)
 
 
 @pytest.mark.parametrize("kind", list(ImageType))
@@ -66,7 +66,7 @@ def test_file_that_is_cut_off_is_kept_only_where_it_is_stored_already(tmp_path: 
     received = spooled(tmp_path, saved(kind.name)[:-2])
     with pytest.raises(Truncated):
         prepare(received, USUAL)
-    assert prepare(received, None) == Prepared(received, kind, *SIZE)
+    assert prepare(received, None) == Prepared(received.path, received.size, kind, *SIZE)
 
 
 def test_avif_is_held_whole_by_decoders(tmp_path: Path) -> None:
@@ -75,12 +75,12 @@ def test_avif_is_held_whole_by_decoders(tmp_path: Path) -> None:
         prepare(received, replace(USUAL, max_buffered_pixels=9))
 
 
-def test_clean_file_lies_beside_the_received_one_with_its_own_digests(tmp_path: Path) -> None:
+def test_clean_file_lies_beside_the_received_one(tmp_path: Path) -> None:
     kind, content = PRIVATE["JPEG, turned 6"]
     received = spooled(tmp_path, content, "upload.part")
     found = prepare(received, USUAL, strips=True)
-    clean = found.file.path.read_bytes()
-    assert found == Prepared(spooled(tmp_path, clean, "upload.clean.part"), kind, *SIZE[::-1])
+    clean = found.path.read_bytes()
+    assert found == Prepared(tmp_path / "upload.clean.part", len(clean), kind, *SIZE[::-1])
     assert (SECRET in content, SECRET in clean) == (True, False)
     assert received.path.read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["upload.clean.part", "upload.part"]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from authsvc.derivatives import Accepts, End, Wanted
-from authsvc.derive import Deriver, Outcome
+from authsvc.derive import CALM_SECONDS, Deriver, Outcome
 from authsvc.errors import Busy, Corrupt
 from authsvc.imaging.job import Derivation
-from authsvc.model import Key
+from authsvc.model import ImageType, Key
 from tests.pictures import picture
 from tests.usecases.workplace import Workplace
 
@@ -57,6 +57,34 @@ def test_derivative_that_is_smaller_is_published(place: Workplace, wanted: Wante
     assert place.derivatives.path(wanted.key, 160, end).read_bytes() == b"x"
     assert ends == [Outcome.MADE]
     assert list((place.settings.derivatives_dir / "tmp").iterdir()) == []
+
+
+def test_avif_is_not_begun_before_every_reader_has_theirs(place: Workplace, wanted: Wanted) -> None:
+    begun: list[tuple[int, ImageType]] = []
+
+    class SlowAtWidth320(Maker):
+        async def derive(self, derivation: Derivation) -> None:
+            begun.append((derivation.width, derivation.format))
+            if len(begun) == 4:
+                all_begun.set()
+            if derivation.width == 320:
+                await released.wait()
+            await super().derive(derivation)
+
+    async def run() -> None:
+        deriver = Deriver(store=place.store, cache=place.derivatives, maker=SlowAtWidth320(), on_end=lambda _: None)
+        slow = asyncio.create_task(deriver.derive(Wanted(wanted.key, 320, Accepts.WEBP)))
+        await deriver.derive(wanted)
+        await asyncio.sleep(2 * CALM_SECONDS)
+        assert sorted(begun) == [(160, ImageType.WEBP), (320, ImageType.WEBP)]
+        released.set()
+        await slow
+        await asyncio.wait_for(all_begun.wait(), 20)
+        assert begun[2:] == [(160, ImageType.AVIF), (320, ImageType.AVIF)]
+        await deriver.close()
+
+    released, all_begun = asyncio.Event(), asyncio.Event()
+    asyncio.run(run())
 
 
 def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: Wanted) -> None:

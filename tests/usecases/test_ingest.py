@@ -216,8 +216,8 @@ def test_private_picture_is_stored_clean_and_nothing_stays_in_the_spool(place: W
 class Undecodable:
     """Takes no picture."""
 
-    async def check(self, path: Path, kind: ImageType) -> None:
-        raise Corrupt(kind=kind.name, reason=f"{path.suffix} is not taken")
+    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
+        raise Corrupt(kind=kind.name, reason=f"{path.suffix} of {pixels} pixels is not taken")
 
 
 @pytest.mark.parametrize("content", [PRIVATE["JPEG, turned 6"][1], picture()], ids=["to be cleaned", "clean"])

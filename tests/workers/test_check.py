@@ -1,14 +1,21 @@
 """Every picture that is one passes, and nothing else reaches a decoder."""
 
+import io
+import struct
 import subprocess
 import sys
 import zlib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from authsvc.errors import Bomb, Corrupt
+from authsvc.errors import Bomb, Corrupt, TooManyFrames
+from authsvc.imaging.apng import later_frames
+from authsvc.imaging.dimensions import read_dimensions
+from authsvc.imaging.gif import IMAGE, walk_gif
 from authsvc.model import ImageType
+from tests.limits import USUAL
 from tests.unit.avif_files import MADE
 from tests.unit.real_pictures import PICTURES
 from tests.unit.real_pictures import saved as real
@@ -161,3 +168,68 @@ def test_file_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
             return await outcome(workers.check(tmp_path / "gone", ImageType.PNG))
 
     assert isinstance(run(check), FileNotFoundError)
+
+
+def gif(screen: tuple[int, int], *frames: tuple[int, int, int, int]) -> bytes:
+    """Return a GIF of one colour: the places and sizes of its frames on its screen."""
+    content = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    for left, top, width, height in frames:
+        file = io.BytesIO()
+        Image.new("P", (width, height)).save(file, "GIF", optimize=False)
+        data = file.getvalue()
+        (block,) = [block for block in walk_gif(data, USUAL).blocks if block.kind == IMAGE]
+        content += struct.pack("<BHHHHB", 0x2C, left, top, width, height, 0) + data[block.start + 10 : block.end]
+    return content + b";"
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (gif((30, 20), (0, 0, 30, 20)), (30, 20)),
+        (gif((1, 1), (0, 0, 300, 200), (0, 0, 1, 1)), (300, 200)),
+        (gif((100, 40), (20, 30, 50, 60)), (100, 90)),
+        (gif((30, 20), (0, 0, 3, 2), (0, 0, 300, 200)), (30, 20)),
+    ],
+    ids=["as large as its screen", "larger", "beyond an edge", "a later frame is larger"],
+)
+def test_gif_is_as_large_as_its_decoders_find_it(tmp_path: Path, content: bytes, size: tuple[int, int]) -> None:
+    found = walk_gif(content, USUAL)
+    assert (found.width, found.height) == size
+    assert read_dimensions(io.BytesIO(content), ImageType.GIF) == size
+    path = saved(tmp_path, content)
+    said = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
+    assert tuple(map(int, said.split())) == size
+
+    async def check() -> None:
+        async with pool() as workers:
+            await workers.check(path, ImageType.GIF, pixels=size[0] * size[1])
+            error = await outcome(workers.check(path, ImageType.GIF, pixels=size[0] * size[1] - 1))
+            assert isinstance(error, Corrupt)
+            assert f"{size[0]} x {size[1]} pixels in it, which is more than it says" in error.text
+
+    run(check)
+
+
+def test_gif_whose_first_frame_is_beyond_the_limits_is_refused_whatever_its_screen() -> None:
+    content = gif((1, 1), (0, 0, 2000, 2000), *[(0, 0, 1, 1)] * 99)
+    with pytest.raises(TooManyFrames, match="has 400 megapixels"):
+        walk_gif(content, USUAL)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+def test_later_frame_of_a_png_is_decoded_too(tmp_path: Path, mode: str) -> None:
+    frames = [Image.effect_noise((60, 40), 20 * number).convert(mode) for number in (1, 2, 3)]
+    file = io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], duration=100)
+    content = file.getvalue()
+    assert len(list(later_frames(content))) == 2
+    begin = content.rindex(b"fdAT") + 8
+    end = content.rindex(b"IEND") - 8
+    spoilt = content[:begin] + bytes(end - begin) + content[end:]
+
+    async def check() -> None:
+        async with pool() as workers:
+            await workers.check(saved(tmp_path, content), ImageType.PNG)
+            assert isinstance(await outcome(workers.check(saved(tmp_path, spoilt), ImageType.PNG)), Corrupt)
+
+    run(check)

@@ -1,21 +1,24 @@
 """What the death of a worker costs: its own job, and that only when it dies twice."""
 
 import asyncio
+import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import authsvc.imaging.workers
 from authsvc.errors import Bomb, Busy, Corrupt, Internal, TooSlow, Unavailable
 from authsvc.imaging.job import Derivation
 from authsvc.imaging.workers import Workers
 from authsvc.model import ImageType
 from tests.stack import wait_until
 from tests.up.processes import status_of
-from tests.workers.pool import outcome, pool, processes, run, saved, started, wait_for
+from tests.workers.pool import made_by_libvips, outcome, pool, processes, run, saved, started, wait_for
 
 
 def proc(pid: int, name: str) -> bytes:
@@ -61,6 +64,9 @@ def test_second_death_ends_the_job_and_no_other(tmp_path: Path, number: signal.S
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)
             await wait_for(lambda: pid not in processes(), "the first is gone")
+            # Until the second has got the job.
+            for _ in range(20):
+                await asyncio.sleep(0.01)
             os.kill(second, number)
             os.kill(second, signal.SIGCONT)
             assert isinstance(await job, error)
@@ -69,14 +75,52 @@ def test_second_death_ends_the_job_and_no_other(tmp_path: Path, number: signal.S
     run(act)
 
 
-def test_job_that_takes_too_long_is_ended_with_its_worker(tmp_path: Path) -> None:
+def test_job_that_computes_too_long_is_ended_with_its_worker(tmp_path: Path) -> None:
+    slow = made_by_libvips(
+        "pyvips.Image.gaussnoise(3000, 3000).cast('uchar').write_to_buffer('.png', compression=0, interlace=True)"
+    )
+
     async def act() -> None:
-        async with pool(seconds=1) as workers:
+        async with pool(seconds=0.1) as workers:
+            # What decodes a small picture in time decodes this one for half a second.
+            path = saved(tmp_path, slow, "slow")
+            errors = [await outcome(workers.check(path, ImageType.PNG)) for _ in range(3)]
+            assert TooSlow in {type(error) for error in errors}
+            assert {error.text for error in errors if isinstance(error, TooSlow)} == {
+                "Decoding the picture takes longer than 0.1 seconds. Make it smaller, or raise image_timeout."
+            }
+            assert processes() == set()
+
+    run(act)
+
+
+def test_job_that_gets_no_processor_is_no_fault_of_the_picture(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act() -> None:
+        async with pool(seconds=3) as workers:
             pid, job = await hung_job(workers, tmp_path)
-            error = await job
-            assert isinstance(error, TooSlow)
-            assert "longer than 1 seconds" in error.text
+            assert isinstance(await job, Busy)
             assert pid not in processes()
+            await workers.check(tmp_path / "picture", ImageType.PNG)
+
+    run(act)
+    assert ["a worker got 0.0 s of a processor within 3 s for" in message for message in caplog.messages] == [True]
+
+
+def test_job_that_waits_long_for_a_worker_is_told_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authsvc.imaging.workers, "MOST_WAITING_SECONDS", 0.3)
+
+    async def act() -> None:
+        async with pool() as workers:
+            pid, first = await hung_job(workers, tmp_path)
+            await asyncio.sleep(0)
+            assert isinstance(await outcome(workers.check(tmp_path / "picture", ImageType.PNG)), Busy)
+            os.kill(pid, signal.SIGCONT)
+            assert await first is None
+            # No place was lost by it.
             await workers.check(tmp_path / "picture", ImageType.PNG)
 
     run(act)
@@ -263,6 +307,22 @@ def test_worker_that_cannot_start_is_no_fault_of_the_picture(
     assert caplog.messages == ["no worker for pictures can be started: WorkerDiedError(1)"]
 
 
+def test_worker_whose_first_word_is_another_never_gets_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "pyvips.py").write_text("print('a greeting', flush=True)")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}:{os.environ.get('PYTHONPATH', '')}")
+
+    async def act() -> None:
+        async with pool() as workers:
+            assert isinstance(await outcome(workers.check(saved(tmp_path), ImageType.PNG)), Busy)
+            assert processes() == set()
+
+    run(act)
+    assert caplog.messages == [f"no worker for pictures can be started: WorkerDiedError({-signal.SIGKILL})"]
+
+
 def test_worker_of_another_process_ends_at_once() -> None:
     command = [sys.executable, "-m", "authsvc.imaging.worker", "1", str(2**30)]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=60).returncode == 1
@@ -278,5 +338,84 @@ def test_close_ends_a_job_that_a_worker_has_begun(tmp_path: Path) -> None:
             await workers.close()
             assert isinstance(await job, Unavailable)
             assert processes().isdisjoint({pid})
+
+    run(act)
+
+
+def test_idle_workers_that_have_died_cost_no_job_an_attempt(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool(count=2) as workers:
+            path = saved(tmp_path)
+            await asyncio.gather(*(workers.check(path, ImageType.PNG) for _ in range(2)))
+            dead = processes()
+            assert len(dead) == 2
+            for pid in dead:
+                os.kill(pid, signal.SIGKILL)
+            await wait_for(lambda: not processes(), "both are gone")
+            # Either would have cost one of two attempts.
+            await workers.check(path, ImageType.PNG)
+            assert processes().isdisjoint(dead)
+
+    run(act)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"something a library says\n", b"{}\n", b'{"failure": "unheard of", "reason": ""}\n', 70_000 * b"x"],
+    ids=["text", "no result", "an unknown failure", "a line without end"],
+)
+def test_worker_that_talks_nonsense_is_replaced_before_it_answers_another_job(tmp_path: Path, said: bytes) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            # Before the answer, the way that this takes.
+            await asyncio.to_thread(_say_for, pid, said)
+            assert await job is None
+            assert processes().isdisjoint({pid})
+            broken = saved(tmp_path, b"\x89PNG\r\n\x1a\n" + bytes(40), "broken")
+            assert isinstance(await outcome(workers.check(broken, ImageType.PNG)), Corrupt)
+            assert await outcome(workers.check(tmp_path / "picture", ImageType.PNG)) is None
+
+    run(act)
+
+
+def _say_for(pid: int, said: bytes) -> None:
+    """Write into the socket that a worker answers through: the only one that it has besides its input."""
+    (answers,) = [
+        number for number, file in _open_files(pid).items() if number != 0 and not file.startswith(os.devnull)
+    ]
+    worker = os.pidfd_open(pid)
+    # pidfd_getfd(2), which Python has no function for; it has this number on every architecture.
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(438, worker, answers, 0)
+    os.close(worker)
+    assert descriptor >= 0, os.strerror(ctypes.get_errno())
+    with socket.socket(fileno=descriptor) as connection:
+        connection.sendall(said)
+
+
+def _open_files(pid: int) -> dict[int, str]:
+    return {int(path.name): str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_what_libraries_print_is_no_answer(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid = await started(workers, tmp_path)
+            files = _open_files(pid)
+            assert [files[1], files[2]] == [os.devnull] * 2
+
+    run(act)
+
+
+def test_worker_has_no_other_file_of_its_service(tmp_path: Path) -> None:
+    async def act() -> None:
+        with (tmp_path / "secret").open("wb") as secret:
+            # As descriptors that systemd hands over are.
+            os.set_inheritable(secret.fileno(), True)  # noqa: FBT003 — its signature
+            async with pool() as workers:
+                pid = await started(workers, tmp_path)
+                files = _open_files(pid)
+                assert len(files) == 4
+                assert str(tmp_path / "secret") not in files.values()
 
     run(act)

@@ -94,8 +94,8 @@ def test_copy_has_the_width_and_the_proportions(
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied_and_gone(tmp_path: Path, orientation: int) -> None:
-    image = Image.new("RGB", (80, 40), "white")
-    image.paste("red", (0, 0, 20, 20))
+    image = Image.new("RGB", (160, 80), "white")
+    image.paste("red", (0, 0, 40, 40))
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(image, "JPEG", quality=95, exif=exif.tobytes())
@@ -108,16 +108,18 @@ def test_orientation_is_applied_and_gone(tmp_path: Path, orientation: int) -> No
         assert is_near(pixel(copy.convert("RGB"), corner), (255, 0, 0), by=60)
 
 
-def test_colours_are_turned_into_srgb_and_the_profile_goes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [JPEG, PNG, WEBP])
+def test_colours_are_turned_into_srgb_and_the_profile_goes(tmp_path: Path, kind: ImageType) -> None:
     # A profile whose red is sRGB's green and so on: a picture that shows it wrong is easy to see.
     swapped = swapped_srgb()
-    content = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), "PNG", icc_profile=swapped)
-    with derived(tmp_path, content, PNG, 20, WEBP) as copy:
+    name = kind.name
+    content = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), name, icc_profile=swapped)
+    with derived(tmp_path, content, kind, 20, WEBP) as copy:
         assert "icc_profile" not in copy.info
         assert is_near(pixel(copy.convert("RGB"), (5, 5)), (0, 255, 0), by=30)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    plain = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), "PNG", icc_profile=srgb)
-    with derived(tmp_path, plain, PNG, 20, WEBP) as copy:
+    plain = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), name, icc_profile=srgb)
+    with derived(tmp_path, plain, kind, 20, WEBP) as copy:
         assert is_near(pixel(copy.convert("RGB"), (5, 5)), (255, 0, 0), by=30)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from authsvc.imaging.gif import EXTENSION, Block, Gif
 from authsvc.imaging.pieces import Piece, joined, reused
 
-_CONTROL, _PLAIN_TEXT, _APPLICATION = 0xF9, 0x01, 0xFF  # sections 23, 25 and 26
+_CONTROL, _APPLICATION = 0xF9, 0xFF  # sections 23 and 26
 _NAME_BYTES: Final = 11
 # How often an animation is repeated, in both of the names that decoders know.
 _LOOPS: Final = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
@@ -19,10 +19,9 @@ def strip_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:
     control: Piece = b""
     for block in gif.blocks:
         if block.kind == EXTENSION and block.label == _CONTROL:
-            # It belongs to the picture or text that follows; the last one before that counts.
+            # It belongs to the picture that follows; the last one before that counts, also where the
+            # specification means it for a text in between (seen in Pillow 12 and libvips 8.18).
             control = range(block.start, block.end)
-        elif block.kind == EXTENSION and block.label == _PLAIN_TEXT:
-            control = b""
         elif block.kind == EXTENSION:
             pieces.append(_application(data, block) if block.label == _APPLICATION else b"")
         else:

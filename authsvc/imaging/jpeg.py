@@ -4,11 +4,12 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import dropwhile, pairwise
 from mmap import mmap
 from typing import Final, NoReturn
 
-from authsvc.errors import Corrupt, TooManyScans, Truncated
-from authsvc.imaging.limits import Limits
+from authsvc.errors import Bomb, Corrupt, TooManyScans, Truncated
+from authsvc.imaging.limits import MAX_PROFILE_BYTES, Limits
 
 MAX_SEGMENTS: Final = 2000
 """A 20 MB ICC profile or EXIF takes 320 segments; more is an attack on our time."""
@@ -19,13 +20,16 @@ _HUFFMAN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 # Markers without a length: TEM and RST0 to RST7.
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _APPLICATION: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
-_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_START, _END, _SCAN, _APP2 = 0xD8, 0xD9, 0xDA, 0xE2
+ICC: Final = b"ICC_PROFILE\0"
+"""What a segment of a colour profile begins with: ICC.1, annex B.4."""
 
 # What libjpeg passes over as well: anything before the next marker, and fill bytes (B.1.1.2). No
 # repetition in these patterns, so that a megabyte of fill bytes takes linear time.
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
-# Inside of a scan a stuffed zero and a restart marker belong to the data (B.1.1.5, B.2.1).
-_MARKER_BEHIND_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# Inside of a scan a stuffed zero and a restart marker belong to the data (B.1.1.5, B.2.1), and libjpeg
+# goes on behind a TEM that damage has put there.
+_MARKER_BEHIND_SCAN: Final = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 _BLOCK_SAMPLES: Final = 64
 
 
@@ -60,6 +64,12 @@ def is_application(segment: Segment) -> bool:
     return segment.marker in _APPLICATION
 
 
+def begins(data: bytes | mmap, segment: Segment, marker: int, name: bytes) -> bool:
+    """Return whether the segment has this marker, and its payload begins with this name."""
+    begin = segment.start + 4
+    return segment.marker == marker and data[begin : min(begin + len(name), segment.end)] == name
+
+
 def app_segment(marker: int, payload: bytes) -> bytes:
     """Return an application segment with this payload (B.2.4.6)."""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
@@ -71,7 +81,7 @@ def walk_jpeg(data: bytes | mmap, limits: Limits) -> Jpeg:
     Time is linear in its length: 2.7 ms for 12 megapixels in 6 MB. Raises Truncated when
     it ends before its end marker, or holds less data than its size takes at
     the least; Corrupt when it makes no sense; TooManyPixels and TooManyScans
-    beyond the limits.
+    beyond the limits; Bomb for a huge colour profile.
     """
     segments: list[Segment] = []
     frame: Segment | None = None
@@ -92,6 +102,8 @@ def walk_jpeg(data: bytes | mmap, limits: Limits) -> Jpeg:
                 raise TooManyScans(limit=limits.max_scans)
     if frame is None:
         _refuse("it has no frame header")
+    _check_profile(data, segments)
+    _check_between(data, segments)
     _check_data(segments, frame, width * height)
     return Jpeg(tuple(segments), width, height, scans)
 
@@ -143,6 +155,20 @@ def _size(data: bytes | mmap, frame: Segment) -> tuple[int, int]:
     if not width or not height:
         _refuse(f"it says {width} x {height} pixels")
     return width, height
+
+
+def _check_profile(data: bytes | mmap, segments: list[Segment]) -> None:
+    size = sum(segment.end - segment.start for segment in segments if begins(data, segment, _APP2, ICC))
+    if size > MAX_PROFILE_BYTES:
+        raise Bomb(what="picture's colour profile", limit_bytes=MAX_PROFILE_BYTES)
+
+
+def _check_between(data: bytes | mmap, segments: list[Segment]) -> None:
+    """Refuse other bytes than fill bytes behind the first scan's data: decoders may show them, or not."""
+    behind = list(dropwhile(lambda segment: segment.marker != _SCAN, segments))
+    for segment, following in pairwise(behind):
+        if data[segment.end : following.start].strip(b"\xff"):
+            _refuse("something interrupts its picture data")
 
 
 def _check_data(segments: list[Segment], frame: Segment, pixels: int) -> None:

@@ -13,7 +13,8 @@ from mmap import mmap
 from typing import Final
 
 from authsvc.errors import AnswerError
-from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, is_application, walk_jpeg
+from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, walk_jpeg
+from authsvc.imaging.jpeg_kept import kept_of
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import Piece, joined, length, reused
 
@@ -21,7 +22,6 @@ _APP1, _APP2 = 0xE1, 0xE2
 _MPF: Final = b"MPF\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ISO: Final = b"urn:iso:std:iso:ts:21496:-1\0"
-_ICC: Final = b"ICC_PROFILE\0"
 _NAMESPACE: Final = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 _MP_ENTRIES: Final = 0xB002
 _MAX_PICTURES: Final = 8
@@ -103,9 +103,11 @@ def declared_end(data: bytes | mmap, jpeg: Jpeg) -> int:
     """Return where the last picture ends that the first declares, without a gap but for zeros before each."""
     end = jpeg.segments[-1].end
     mpf = _segment(data, jpeg, _APP2, _MPF)
-    for start, stop in sorted(_pictures(data, mpf) if mpf else ()):
-        if start >= end and not data[end:start].strip(b"\0"):
-            end = stop
+    for start, stop in _pictures(data, jpeg, mpf) if mpf else ():
+        inner = _walked(data[start:stop])
+        if inner is None or data[end:start].strip(b"\0"):
+            break
+        end = start + inner.segments[-1].end
     return end
 
 
@@ -118,15 +120,24 @@ def find_gain_map(data: bytes | mmap, jpeg: Jpeg) -> GainMap | None:
     if xmp is not None and _NAMESPACE not in _payload(data, xmp):
         xmp = None
     iso = tuple(s for s in jpeg.segments if s.marker == _APP2 and _payload(data, s).startswith(_ISO))
-    for start, stop in _pictures(data, mpf):
-        pieces = _map_pieces(data, start, stop) if start >= jpeg.segments[-1].end else []
-        if pieces:
+    for start, stop in _pictures(data, jpeg, mpf):
+        if pieces := _map_pieces(data, start, stop):
             return GainMap(tuple(pieces), mpf, xmp, iso)
     return None
 
 
-def _pictures(data: bytes | mmap, mpf: Segment) -> Iterator[tuple[int, int]]:
-    """Yield where each further picture begins and ends, of those that lie within the file."""
+def _pictures(data: bytes | mmap, jpeg: Jpeg, mpf: Segment) -> Iterator[tuple[int, int]]:
+    """Yield where each further picture begins and ends: JPEGs within the file, each behind the one before."""
+    end = jpeg.segments[-1].end
+    for start, stop in sorted(_entries(data, mpf)):
+        # None twice, so that a look into each of them is one through the file.
+        if end <= start < stop <= len(data) and data[start : start + 3] == b"\xff\xd8\xff":
+            yield start, stop
+            end = stop
+
+
+def _entries(data: bytes | mmap, mpf: Segment) -> Iterator[tuple[int, int]]:
+    """Yield where each further picture begins and ends, as the index says."""
     header = mpf.start + 4 + len(_MPF)
     block = data[header : mpf.end]
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
@@ -141,18 +152,18 @@ def _pictures(data: bytes | mmap, mpf: Segment) -> Iterator[tuple[int, int]]:
                 for picture in range(min(count // struct.calcsize(_ENTRY), _MAX_PICTURES)):
                     entry = struct.unpack_from(f"{order}{_ENTRY}", block, place + picture * struct.calcsize(_ENTRY))
                     start = header + entry[2]
-                    if entry[2] and start + entry[1] <= len(data):
+                    if entry[2]:
                         yield start, start + entry[1]
+                return
     except struct.error:
         return
 
 
 def _map_pieces(data: bytes | mmap, start: int, stop: int) -> list[Piece]:
     """Return a gain map as it is without metadata; nothing when the picture is none."""
-    content = bytes(data[start:stop])
-    try:
-        inner = walk_jpeg(content, _UNLIMITED)
-    except AnswerError:
+    content = data[start:stop]
+    inner = _walked(content)
+    if inner is None:
         return []
     own_xmp = _segment(content, inner, _APP1, _XMP)
     said = _map_xmp(_payload(content, own_xmp)) if own_xmp else b""
@@ -162,9 +173,20 @@ def _map_pieces(data: bytes | mmap, start: int, stop: int) -> list[Piece]:
     for segment in inner.segments:
         if segment is own_xmp and said:
             pieces.append(reused(data, start + segment.start, app_segment(_APP1, _XMP + said)))
-        elif not is_application(segment) or _payload(content, segment).startswith((_ISO, _ICC)):
+        elif segment.marker == _APP2 and _payload(content, segment).startswith(_ISO):
             pieces.append(range(start + segment.start, start + segment.end))
+        else:
+            kept = kept_of(content, segment)
+            pieces.append(range(start + kept.start, start + kept.stop) if isinstance(kept, range) else kept)
     return joined(pieces)
+
+
+def _walked(content: bytes) -> Jpeg | None:
+    """Return the structure of a further picture, None when it is no JPEG."""
+    try:
+        return walk_jpeg(content, _UNLIMITED)
+    except AnswerError:
+        return None
 
 
 def _segment(data: bytes | mmap, jpeg: Jpeg, marker: int, name: bytes) -> Segment | None:

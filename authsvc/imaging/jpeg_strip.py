@@ -1,23 +1,18 @@
 """Leave of a JPEG file what a decoder shows, and drop the rest without touching a sample (ITU-T T.81; JFIF 1.02)."""
 
-from collections.abc import Callable
 from itertools import takewhile
 from mmap import mmap
 from typing import Final
 
 from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
-from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, is_application
+from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, begins
 from authsvc.imaging.jpeg_gainmap import GainMap, declared_end, find_gain_map
+from authsvc.imaging.jpeg_kept import kept_of
 from authsvc.imaging.pieces import Piece, joined, length, reused
 
 EXIF: Final = b"Exif\0\0"
-_ICC: Final = b"ICC_PROFILE\0"  # ICC.1, annex B.4
-_JFIF: Final = b"JFIF\0"
-_ADOBE: Final = b"Adobe"  # which says what the components are: Adobe TN 5116
-_JFIF_BYTES: Final = 14
-_ADOBE_BYTES: Final = 12
 
-_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+_APP1: Final = 0xE1
 
 
 def jpeg_orientation(data: bytes | mmap, jpeg: Jpeg) -> int:
@@ -30,7 +25,7 @@ def strip_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
     """Return the file without metadata: colour profile, orientation and HDR gain map stay."""
     gain_map = find_gain_map(data, jpeg)
     own = _orientation_alone(data, jpeg) | (_about(data, gain_map) if gain_map else {})
-    kept = {segment: own.get(segment) or _kept(data, segment) for segment in jpeg.segments}
+    kept = {segment: own.get(segment) or kept_of(data, segment) for segment in jpeg.segments}
     if gain_map is None:
         return joined(kept.values())
     # Where the gain map lies is known once all before it is.
@@ -42,17 +37,6 @@ def strip_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
 def cut_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
     """Return the file without what follows it; further pictures that it declares belong to it (CIPA DC-007)."""
     return [range(declared_end(data, jpeg))]
-
-
-def _kept(data: bytes | mmap, segment: Segment) -> Piece:
-    """Return what stays of a segment that is kept or not for itself."""
-    if not is_application(segment) or _begins(data, segment, _APP2, _ICC):
-        return range(segment.start, segment.end)
-    if _begins(data, segment, _APP0, _JFIF):
-        return _shortened(data, segment, _without_thumbnail)
-    if _begins(data, segment, _APP14, _ADOBE):
-        return _shortened(data, segment, lambda payload: payload[:_ADOBE_BYTES])
-    return b""
 
 
 def _orientation_alone(data: bytes | mmap, jpeg: Jpeg) -> dict[Segment, Piece]:
@@ -72,20 +56,4 @@ def _about(data: bytes | mmap, gain_map: GainMap) -> dict[Segment, Piece]:
 
 
 def _first_exif(data: bytes | mmap, jpeg: Jpeg) -> Segment | None:
-    return next((segment for segment in jpeg.segments if _begins(data, segment, _APP1, EXIF)), None)
-
-
-def _begins(data: bytes | mmap, segment: Segment, marker: int, name: bytes) -> bool:
-    begin = segment.start + 4
-    return segment.marker == marker and data[begin : min(begin + len(name), segment.end)] == name
-
-
-def _shortened(data: bytes | mmap, segment: Segment, shorten: Callable[[bytes], bytes]) -> Piece:
-    """Return the segment without what it has beyond its standard."""
-    payload = bytes(data[segment.start + 4 : segment.end])
-    return reused(data, segment.start, app_segment(segment.marker, shorten(payload)))
-
-
-def _without_thumbnail(jfif: bytes) -> bytes:
-    """Return a JFIF payload (JFIF 1.02, page 5) whose thumbnail has no pixels."""
-    return jfif[: _JFIF_BYTES - 2].ljust(_JFIF_BYTES, b"\0")
+    return next((segment for segment in jpeg.segments if begins(data, segment, _APP1, EXIF)), None)

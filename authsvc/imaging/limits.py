@@ -5,6 +5,9 @@ from typing import Final
 
 from authsvc.errors import TooManyFrames, TooManyPixels
 
+MAX_PROFILE_BYTES: Final = 4 * 2**20
+"""The most that a colour profile may hold; those of cameras and screens hold less than 1 MiB."""
+
 _DECIMALS_OF_ONE_PIXEL: Final = 6
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Final, NoReturn
 
-from authsvc.errors import Corrupt, Truncated
-from authsvc.imaging.limits import Limits
+from authsvc.errors import Bomb, Corrupt, Truncated
+from authsvc.imaging.limits import MAX_PROFILE_BYTES, Limits
 
 MAX_CHUNKS: Final = 50_000
 """Frames, and the few chunks around them; more is an attack on our time."""
@@ -19,7 +19,8 @@ _HEADER_BYTES: Final = 12
 _CHUNK_HEADER_BYTES: Final = 8
 FRAME_HEADER_BYTES: Final = 16  # of an ANMF chunk: section 2.7.1.1
 _IMAGES: Final = frozenset({b"VP8 ", b"VP8L"})
-_ANIMATION: Final = 0x02
+ANIMATION: Final = 0x02
+"""Flag of a VP8X chunk: section 2.7.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def walk_webp(data: bytes | mmap, limits: Limits) -> Webp:
 
     Time grows with the number of chunks. Raises Truncated when it ends before
     the length that it declares, Corrupt when it makes no sense, TooManyPixels
-    and TooManyFrames beyond the limits.
+    and TooManyFrames beyond the limits, Bomb for a huge colour profile.
     """
     chunks = tuple(_outer_chunks(data))
     if not chunks:
@@ -63,7 +64,9 @@ def walk_webp(data: bytes | mmap, limits: Limits) -> Webp:
     at = chunks[0].start
     width, height = _number(data, at + 4) + 1, _number(data, at + 7) + 1
     limits.check(width, height)
-    if data[at] & _ANIMATION:
+    if any(chunk.end - chunk.start > MAX_PROFILE_BYTES for chunk in chunks if chunk.name == b"ICCP"):
+        raise Bomb(what="picture's colour profile", limit_bytes=MAX_PROFILE_BYTES)
+    if data[at] & ANIMATION:
         frames = [chunk for chunk in chunks if chunk.name == b"ANMF"]
         if not frames or b"ANIM" not in {chunk.name for chunk in chunks}:
             _refuse("its animation has no frames")

@@ -7,7 +7,7 @@ from typing import Final
 
 from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
 from authsvc.imaging.pieces import Piece, joined, length, reused
-from authsvc.imaging.webp import FRAME_HEADER_BYTES, Chunk, Webp, frame_chunks
+from authsvc.imaging.webp import ANIMATION, FRAME_HEADER_BYTES, Chunk, Webp, frame_chunks
 
 _HEADER_BYTES: Final = 12
 _SHOWN: Final = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM"})
@@ -38,16 +38,19 @@ def cut_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:  # noqa: ARG001 —
 
 
 def _kept(data: bytes | mmap, webp: Webp, block: bytes) -> Iterator[Piece]:
-    has_profile = any(chunk.name == b"ICCP" for chunk in webp.chunks)
+    flags = data[webp.chunks[0].start]
+    # Decoders heed what the flags say; what else there is they pass over.
+    has_profile = bool(flags & _HAS_PROFILE) and any(chunk.name == b"ICCP" for chunk in webp.chunks)
+    shown = _SHOWN - (set() if has_profile else {b"ICCP"}) - (set() if flags & ANIMATION else {b"ANIM"})
     for chunk in webp.chunks:
         if chunk.name == b"VP8X":
             yield from _features(data, chunk, has_profile=has_profile, has_exif=bool(block))
         elif chunk.name == b"ANMF":
-            yield from _frame(data, chunk)
+            yield from _frame(data, chunk) if flags & ANIMATION else ()
         elif chunk.name == _EXIF:
             yield reused(data, chunk.start - 8, _chunk(_EXIF, block)) if block else b""
             block = b""
-        elif chunk.name in _SHOWN:
+        elif chunk.name in shown:
             yield from _padded(data, chunk)
 
 

@@ -14,6 +14,7 @@ import pytest
 import authsvc.imaging.workers
 from authsvc.errors import Bomb, Busy, Corrupt, Internal, TooSlow, Unavailable
 from authsvc.imaging.job import Derivation
+from authsvc.imaging.workerprocess import WorkerProcess
 from authsvc.imaging.workers import Workers
 from authsvc.model import ImageType
 from tests.stack import wait_until
@@ -202,6 +203,7 @@ def test_signal_to_the_whole_group_ends_no_worker(tmp_path: Path, number: signal
 PARENT = """
 import asyncio, sys
 from pathlib import Path
+from authsvc.imaging.workerprocess import WorkerProcess
 from authsvc.imaging.workers import Workers
 from authsvc.model import ImageType
 
@@ -417,5 +419,15 @@ def test_worker_has_no_other_file_of_its_service(tmp_path: Path) -> None:
                 files = _open_files(pid)
                 assert len(files) == 4
                 assert str(tmp_path / "secret") not in files.values()
+
+    run(act)
+
+
+def test_worker_that_has_ended_has_had_no_processor() -> None:
+    async def act() -> None:
+        worker = await WorkerProcess.start(2**30)
+        assert worker.processor_seconds() > 0
+        await worker.kill()
+        assert (worker.processor_seconds(), worker.has_ended) == (0.0, True)
 
     run(act)

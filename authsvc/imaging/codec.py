@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from mmap import PROT_READ, mmap
 from typing import Any, Final
 
 import pyvips
@@ -84,8 +85,9 @@ def _decode(job: Check) -> None:
     load(str(job.source), access="sequential", fail_on="error", **options).avg()
     if job.kind is ImageType.PNG:
         # libvips reads the first picture alone.
-        for frame in later_frames(job.source.read_bytes()):
-            pyvips.Image.pngload_buffer(frame, access="sequential", fail_on="error").avg()
+        with job.source.open("rb") as file, mmap(file.fileno(), 0, prot=PROT_READ) as data:
+            for frame in later_frames(data):
+                pyvips.Image.pngload_buffer(frame, access="sequential", fail_on="error").avg()
 
 
 def _write(job: Derivation) -> None:

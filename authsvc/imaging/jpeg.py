@@ -8,8 +8,8 @@ from itertools import dropwhile, pairwise
 from mmap import mmap
 from typing import Final, NoReturn
 
-from authsvc.errors import Bomb, Corrupt, TooManyScans, Truncated
-from authsvc.imaging.limits import MAX_PROFILE_BYTES, Limits
+from authsvc.errors import Corrupt, TooManyScans, Truncated
+from authsvc.imaging.limits import Limits, check_profile
 
 MAX_SEGMENTS: Final = 2000
 """A 20 MB ICC profile or EXIF takes 320 segments; more is an attack on our time."""
@@ -68,6 +68,11 @@ def begins(data: bytes | mmap, segment: Segment, marker: int, name: bytes) -> bo
     """Return whether the segment has this marker, and its payload begins with this name."""
     begin = segment.start + 4
     return segment.marker == marker and data[begin : min(begin + len(name), segment.end)] == name
+
+
+def first_of(data: bytes | mmap, jpeg: Jpeg, marker: int, name: bytes) -> Segment | None:
+    """Return the first segment with this marker whose payload begins with this name."""
+    return next((segment for segment in jpeg.segments if begins(data, segment, marker, name)), None)
 
 
 def app_segment(marker: int, payload: bytes) -> bytes:
@@ -158,9 +163,7 @@ def _size(data: bytes | mmap, frame: Segment) -> tuple[int, int]:
 
 
 def _check_profile(data: bytes | mmap, segments: list[Segment]) -> None:
-    size = sum(segment.end - segment.start for segment in segments if begins(data, segment, _APP2, ICC))
-    if size > MAX_PROFILE_BYTES:
-        raise Bomb(what="picture's colour profile", limit_bytes=MAX_PROFILE_BYTES)
+    check_profile(sum(segment.end - segment.start for segment in segments if begins(data, segment, _APP2, ICC)))
 
 
 def _check_between(data: bytes | mmap, segments: list[Segment]) -> None:

@@ -13,7 +13,7 @@ from mmap import mmap
 from typing import Final
 
 from authsvc.errors import AnswerError
-from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, walk_jpeg
+from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, begins, first_of, walk_jpeg
 from authsvc.imaging.jpeg_kept import kept_of
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import Piece, joined, length, reused
@@ -102,7 +102,7 @@ class GainMap:
 def declared_end(data: bytes | mmap, jpeg: Jpeg) -> int:
     """Return where the last picture ends that the first declares, without a gap but for zeros before each."""
     end = jpeg.segments[-1].end
-    mpf = _segment(data, jpeg, _APP2, _MPF)
+    mpf = first_of(data, jpeg, _APP2, _MPF)
     for start, stop in _pictures(data, jpeg, mpf) if mpf else ():
         inner = _walked(data[start:stop])
         if inner is None or data[end:start].strip(b"\0"):
@@ -113,13 +113,13 @@ def declared_end(data: bytes | mmap, jpeg: Jpeg) -> int:
 
 def find_gain_map(data: bytes | mmap, jpeg: Jpeg) -> GainMap | None:
     """Return the picture's gain map, None without one."""
-    mpf = _segment(data, jpeg, _APP2, _MPF)
+    mpf = first_of(data, jpeg, _APP2, _MPF)
     if mpf is None:
         return None
-    xmp = _segment(data, jpeg, _APP1, _XMP)
+    xmp = first_of(data, jpeg, _APP1, _XMP)
     if xmp is not None and _NAMESPACE not in _payload(data, xmp):
         xmp = None
-    iso = tuple(s for s in jpeg.segments if s.marker == _APP2 and _payload(data, s).startswith(_ISO))
+    iso = tuple(segment for segment in jpeg.segments if begins(data, segment, _APP2, _ISO))
     for start, stop in _pictures(data, jpeg, mpf):
         if pieces := _map_pieces(data, start, stop):
             return GainMap(tuple(pieces), mpf, xmp, iso)
@@ -165,15 +165,15 @@ def _map_pieces(data: bytes | mmap, start: int, stop: int) -> list[Piece]:
     inner = _walked(content)
     if inner is None:
         return []
-    own_xmp = _segment(content, inner, _APP1, _XMP)
+    own_xmp = first_of(content, inner, _APP1, _XMP)
     said = _map_xmp(_payload(content, own_xmp)) if own_xmp else b""
-    if not said and _segment(content, inner, _APP2, _ISO) is None:
+    if not said and first_of(content, inner, _APP2, _ISO) is None:
         return []
     pieces: list[Piece] = []
     for segment in inner.segments:
         if segment is own_xmp and said:
             pieces.append(reused(data, start + segment.start, app_segment(_APP1, _XMP + said)))
-        elif segment.marker == _APP2 and _payload(content, segment).startswith(_ISO):
+        elif begins(content, segment, _APP2, _ISO):
             pieces.append(range(start + segment.start, start + segment.end))
         else:
             kept = kept_of(content, segment)
@@ -187,11 +187,6 @@ def _walked(content: bytes) -> Jpeg | None:
         return walk_jpeg(content, _UNLIMITED)
     except AnswerError:
         return None
-
-
-def _segment(data: bytes | mmap, jpeg: Jpeg, marker: int, name: bytes) -> Segment | None:
-    """Return the first segment of this name."""
-    return next((s for s in jpeg.segments if s.marker == marker and _payload(data, s).startswith(name)), None)
 
 
 def _payload(data: bytes | mmap, segment: Segment) -> bytes:

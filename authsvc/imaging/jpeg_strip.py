@@ -5,7 +5,7 @@ from mmap import mmap
 from typing import Final
 
 from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
-from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, begins
+from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, first_of
 from authsvc.imaging.jpeg_gainmap import GainMap, declared_end, find_gain_map
 from authsvc.imaging.jpeg_kept import kept_of
 from authsvc.imaging.pieces import Piece, joined, length, reused
@@ -17,7 +17,7 @@ _APP1: Final = 0xE1
 
 def jpeg_orientation(data: bytes | mmap, jpeg: Jpeg) -> int:
     """Return how the picture is to be turned, 1 to 8; of several Exif segments the first counts."""
-    segment = _first_exif(data, jpeg)
+    segment = first_of(data, jpeg, _APP1, EXIF)
     return UPRIGHT if segment is None else orientation(data[segment.start + 4 + len(EXIF) : segment.end])
 
 
@@ -41,7 +41,7 @@ def cut_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
 
 def _orientation_alone(data: bytes | mmap, jpeg: Jpeg) -> dict[Segment, Piece]:
     """Return the first Exif segment with nothing but the orientation, if the picture has to be turned."""
-    segment, block = _first_exif(data, jpeg), orientation_alone(jpeg_orientation(data, jpeg))
+    segment, block = first_of(data, jpeg, _APP1, EXIF), orientation_alone(jpeg_orientation(data, jpeg))
     if segment is None or not block:
         return {}
     return {segment: reused(data, segment.start, app_segment(_APP1, EXIF + block))}
@@ -53,7 +53,3 @@ def _about(data: bytes | mmap, gain_map: GainMap) -> dict[Segment, Piece]:
     if gain_map.xmp is not None:
         about[gain_map.xmp] = reused(data, gain_map.xmp.start, gain_map.primary_xmp())
     return about | {gain_map.mpf: gain_map.mpf_segment(first=0, before=0)}
-
-
-def _first_exif(data: bytes | mmap, jpeg: Jpeg) -> Segment | None:
-    return next((segment for segment in jpeg.segments if begins(data, segment, _APP1, EXIF)), None)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from authsvc.errors import TooManyFrames, TooManyPixels
+from authsvc.errors import Bomb, TooManyFrames, TooManyPixels
 
 MAX_PROFILE_BYTES: Final = 4 * 2**20
 """The most that a colour profile may hold; those of cameras and screens hold less than 1 MiB."""
@@ -55,6 +55,12 @@ class Limits:
             raise TooManyFrames(
                 found=f"{found} megapixels in its {frames} frames", limit=most, setting="max_animation_pixels"
             )
+
+
+def check_profile(size: int) -> None:
+    """Raise Bomb for a colour profile of so many bytes, if that is more than MAX_PROFILE_BYTES."""
+    if size > MAX_PROFILE_BYTES:
+        raise Bomb(what="picture's colour profile", limit_bytes=MAX_PROFILE_BYTES)
 
 
 def _megapixels(pixels: int, limit: int) -> tuple[str, str]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Final, NoReturn
 
-from authsvc.errors import Bomb, Corrupt, Truncated
-from authsvc.imaging.limits import MAX_PROFILE_BYTES, Limits
+from authsvc.errors import Corrupt, Truncated
+from authsvc.imaging.limits import Limits, check_profile
 
 MAX_CHUNKS: Final = 50_000
 """Frames, and the few chunks around them; more is an attack on our time."""
@@ -64,8 +64,7 @@ def walk_webp(data: bytes | mmap, limits: Limits) -> Webp:
     at = chunks[0].start
     width, height = _number(data, at + 4) + 1, _number(data, at + 7) + 1
     limits.check(width, height)
-    if any(chunk.end - chunk.start > MAX_PROFILE_BYTES for chunk in chunks if chunk.name == b"ICCP"):
-        raise Bomb(what="picture's colour profile", limit_bytes=MAX_PROFILE_BYTES)
+    check_profile(max((chunk.end - chunk.start for chunk in chunks if chunk.name == b"ICCP"), default=0))
     if data[at] & ANIMATION:
         frames = [chunk for chunk in chunks if chunk.name == b"ANMF"]
         if not frames or b"ANIM" not in {chunk.name for chunk in chunks}:

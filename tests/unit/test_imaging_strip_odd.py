@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 
 import pytest
 from PIL import Image
@@ -15,6 +14,7 @@ from authsvc.model import ImageType
 from tests.limits import USUAL
 from tests.unit.private_pictures import SECRET
 from tests.unit.real_pictures import saved, segment
+from tests.unit.test_imaging_png import chunk as png_chunk
 from tests.unit.test_imaging_webp import LOSSY, canvas, chunk, frame, webp
 
 JPEG, GIF, WEBP = ImageType.JPEG, ImageType.GIF, ImageType.WEBP
@@ -123,10 +123,6 @@ def test_what_is_declared_as_a_picture_and_is_none_goes_in_any_case() -> None:
     assert kept(JPEG, content, strips=False) == content.removesuffix(b"<script>")
 
 
-def chunk_of_png(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-
 @pytest.mark.parametrize(
     ("name", "content", "place"),
     [
@@ -140,17 +136,17 @@ def chunk_of_png(name: bytes, content: bytes) -> bytes:
 def test_chunk_of_a_png_that_nobody_heeds_goes(name: bytes, content: bytes, place: bytes) -> None:
     plain = saved("PNG", "RGBA")
     at = plain.rindex(place) - 4 if place == b"IEND" else plain.index(place) - 4
-    assert kept(ImageType.PNG, plain[:at] + chunk_of_png(name, content) + plain[at:]) == plain
+    assert kept(ImageType.PNG, plain[:at] + png_chunk(name, content) + plain[at:]) == plain
 
 
 def test_end_of_a_png_holds_nothing() -> None:
     plain = saved("PNG")
-    content = plain[:-12] + chunk_of_png(b"IEND", SECRET)
+    content = plain[:-12] + png_chunk(b"IEND", SECRET)
     assert kept(ImageType.PNG, content) == plain
 
 
 def test_first_of_two_chunks_of_a_png_stays() -> None:
     plain = saved("PNG", dpi=(300, 300))
     at = plain.index(b"IDAT") - 4
-    second = chunk_of_png(b"pHYs", SECRET + b"day")
+    second = png_chunk(b"pHYs", SECRET + b"day")
     assert kept(ImageType.PNG, plain[:at] + second + plain[at:]) == plain

@@ -33,6 +33,19 @@ async def hung_job(workers: Workers, folder: Path) -> tuple[int, asyncio.Task[Ba
     return pid, asyncio.create_task(outcome(workers.check(folder / "picture", ImageType.PNG)))
 
 
+async def until_asked() -> None:
+    """Wait until the job's own task waits for a worker's answer."""
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+
+
+def replace_libvips(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let new workers load this code instead."""
+    folder.mkdir()
+    (folder / "pyvips.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", f"{folder}:{os.environ.get('PYTHONPATH', '')}")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "crashed"])
 def test_job_of_a_worker_that_dies_is_done_by_another(tmp_path: Path, number: signal.Signals) -> None:
     async def act() -> None:
@@ -65,9 +78,7 @@ def test_second_death_ends_the_job_and_no_other(tmp_path: Path, number: signal.S
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)
             await wait_for(lambda: pid not in processes(), "the first is gone")
-            # Until the second has got the job.
-            for _ in range(20):
-                await asyncio.sleep(0.01)
+            await until_asked()
             os.kill(second, number)
             os.kill(second, signal.SIGCONT)
             assert isinstance(await job, error)
@@ -77,9 +88,7 @@ def test_second_death_ends_the_job_and_no_other(tmp_path: Path, number: signal.S
 
 
 def test_job_that_computes_too_long_is_ended_with_its_worker(tmp_path: Path) -> None:
-    slow = made_by_libvips(
-        "pyvips.Image.gaussnoise(3000, 3000).cast('uchar').write_to_buffer('.png', compression=0, interlace=True)"
-    )
+    slow = made_by_libvips("pyvips.Image.black(12000, 12000, bands=3).write_to_buffer('.png', compression=1)")
 
     async def act() -> None:
         async with pool(seconds=0.1) as workers:
@@ -203,7 +212,6 @@ def test_signal_to_the_whole_group_ends_no_worker(tmp_path: Path, number: signal
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from authsvc.imaging.workerprocess import WorkerProcess
 from authsvc.imaging.workers import Workers
 from authsvc.model import ImageType
 
@@ -297,9 +305,7 @@ def test_worker_that_cannot_start_is_no_fault_of_the_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # As when libvips is missing.
-    (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "pyvips.py").write_text("raise ImportError('no libvips')")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}:{os.environ.get('PYTHONPATH', '')}")
+    replace_libvips(tmp_path / "modules", monkeypatch, "raise ImportError('no libvips')")
 
     async def act() -> None:
         async with pool() as workers:
@@ -312,9 +318,7 @@ def test_worker_that_cannot_start_is_no_fault_of_the_picture(
 def test_worker_whose_first_word_is_another_never_gets_a_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "pyvips.py").write_text("print('a greeting', flush=True)")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}:{os.environ.get('PYTHONPATH', '')}")
+    replace_libvips(tmp_path / "modules", monkeypatch, "print('a greeting', flush=True)")
 
     async def act() -> None:
         async with pool() as workers:
@@ -334,9 +338,7 @@ def test_close_ends_a_job_that_a_worker_has_begun(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
             pid, job = await hung_job(workers, tmp_path)
-            # Until the job's own task waits for the answer.
-            for _ in range(20):
-                await asyncio.sleep(0.01)
+            await until_asked()
             await workers.close()
             assert isinstance(await job, Unavailable)
             assert processes().isdisjoint({pid})

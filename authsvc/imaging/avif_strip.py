@@ -9,6 +9,7 @@ from typing import Final
 
 from authsvc.errors import Corrupt
 from authsvc.imaging.avif import Avif
+from authsvc.imaging.icc import without_device
 from authsvc.imaging.isobmff import Box, boxes
 from authsvc.imaging.pieces import Piece, joined, reused
 
@@ -21,6 +22,7 @@ _TOLD: Final = frozenset({b"udta", b"uuid", b"free", b"skip", b"xml ", b"bxml"})
 # Of a picture: a description, when it was taken and changed (ISO/IEC 23008-12, sections 6.5.20, 6.5.18, 6.5.19).
 _TOLD_OF_ITEMS: Final = _TOLD | {b"udes", b"crtt", b"mdft"}
 _DATA: Final = frozenset({b"mdat", b"idat"})
+_PROFILES: Final = frozenset({b"prof", b"rICC"})  # of a colr box: section 12.1.5
 _TYPE_AT: Final = 4
 _FULL_BYTES: Final = 4
 
@@ -164,6 +166,9 @@ def _of_items(data: bytes | mmap, meta: Box) -> Iterator[_Edit]:
     for box in chain(inner, *properties):
         if box.kind in _TOLD_OF_ITEMS:
             yield from _emptied(box)
+        elif box.kind == b"colr" and data[box.content : box.content + 4] in _PROFILES:
+            place = range(box.content + 4, box.end)
+            yield from [_Edit(place, without_device(bytes(data[place.start : place.stop])))] if place else []
 
 
 def _emptied(box: Box) -> Iterator[_Edit]:

@@ -1,6 +1,5 @@
 """Read width and height from an image file's header, without decoding it."""
 
-import io
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -15,14 +14,18 @@ _MAX_JPEG_SEGMENTS: Final = 2000
 """A 20 MB ICC profile or EXIF takes 320 segments; more is an attack on our time."""
 _MAX_AVIF_META_BYTES: Final = 2**20
 _MAX_BOXES: Final = 1000
-_MAX_FILL_BYTES: Final = 1024
+_MAX_FILL_BYTES: Final = 2**13
 
 # SOF0 to SOF15 without DHT, JPG and DAC: ITU-T T.81 table B.1.
 _JPEG_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers that stand alone, without a length: TEM and RST0 to RST7.
 _JPEG_BARE_MARKERS: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _JPEG_EXIF_MARKER: Final = 0xE1
-_EXIF: Final = b"Exif\0\0"
+_EXIF: Final = b"Exif\0"
+_EXIF_BYTES: Final = 6
+_MAX_EXIF_BYTES: Final = 2**20
+_MAX_PNG_CHUNKS: Final = 1000
+_PNG_HEADER_END: Final = 33
 _JPEG_SCAN_MARKERS: Final = frozenset({0xD9, 0xDA})
 
 
@@ -30,7 +33,7 @@ def read_dimensions(file: BinaryIO, kind: ImageType) -> tuple[int, int]:
     """Return width and height in pixels as the header of `file` says.
 
     `file` is read from its start. They are those of the picture as it is shown: a
-    JPEG whose orientation says that it lies on its side has them exchanged. Raises
+    JPEG, PNG or AVIF that lies on its side has them exchanged. Raises
     Corrupt when the header ends early, makes no sense or names zero pixels.
     """
     file.seek(0)
@@ -68,23 +71,22 @@ def _jpeg(file: BinaryIO) -> tuple[int, int]:
             start = file.tell()
             payload = file.read(max(length - 2, 0))
             if payload.startswith(_EXIF):
-                turned = orientation(payload.removeprefix(_EXIF))
+                turned = orientation(payload[_EXIF_BYTES:])
             file.seek(start)
-        file.seek(max(length - 2, 0), io.SEEK_CUR)
+        file.seek(max(length - 2, 0), os.SEEK_CUR)
     msg = "it has no frame header before the first scan"
     raise ValueError(msg)
 
 
 def _next_jpeg_marker(file: BinaryIO) -> int:
-    """Return the marker code at the position, past any fill bytes (B.1.1.2)."""
-    if _read(file, 1) != b"\xff":
-        msg = "a segment does not begin with a marker"
-        raise ValueError(msg)
+    """Return the next marker code; as libjpeg does, pass over fill bytes (B.1.1.2) and anything else before it."""
+    before = 0
     for _ in range(_MAX_FILL_BYTES):
-        marker = _read(file, 1)[0]
-        if marker != 0xFF:  # noqa: PLR2004 — the fill byte
-            return marker
-    msg = "it has too many fill bytes"
+        found = _read(file, 1)[0]
+        if before == 0xFF and found not in {0, 0xFF}:  # noqa: PLR2004 — what begins a marker
+            return found
+        before = found
+    msg = f"it has no marker in {_MAX_FILL_BYTES} bytes"
     raise ValueError(msg)
 
 
@@ -94,7 +96,21 @@ def _png(file: BinaryIO) -> tuple[int, int]:
         msg = "its first chunk is not IHDR"
         raise ValueError(msg)
     width, height = struct.unpack(">II", head[16:])
-    return width, height
+    file.seek(_PNG_HEADER_END)
+    return (height, width) if is_sideways(_png_orientation(file)) else (width, height)
+
+
+def _png_orientation(file: BinaryIO) -> int:
+    """Return the orientation that a chunk between header and picture data says: see `png_strip.png_orientation`."""
+    for _ in range(_MAX_PNG_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IDAT":  # noqa: PLR2004 — a length and a name
+            break
+        length = int.from_bytes(head[:4], "big")
+        if head[4:] == b"eXIf":
+            return orientation(file.read(min(length, _MAX_EXIF_BYTES)))
+        file.seek(length + 4, os.SEEK_CUR)
+    return UPRIGHT
 
 
 def _gif(file: BinaryIO) -> tuple[int, int]:
@@ -131,20 +147,18 @@ def _avif(file: BinaryIO) -> tuple[int, int]:
     """Return the largest ImageSpatialExtents property (ISO/IEC 23008-12 6.5.3).
 
     A picture made of tiles has one for the whole and one for the tiles, an
-    alpha plane or a gain map at most the size of the picture.
+    alpha plane or a gain map at most the size of the picture. What turns it (irot,
+    6.5.10) is said once for all of them.
     """
     meta = _avif_meta(file)
-    sizes = [
-        struct.unpack(">4xII", box[:12])
-        for container in _boxes(meta[4:], b"iprp")
-        for properties in _boxes(container, b"ipco")
-        for box in _boxes(properties, b"ispe")
-    ]
+    lists = [box for container in _boxes(meta[4:], b"iprp") for box in _boxes(container, b"ipco")]
+    sizes = [struct.unpack(">4xII", box[:12]) for properties in lists for box in _boxes(properties, b"ispe")]
+    turns = [box[0] for properties in lists for box in _boxes(properties, b"irot") if box]
     if not sizes:
         msg = "it has no image size property"
         raise ValueError(msg)
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return width, height
+    return (height, width) if turns and turns[0] % 2 else (width, height)
 
 
 def _avif_meta(file: BinaryIO) -> bytes:
@@ -158,7 +172,7 @@ def _avif_meta(file: BinaryIO) -> bytes:
             return _read(file, size - header)
         if size < header or size > 2**40:
             break
-        file.seek(size - header, io.SEEK_CUR)
+        file.seek(size - header, os.SEEK_CUR)
     msg = "it has no meta box"
     raise ValueError(msg)
 

@@ -12,6 +12,8 @@ _MAX_ENTRIES: Final = 1000
 def orientation(tiff: bytes) -> int:
     """Return the orientation, 1 to 8, that an Exif block says, UPRIGHT when it says none.
 
+    Of several, the first that exists counts, as in Chromium (tried with 156).
+
     `tiff` begins with the block's TIFF header.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
@@ -22,8 +24,8 @@ def orientation(tiff: bytes) -> int:
         (entries,) = struct.unpack_from(f"{order}H", tiff, at)
         for number in range(min(entries, _MAX_ENTRIES)):
             tag, kind, count, value = struct.unpack_from(f"{order}HHIH", tiff, at + 2 + 12 * number)
-            if (tag, kind, count) == (_ORIENTATION, _SHORT, 1):
-                return value if 1 <= value <= 8 else UPRIGHT  # noqa: PLR2004
+            if (tag, kind, count) == (_ORIENTATION, _SHORT, 1) and 1 <= value <= 8:  # noqa: PLR2004
+                return int(value)
     except struct.error:
         pass
     return UPRIGHT

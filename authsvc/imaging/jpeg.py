@@ -20,7 +20,8 @@ _HUFFMAN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 # Markers without a length: TEM and RST0 to RST7.
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _APPLICATION: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
-_START, _END, _SCAN, _APP2 = 0xD8, 0xD9, 0xDA, 0xE2
+SCAN: Final = 0xDA
+_START, _END, _APP2 = 0xD8, 0xD9, 0xE2
 ICC: Final = b"ICC_PROFILE\0"
 """What a segment of a colour profile begins with: ICC.1, annex B.4."""
 
@@ -99,7 +100,7 @@ def walk_jpeg(data: bytes | mmap, limits: Limits) -> Jpeg:
             frame = segment
             width, height = _size(data, frame)
             limits.check(width, height)
-        elif segment.marker == _SCAN:
+        elif segment.marker == SCAN:
             if frame is None:
                 _refuse("it has a scan before its frame header")
             scans += 1
@@ -146,7 +147,7 @@ def _next(data: bytes | mmap, at: int) -> Segment:
     end = at + length
     if end > len(data):
         raise Truncated(reason=f"it ends within a segment, after {len(data)} bytes")
-    if marker == _SCAN:
+    if marker == SCAN:
         following = _MARKER_BEHIND_SCAN.search(data, end)
         end = following.start() if following else len(data)
     return Segment(marker, start, end)
@@ -168,7 +169,7 @@ def _check_profile(data: bytes | mmap, segments: list[Segment]) -> None:
 
 def _check_between(data: bytes | mmap, segments: list[Segment]) -> None:
     """Refuse other bytes than fill bytes behind the first scan's data: decoders may show them, or not."""
-    behind = list(dropwhile(lambda segment: segment.marker != _SCAN, segments))
+    behind = list(dropwhile(lambda segment: segment.marker != SCAN, segments))
     for segment, following in pairwise(behind):
         if data[segment.end : following.start].strip(b"\xff"):
             _refuse("something interrupts its picture data")
@@ -180,7 +181,7 @@ def _check_data(segments: list[Segment], frame: Segment, pixels: int) -> None:
     With Huffman codes a block of 8 x 8 samples takes one bit at the least; an
     arithmetic coder may need next to nothing.
     """
-    present = sum(segment.end - segment.start for segment in segments if segment.marker == _SCAN)
+    present = sum(segment.end - segment.start for segment in segments if segment.marker == SCAN)
     least = pixels // _BLOCK_SAMPLES // 8
     if frame.marker in _HUFFMAN_FRAMES and present < least:
         raise Truncated(reason=f"its size takes at least {least} bytes of picture data; it has {present}")

@@ -15,6 +15,7 @@ from typing import Final
 from authsvc.errors import AnswerError
 from authsvc.imaging.jpeg import Jpeg, Segment, app_segment, begins, first_of, walk_jpeg
 from authsvc.imaging.jpeg_kept import kept_of
+from authsvc.imaging.jpeg_profile import profile_of
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import Piece, joined, length, reused
 
@@ -22,6 +23,8 @@ _APP1, _APP2 = 0xE1, 0xE2
 _MPF: Final = b"MPF\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ISO: Final = b"urn:iso:std:iso:ts:21496:-1\0"
+_ISO_BYTES: Final = 4 + 1 + 16 + 3 * 40
+"""The most of ISO 21496-1: versions, flags, two headrooms, five fractions for each of three channels."""
 _NAMESPACE: Final = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 _MP_ENTRIES: Final = 0xB002
 _MAX_PICTURES: Final = 8
@@ -39,12 +42,14 @@ _XMP_BEGIN: Final = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
 )
 _XMP_END: Final = b"</rdf:RDF></x:xmpmeta>"
-_NUMBER: Final = rb"-?[0-9.]{1,32}"
-# `hdrgm:Gamma="1.0"`, or a list of three for the three channels.
-_ATTRIBUTE: Final = re.compile(
-    rb"""hdrgm:(Version|GainMapMin|GainMapMax|Gamma|OffsetSDR|OffsetHDR|HDRCapacityMin|HDRCapacityMax|BaseRenditionIsHDR)\s*="""
-    rb"""\s*["'](""" + _NUMBER + rb"""|True|False)["']"""
+_NUMBER: Final = rb"[-+]?[0-9.]{1,32}(?:[eE][-+]?[0-9]{1,4})?"
+_FACT: Final = (
+    rb"hdrgm:(Version|GainMapMin|GainMapMax|Gamma|OffsetSDR|OffsetHDR|HDRCapacityMin|HDRCapacityMax|BaseRenditionIsHDR)"
 )
+_VALUE: Final = rb"(" + _NUMBER + rb"|True|False)"
+# `hdrgm:Gamma="1.0"`, or the same as an element, or a list of three for the three channels.
+_ATTRIBUTE: Final = re.compile(_FACT + rb"""\s*=\s*["']""" + _VALUE + rb"""["']""")
+_ELEMENT: Final = re.compile(rb"<" + _FACT + rb">\s*" + _VALUE + rb"\s*</hdrgm:")
 _LIST: Final = re.compile(
     rb"<hdrgm:(GainMapMin|GainMapMax|Gamma|OffsetSDR|OffsetHDR)>\s*<rdf:Seq>((?:\s*<rdf:li>"
     + _NUMBER
@@ -170,15 +175,21 @@ def _map_pieces(data: bytes | mmap, start: int, stop: int) -> list[Piece]:
     if not said and first_of(content, inner, _APP2, _ISO) is None:
         return []
     pieces: list[Piece] = []
+    profile = profile_of(content, inner)
     for segment in inner.segments:
         if segment is own_xmp and said:
-            pieces.append(reused(data, start + segment.start, app_segment(_APP1, _XMP + said)))
+            kept = reused(content, segment.start, app_segment(_APP1, _XMP + said))
         elif begins(content, segment, _APP2, _ISO):
-            pieces.append(range(start + segment.start, start + segment.end))
+            kept = iso_alone(content, segment)
         else:
-            kept = kept_of(content, segment)
-            pieces.append(range(start + kept.start, start + kept.stop) if isinstance(kept, range) else kept)
+            kept = profile[segment] if segment in profile else kept_of(content, segment)
+        pieces.append(range(start + kept.start, start + kept.stop) if isinstance(kept, range) else kept)
     return joined(pieces)
+
+
+def iso_alone(data: bytes | mmap, segment: Segment) -> Piece:
+    """Return a segment of ISO 21496-1 with no more than it may hold."""
+    return reused(data, segment.start, app_segment(_APP2, _payload(data, segment)[: len(_ISO) + _ISO_BYTES]))
 
 
 def _walked(content: bytes) -> Jpeg | None:
@@ -208,7 +219,7 @@ def _primary_xmp(size: int) -> bytes:
 
 def _map_xmp(said: bytes) -> bytes:
     """Return the least XMP that says of a gain map what its own says, b"" when that is no gain map's."""
-    attributes = dict(_ATTRIBUTE.findall(said)) if _NAMESPACE in said else {}
+    attributes = dict(_ELEMENT.findall(said) + _ATTRIBUTE.findall(said)) if _NAMESPACE in said else {}
     if b"Version" not in attributes:
         return b""
     lists = {name: _ITEM.findall(items) for name, items in _LIST.findall(said)}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from mmap import mmap
 from typing import Final
 
-from authsvc.imaging.jpeg import ICC, Segment, app_segment, begins, is_application
+from authsvc.imaging.jpeg import Segment, app_segment, begins, is_application
 from authsvc.imaging.pieces import Piece, reused
 
 _JFIF: Final = b"JFIF\0"
@@ -12,12 +12,15 @@ _ADOBE: Final = b"Adobe"  # which says what the components are: Adobe TN 5116
 _JFIF_BYTES: Final = 14
 _ADOBE_BYTES: Final = 12
 
-_APP0, _APP2, _APP14 = 0xE0, 0xE2, 0xEE
+_DNL, _APP0, _APP14 = 0xDC, 0xE0, 0xEE
 
 
 def kept_of(data: bytes | mmap, segment: Segment) -> Piece:
     """Return what stays of a segment that is kept or not for itself: a range of `data`, or new bytes."""
-    if not is_application(segment) or begins(data, segment, _APP2, ICC):
+    if segment.marker == _DNL:
+        # It would say how high the picture is, had the frame not said so: libjpeg passes over it.
+        return b""
+    if not is_application(segment):
         return range(segment.start, segment.end)
     if begins(data, segment, _APP0, _JFIF):
         # libjpeg passes over a shorter one, and would heed it if it were filled up.

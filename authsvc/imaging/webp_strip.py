@@ -6,13 +6,15 @@ from mmap import mmap
 from typing import Final
 
 from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
+from authsvc.imaging.icc import without_device
 from authsvc.imaging.pieces import Piece, joined, length, reused
 from authsvc.imaging.webp import ANIMATION, FRAME_HEADER_BYTES, Chunk, Webp, frame_chunks
 
 _HEADER_BYTES: Final = 12
 _SHOWN: Final = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM"})
 _EXIF: Final = b"EXIF"
-_HAS_PROFILE, _HAS_EXIF, _HAS_XMP = 0x20, 0x08, 0x04  # flags of VP8X: section 2.7.1
+_HAS_PROFILE, _HAS_ALPHA, _HAS_EXIF = 0x20, 0x10, 0x08  # flags of VP8X: section 2.7.1
+_ANIM_BYTES: Final = 6  # section 2.7.1.1
 
 
 def _orientation(data: bytes | mmap, webp: Webp) -> int:
@@ -50,17 +52,19 @@ def _kept(data: bytes | mmap, webp: Webp, block: bytes) -> Iterator[Piece]:
         elif chunk.name == _EXIF:
             yield reused(data, chunk.start - 8, _chunk(_EXIF, block)) if block else b""
             block = b""
+        elif chunk.name == b"ANIM" and chunk.name in shown:
+            yield reused(data, chunk.start - 8, _chunk(b"ANIM", bytes(data[chunk.start : chunk.end][:_ANIM_BYTES])))
+        elif chunk.name == b"ICCP" and chunk.name in shown:
+            yield reused(data, chunk.start - 8, _chunk(b"ICCP", without_device(bytes(data[chunk.start : chunk.end]))))
         elif chunk.name in shown:
             yield from _padded(data, chunk)
 
 
 def _features(data: bytes | mmap, chunk: Chunk, *, has_profile: bool, has_exif: bool) -> Iterator[Piece]:
-    flags = data[chunk.start] & ~(_HAS_PROFILE | _HAS_EXIF | _HAS_XMP)
-    flags |= _HAS_PROFILE * has_profile | _HAS_EXIF * has_exif
-    # What stands behind its ten bytes, a later version might add.
-    yield reused(
-        data, chunk.start - 8, _chunk(b"VP8X", bytes([flags]) + bytes(data[chunk.start + 1 : chunk.start + 10]))
-    )
+    flags = data[chunk.start] & (ANIMATION | _HAS_ALPHA) | _HAS_PROFILE * has_profile | _HAS_EXIF * has_exif
+    # Three bytes are reserved; what stands behind its ten bytes, a later version might add.
+    size = bytes(data[chunk.start + 4 : chunk.start + 10])
+    yield reused(data, chunk.start - 8, _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size))
 
 
 def _frame(data: bytes | mmap, frame: Chunk) -> Iterator[Piece]:

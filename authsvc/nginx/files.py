@@ -37,7 +37,9 @@ _KEPT_FILES_ON_A_SERVER: Final = 80
 nginx opens 1,024 files at most, 768 of them connections, and at the limit it refuses every read until
 some are closed."""
 
-_ACCEPT_PATTERN: Final = r"(?:^|,)\s*image/TYPE\s*(?:;(?!\s*q=0(?:\.0*)?\s*(?:,|$))[^,]*)?(?:,|$)"
+_ACCEPT_PATTERN: Final = (
+    r"(?:^|,)\s*image/TYPE\s*(?:;(?!(?:(?!\s*q=)[^,;]*;)*\s*q=0(?:\.0*)?\s*(?:[,;]|$))[^,]*)?(?:,|$)"
+)
 """Finds a format in an Accept header (RFC 9110 section 12.5.1), unless its quality is 0."""
 
 # What nginx itself refuses on upload addresses, by the statuses it uses. 494

@@ -54,7 +54,12 @@ def test_avif_is_served_once_it_is_there_and_smaller(stack: Stack, photo: str) -
         ("image/webp;q=0.5;q=0", "image/webp"),
         ("image/webpx", "image/jpeg"),
         ("ximage/webp", "image/jpeg"),
+        ("image/webp;x=1;q=0", "image/jpeg"),
+        ("image/webp;q=0;x=1", "image/jpeg"),
+        ("image/webp;x=1;q=0.1", "image/webp"),
         ("image/avif;q=0,image/webp", "image/webp"),
+        ("image/avif", "image/jpeg"),
+        ("image/avif,image/webp;q=0", "image/jpeg"),
     ],
 )
 def test_accept_header_decides_about_webp(stack: Stack, photo: str, accept: str, mime: str) -> None:

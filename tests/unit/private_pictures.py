@@ -54,6 +54,8 @@ def _jpegs() -> Iterator[tuple[str, bytes]]:
     )
     for orientation in range(1, 9):
         yield f"turned {orientation}", jpeg_with(segment(0xE1, b"Exif\0\0" + exif(orientation)))
+    yield "turned too late", _before_last_scan(saved("JPEG", progressive=True), segment(0xE1, b"Exif\0\0" + exif(6)))
+    yield "number of lines", _before_last_scan(saved("JPEG", progressive=True), segment(0xDC, b"Secret"))
     yield "two Exif", jpeg_with(segment(0xE1, b"Exif\0\0" + exif(6)) + segment(0xE1, b"Exif\0\0" + exif(3)))
     yield (
         "thumbnail in JFIF",
@@ -103,6 +105,9 @@ def _pngs() -> Iterator[tuple[str, bytes]]:
     texts.add_text("Comment", "Secret " * 99, zip=True)
     texts.add_itxt("XML:com.adobe.xmp", _XMP.decode())
     yield "texts", saved("PNG", pnginfo=texts)
+    # Every program shows a picture with these.
+    yield "broken text", png_with(png_chunk(b"zTXt", b"Comment\0\0Secret"))
+    yield "broken profile", png_with(png_chunk(b"iCCP", b"Secret\0\0none"))
     private = png_chunk(b"tIME", b"Secret!") + png_chunk(b"prVt", b"Secret") + png_chunk(b"meTa", b"Secret")
     yield "private chunks", png_with(private)
     for orientation in (1, 6):
@@ -125,6 +130,8 @@ def _gifs() -> Iterator[tuple[str, bytes]]:
     more = block(0xFE, b"SecretComment") + control + block(0x01, text, b"SecretText")
     more += block(0xFF, b"XMP DataXMP", _XMP) + block(0xFF, b"SecretAppl.", b"Secret")
     more += block(0xFF, b"SecretApp", b"Secret") + block(0xFF, b"ICCRGBG1012", PROFILE_MARK)
+    at = plain.index(b"\x21\xf9\x04") + 7
+    yield "long control", plain[:at] + b"\x06Secret" + plain[at:]
     yield "comments, texts, applications", _behind_screen(plain, more)
     loops = block(0xFF, b"NETSCAPE2.0", b"\1\2\0", b"SecretMore")
     animated = saved("GIF", save_all=True, append_images=frames(), comment=b"SecretComment")
@@ -149,10 +156,23 @@ def webp_with(chunks: bytes, plain: bytes, *, flags: int = 0) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + bytes(body)
 
 
+def _with_longer(webp: bytes, name: bytes) -> bytes:
+    """Return the file with a chunk that has more than it takes."""
+    at = webp.index(name)
+    (size,) = struct.unpack_from("<I", webp, at + 4)
+    more = webp_chunk(name, webp[at + 8 : at + 8 + size] + SECRET)
+    body = webp[12:at] + more + webp[at + 8 + size :]
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
 def _webps() -> Iterator[tuple[str, bytes]]:
     for orientation in (1, 6):
         yield f"turned {orientation}", saved("WEBP", exif=b"Exif\0\0" + exif(orientation), xmp=_XMP)
     yield "profile", saved("WEBP", lossless=True, icc_profile=PROFILE_MARK * 7, exif=exif(), xmp=_XMP)
+    plain = saved("WEBP", "RGBA")
+    yield "private bits", webp_with(webp_chunk(b"PRIV", SECRET), plain[:21] + b"key" + plain[24:])
+    animated = saved("WEBP", save_all=True, append_images=frames())
+    yield "long animation header", _with_longer(animated, b"ANIM")
     yield "private chunk", webp_with(webp_chunk(b"PRIV", b"Secret"), saved("WEBP", "RGBA"))
     yield "chunks behind a simple file", webp_with(webp_chunk(b"EXIF", exif()), saved("WEBP"))
     yield "animated", saved("WEBP", save_all=True, append_images=frames(), exif=b"Exif\0\0" + exif(), xmp=_XMP)
@@ -166,3 +186,31 @@ PRIVATE = by_name(
     (ImageType.WEBP, _webps()),
 )
 """Every such picture with its type."""
+
+
+def _said_twice(first: int, second: int) -> bytes:
+    """Return an Exif block that says two orientations."""
+    entry = struct.Struct(">HHIHH")
+    return (
+        b"MM\0*" + struct.pack(">IH", 8, 2) + entry.pack(0x0112, 3, 1, first, 0) + entry.pack(0x0112, 3, 1, second, 0)
+    )
+
+
+def oddly_turned() -> dict[str, tuple[ImageType, bytes]]:
+    """Return pictures that programs turn, or do not, each in its own way."""
+    jpeg = {
+        "another pad byte": b"Exif\0\xff" + exif(6),
+        "one that does not exist, then another": b"Exif\0\0" + _said_twice(0, 6),
+        "upright, then not": b"Exif\0\0" + _said_twice(1, 6),
+        "not upright, then so": b"Exif\0\0" + _said_twice(6, 1),
+    }
+    plain, block = saved("PNG"), png_chunk(b"eXIf", exif(6))
+    png = {
+        "behind the data": plain[:-12] + block + plain[-12:],
+        "twice": png_with(png_chunk(b"eXIf", exif(1)) + block),
+        "twice, the other way": png_with(block + png_chunk(b"eXIf", exif(1))),
+    }
+    return by_name(
+        (ImageType.JPEG, ((name, jpeg_with(segment(0xE1, said))) for name, said in jpeg.items())),
+        (ImageType.PNG, iter(png.items())),
+    )

@@ -11,8 +11,11 @@ from authsvc.imaging.jpeg import walk_jpeg
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.limits import USUAL
-from tests.unit.hdr_pictures import ISO, KINDS, ultra_hdr
+from tests.unit.hdr_pictures import ISO, KINDS, MAP_XMP, ultra_hdr
 from tests.unit.private_pictures import SECRET
+from tests.unit.real_pictures import segment
+
+PROFILE = segment(0xE2, b"ICC_PROFILE\0\1\1colours")
 
 
 def stripped(content: bytes, *, strips: bool = True) -> bytes:
@@ -100,3 +103,36 @@ def test_index_that_is_cut_or_points_nowhere_loses_the_second_picture_alone(cut:
     content = whole[: at + cut] + b"\xff" * (90 - cut) + whole[at + 90 :]
     walked = walk_jpeg(stripped(content), USUAL)
     assert (walked.width, walked.height) == (73, 41)
+
+
+def test_facts_are_known_in_every_form_that_writers_use() -> None:
+    said = (
+        MAP_XMP.replace(b'hdrgm:GainMapMax="2.5" ', b"")
+        .replace(b'hdrgm:HDRCapacityMax="2.5"', b'hdrgm:HDRCapacityMax = "+2.5E0" hdrgm:OffsetSDR="1e-07"')
+        .replace(b"<dc:creator>", b"<hdrgm:GainMapMax>\n 2.5 </hdrgm:GainMapMax><dc:creator>")
+    )
+    _, second = pictures(stripped(ultra_hdr(xmp=said)))
+    for text in (b'hdrgm:HDRCapacityMax="+2.5E0"', b'hdrgm:OffsetSDR="1e-07"', b'hdrgm:GainMapMax="2.5"'):
+        assert text in second
+    assert inspect(stripped(ultra_hdr(xmp=said)), ImageType.JPEG, USUAL, strips=True).pieces == [
+        range(len(stripped(ultra_hdr(xmp=said))))
+    ]
+
+
+def test_segment_of_the_standard_holds_no_more_than_it_may() -> None:
+    found = stripped(ultra_hdr(xmp=b"", iso=bytes(141) + SECRET))
+    assert found.count(ISO) == 2
+    assert ISO + bytes(141) in found
+    assert SECRET not in found
+
+
+def test_second_picture_keeps_its_colours() -> None:
+    whole = ultra_hdr(xmp=b"", iso=b"\0\0\0\0params")
+    jfif = whole.index(b"JFIF", whole.index(b"\xff\xd9"))
+    content = whole[: jfif - 4] + PROFILE + whole[jfif - 4 :]
+    # The index says how long the second picture is.
+    size = len(whole) - len(b"Secret behind it") - whole.index(b"\xff\xd9") - 2
+    content = content.replace(size.to_bytes(4, "big"), (size + len(PROFILE)).to_bytes(4, "big"), 1)
+    first, second = pictures(stripped(content))
+    assert PROFILE in second
+    assert PROFILE not in first

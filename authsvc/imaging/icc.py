@@ -1,0 +1,50 @@
+"""Colour profiles: the colours are to stay, the device that they were measured on is not to be known (ICC.1:2022)."""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+_HEADER_BYTES: Final = 128  # section 7.2
+_TAG: Final = ">4sII"  # section 7.3
+_MAX_TAGS: Final = 1000
+_SIGNATURE: Final = slice(36, 40)  # section 7.2.11
+_PROFILE_ID: Final = slice(84, 100)
+"""A checksum, which zeros say is not calculated: section 7.2.18."""
+_DEVICE: Final = frozenset({b"mmod", b"meta", b"dscm"})
+"""Tags that identify a device: Apple's make and model with its serial number and its name as the owner sees it, and
+metadata, in which colord writes the screen's serial number. No decoder looks at them."""
+
+
+def without_device(profile: bytes) -> bytes:
+    """Return a profile of the same length whose tags that identify a device are zeros, itself if it has none.
+
+    What is no profile stays as it is.
+    """
+    tags = list(_tags(profile))
+    table = range(_HEADER_BYTES + 4 + len(tags) * struct.calcsize(_TAG))
+    # Tags may share what they say: section 7.3.1.
+    kept = [table, *(place for name, place in tags if name not in _DEVICE)]
+    cleaned = bytearray(profile)
+    for name, place in tags:
+        if name in _DEVICE and not any(_overlap(place, other) for other in kept):
+            cleaned[place.start : place.stop] = bytes(len(place))
+    if cleaned != profile:
+        cleaned[_PROFILE_ID] = bytes(16)
+    return bytes(cleaned)
+
+
+def _tags(profile: bytes) -> Iterator[tuple[bytes, range]]:
+    """Yield each tag's name, and where what it says lies within the profile."""
+    if profile[_SIGNATURE] != b"acsp":
+        return
+    at = _HEADER_BYTES + 4
+    count = min(
+        int.from_bytes(profile[_HEADER_BYTES:at], "big"), _MAX_TAGS, (len(profile) - at) // struct.calcsize(_TAG)
+    )
+    for number in range(count):
+        name, start, size = struct.unpack_from(_TAG, profile, at + number * struct.calcsize(_TAG))
+        yield name, range(start, min(start + size, len(profile)))
+
+
+def _overlap(one: range, other: range) -> bool:
+    return one.start < other.stop and other.start < one.stop

@@ -137,9 +137,12 @@ def test_size_is_the_one_that_chromium_shows(sizes_in_chromium: dict[str, tuple[
     }
 
 
-def test_page_of_this_test_tells_pictures_apart(shown_by_chromium: set[str]) -> None:
+def test_page_of_this_test_tells_pictures_apart(
+    shown_by_chromium: set[str], sizes_in_chromium: dict[str, tuple[int, int]]
+) -> None:
     assert "JPEG, baseline" in shown_by_chromium
     assert len(shown_by_chromium) > len(VALID) * 0.9
+    assert set(sizes_in_chromium) <= set(SHOWN)
 
 
 def test_other_extension_changes_nothing(stack: Stack) -> None:

@@ -98,6 +98,15 @@ def test_profile_keeps_its_colours_and_loses_its_screen(kind: ImageType, profile
     assert inspect(found, kind, USUAL, strips=True).pieces == [range(len(found))]
 
 
+def test_tags_of_the_screen_that_overlap_go_as_a_whole() -> None:
+    profile = bytearray(screen_profile((b"mmod", MMOD), (b"meta", b"dict" + SECRET), (b"dscm", SECRET * 9)))
+    start = profile.index(MMOD)
+    at = profile.index(b"mmod")
+    # All of them, the second and third within the first.
+    profile[at + 4 : at + 12] = struct.pack(">II", start, len(profile) - start)
+    assert without_device(bytes(profile))[start:] == bytes(len(profile) - start)
+
+
 def test_checksum_of_a_changed_profile_says_that_there_is_none() -> None:
     assert without_device(SCREEN)[84:100] == bytes(16)
 

@@ -1,5 +1,6 @@
 """The cache of derivatives: files that nginx finds by itself, and that may all be wiped at any time."""
 
+import errno
 import os
 import shutil
 import uuid
@@ -10,16 +11,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from authsvc.disk import full_when_no_room, make_folder
+from authsvc.disk import full_when_no_room, make_folder, opened
 from authsvc.model import Key
 
 FILE_MODE: Final = 0o640
 FOLDER_MODE: Final = 0o2750
 """For nginx's group, and set-group-ID, so that the group is handed on."""
+PATIENCE_SECONDS: Final = 5
+"""A reader waits that long for a derivative, and then gets the picture itself while it goes on being made."""
 TRIMMED_TO: Final = 0.9
 """How full the cache is left, so that not every new derivative has to make room."""
 
 _TEMPORARY: Final = "tmp"
+# Another file system; another user's file under fs.protected_hardlinks (proc_sys_fs(5)), or a file
+# system without links; more links than a file may have.
+_NO_LINK: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK})
 _ATTEMPTS: Final = 5
 
 
@@ -98,26 +104,28 @@ class DerivativeCache:
         Raises Full without room.
         """
         with full_when_no_room():
-            descriptor = os.open(file, os.O_RDONLY)
-            try:
+            with opened(file) as descriptor:
                 os.fchmod(descriptor, FILE_MODE)
                 # The name may come back before the bytes do, and would stand for none of them.
                 os.fsync(descriptor)
                 size = os.fstat(descriptor).st_size
-            finally:
-                os.close(descriptor)
             self._place(key, lambda: file.replace(self.path(key, width, end)))
         self._count(size)
 
     def link(self, source: Path, key: Key, width: int, end: End) -> None:
-        """Let the picture's own file `source` stand for that derivative. Raises Full, OSError between file systems."""
+        """Let the picture's own file `source` stand for that derivative, or a copy of it. Raises Full without room."""
 
         def link() -> None:
             with suppress(FileExistsError):
                 os.link(source, self.path(key, width, end))
 
-        with full_when_no_room():
-            self._place(key, link)
+        try:
+            with full_when_no_room():
+                self._place(key, link)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            self._copy(source, key, width, end)
 
     def remove(self, key: Key) -> None:
         """Remove all derivatives of a picture."""
@@ -143,6 +151,15 @@ class DerivativeCache:
                 gone += 1
         self._used_bytes = used
         return gone
+
+    def _copy(self, source: Path, key: Key, width: int, end: End) -> None:
+        copy = self.new_path()
+        try:
+            with full_when_no_room():
+                shutil.copyfile(source, copy)
+            self.publish(copy, key, width, end)
+        finally:
+            self.discard(copy)
 
     def _count(self, size: int) -> None:
         if self._used_bytes is not None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
-from authsvc.derivatives import Accepts, DerivativeCache, End, Wanted
+from authsvc.derivatives import PATIENCE_SECONDS, Accepts, DerivativeCache, End, Wanted
 from authsvc.errors import AuthsvcError, UploadRefused
 from authsvc.imaging.dimensions import read_dimensions
 from authsvc.imaging.job import Derivation
@@ -67,6 +67,7 @@ class Deriver:
     async def derive(self, wanted: Wanted) -> Outcome:
         """Make what is wanted, unless it is being made: then wait for that.
 
+        Returns within PATIENCE_SECONDS: NOT_NOW when the job is not done by then.
         Never fails for a reason of the server's. Raises FileNotFoundError when
         there is no such picture.
         """
@@ -76,8 +77,10 @@ class Deriver:
         job = self._jobs.get(wanted)
         if job is None:
             job = self._jobs[wanted] = asyncio.create_task(self._run(wanted))
-            job.add_done_callback(lambda _: self._jobs.pop(wanted))
-        return await asyncio.shield(job)
+            job.add_done_callback(lambda job: self._end(wanted, job))
+        # Nor does it end with the last who waits.
+        done, _ = await asyncio.wait([job], timeout=PATIENCE_SECONDS)
+        return job.result() if done else Outcome.NOT_NOW
 
     async def close(self) -> None:
         """Wait for the jobs under way, and give up what is made in the background."""
@@ -86,6 +89,11 @@ class Deriver:
             await asyncio.wait([self._making_avif])
         if self._jobs:
             await asyncio.wait(self._jobs.values())
+
+    def _end(self, wanted: Wanted, job: asyncio.Task[Outcome]) -> None:
+        del self._jobs[wanted]
+        if not job.cancelled():
+            job.exception()  # which whoever waited has got, if anybody still did
 
     async def _run(self, wanted: Wanted) -> Outcome:
         try:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +34,24 @@ def make_folder(folder: Path, mode: int) -> None:
     # Set-group-ID may be inherited, and systemd's RestrictSUIDSGID= refuses to set it.
     if stat.S_IMODE(folder.stat().st_mode) != mode:
         folder.chmod(mode)
+
+
+def begin_to_write(file: Path) -> None:
+    """Have the kernel start to write what it holds of a file, so that a later sync waits for less. Never fails."""
+    # Whoever syncs the file hears of its errors.
+    with suppress(OSError), opened(file) as descriptor:
+        # Not for what its name says: what waits to be written is not dropped (posix_fadvise(2)).
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[int]:
+    """Open a file to read, without a buffer: a descriptor."""
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def sync_directory(folder: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.disk import digests_of
+from authsvc.disk import begin_to_write, digests_of
 from authsvc.errors import Collision, Full, Internal
 from authsvc.groups import Groups
 from authsvc.imaging.limits import Limits
@@ -246,6 +246,8 @@ def _receive(upload: _Upload) -> None:
 
 def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
     upload.prepared = prepare(upload.received, limits, strips=strips)
+    # The disk is at work while it is decoded.
+    begin_to_write(upload.prepared.path)
     if upload.prepared.path == upload.received.path:
         upload.digests = upload.received.digests
     else:

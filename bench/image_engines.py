@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 import httpx2
 
 from bench.servers import answers, running
+from tests.processes import family, processor_seconds
 from tests.stack import Stack, free_port, wait_until
 
 BENCH: Final = Path(__file__).parent
@@ -63,25 +64,11 @@ class Engine:
 
     def peak_bytes(self) -> int:
         """Return the most memory that the one of its processes has had which had the most."""
-        return max(_status(process, "VmHWM") for process in self.processes())
+        return max(_status(process, "VmHWM") for process in family(*self.roots))
 
     def processor_seconds(self) -> float:
-        """Return what all of its processes have had of a processor so far, with threads that have ended."""
-        ticks = 0
-        for process in self.processes():
-            # proc_pid_stat(5): utime and stime are fields 14 and 15, counted from before the name in brackets.
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-    def processes(self) -> list[int]:
-        """Return all of its processes."""
-        family = list(self.roots)
-        for process in family:
-            for task in Path(f"/proc/{process}/task").iterdir():
-                with suppress(FileNotFoundError):  # a thread that has just ended
-                    family += map(int, (task / "children").read_text().split())
-        return family
+        """Return what all of its processes have had of a processor so far."""
+        return processor_seconds(*self.roots)
 
 
 def _status(process: int, line: str) -> int:

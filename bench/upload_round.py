@@ -5,14 +5,13 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.upload_pictures import Halves
 from bench.upload_ways import BENCH, Way
+from tests.processes import processor_seconds
 
-_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 _UPLOAD_PATH = "/api/v1/upimg"
 _TIMEOUT_SECONDS = 30
 _SETTLED_SECONDS = 0.3
@@ -22,8 +21,9 @@ _SETTLED_SECONDS = 0.3
 class Round:
     """What one round has shown: rates per second, times in milliseconds, memory in bytes.
 
-    Processor times are per upload; `client_share` is how busy the load
-    generator kept a core, 1.0 being as much as it can.
+    Processor times are per upload, those of the service with all that decodes
+    for it; `client_share` is how busy the load generator kept a core, 1.0
+    being as much as it can.
     """
 
     rate: float
@@ -45,11 +45,10 @@ def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
     """Load `way` with distinct pictures; every one must be there afterwards. Raises FailedError."""
     settle(way)
     way.forget()
-    nginx = way.nginx_processes()
     rss_before = _memory(way.service, "VmRSS")
     if way.service:
         Path(f"/proc/{way.service}/clear_refs").write_text("5")  # proc_pid_clear_refs(5): the peak
-    before = _processor_ms(nginx), _processor_ms([way.service]), os.times()
+    before = _processor_ms(way.nginx), _processor_ms(way.service), os.times()
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", f"--timeout={_TIMEOUT_SECONDS}s"]
     command += ["-s", str(BENCH / "upload_load.lua"), f"http://127.0.0.1:{way.port}{_UPLOAD_PATH}", "--"]
     command += [str(picture.front), str(picture.back), way.form, _UPLOAD_PATH, way.token, secrets.token_hex(8)]
@@ -64,8 +63,8 @@ def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
         rate=uploads / said["seconds"],
         p50_ms=said["p50_ms"],
         p99_ms=said["p99_ms"],
-        nginx_ms=(_processor_ms(nginx) - before[0]) / uploads,
-        service_ms=(_processor_ms([way.service]) - before[1]) / uploads,
+        nginx_ms=(_processor_ms(way.nginx) - before[0]) / uploads,
+        service_ms=(_processor_ms(way.service) - before[1]) / uploads,
         client_share=(
             client.children_user + client.children_system - before[2].children_user - before[2].children_system
         )
@@ -88,12 +87,8 @@ def settle(way: Way) -> int:
     return counts[-1]
 
 
-def _processor_ms(processes: Iterable[int]) -> float:
-    ticks = 0
-    for process in filter(None, processes):
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])  # proc_pid_stat(5): utime and stime
-    return ticks * _TICK_MS
+def _processor_ms(process: int) -> float:
+    return 1000 * processor_seconds(process) if process else 0.0
 
 
 def _memory(process: int, name: str) -> int:

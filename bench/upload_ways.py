@@ -67,11 +67,6 @@ class Way:
             with os.scandir(shard) as files:
                 yield from (file for file in files if file.stat().st_size)
 
-    def nginx_processes(self) -> Sequence[int]:
-        """Return nginx's master and workers."""
-        children = Path(f"/proc/{self.nginx}/task/{self.nginx}/children").read_text().split()
-        return [self.nginx, *map(int, children)]
-
 
 @contextmanager
 def ours(name: str, *, is_durable: bool) -> Iterator[Way]:

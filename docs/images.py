@@ -60,7 +60,7 @@ _PARTS: Final = {
     "walk_webp": "walk through a WebP",
     "walk_avif": "walk through an AVIF",
     "strip": "metadata out of a JPEG, besides the walk",
-    "prepare": "all of it: walk, write the clean JPEG",
+    "prepare": "all of that: walk, write the clean JPEG",
 }
 
 

@@ -42,7 +42,8 @@ def read_tracks(data: bytes | mmap, moov: Box, end: int, limits: Limits, sequenc
         raise Corrupt(kind="AVIF", reason=f"it has {len(found)} tracks; the limit is {MAX_TRACKS}")
     tracks = []
     for box in found:
-        if _handler(data, box) in _PICTURES:
+        # libavif shows a track of AV1 whatever its handler is called (tried with 1.4).
+        if _handler(data, box) in _PICTURES or _has_av1(data, box):
             table = _table(data, box)
             track = _read_track(data, _inside(data, box, b"tkhd"), table, end, limits)
             # Readers pass over a track without frames, such as that of a fragmented file.
@@ -88,11 +89,23 @@ def _table(data: bytes | mmap, trak: Box) -> dict[bytes, Box]:
     return table
 
 
-def _is_av1(data: bytes | mmap, table: dict[bytes, Box], limits: Limits) -> bool:
-    """Return whether frames are AV1; only those are shown. What they say of their size is checked."""
+def _has_av1(data: bytes | mmap, trak: Box) -> bool:
+    """Return whether a track of any kind has frames of AV1."""
+    try:
+        return bool(_av1_entries(data, _table(data, trak)))
+    except (Corrupt, Truncated):
+        return False
+
+
+def _av1_entries(data: bytes | mmap, table: dict[bytes, Box]) -> list[Box]:
     stsd = Reader(data, table[b"stsd"])
     stsd.take(_FULL_BYTES + 4)
-    entries = [box for box in boxes(data, stsd.at, stsd.end) if box.kind == b"av01"]
+    return [box for box in boxes(data, stsd.at, stsd.end) if box.kind == b"av01"]
+
+
+def _is_av1(data: bytes | mmap, table: dict[bytes, Box], limits: Limits) -> bool:
+    """Return whether frames are AV1; only those are shown. What they say of their size is checked."""
+    entries = _av1_entries(data, table)
     for entry in entries:
         reader = Reader(data, entry)
         reader.take(_ENTRY_SIZE_AT)

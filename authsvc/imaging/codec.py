@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from mmap import PROT_READ, mmap
 from typing import Any, Final
 
@@ -73,16 +74,20 @@ def derive(job: Derivation) -> Result:
 
 
 def _decode(job: Check) -> None:
-    load = _loader(job.kind)
-    header = load(str(job.source))
-    if job.pixels is not None and header.width * header.height > job.pixels:
-        message = f"its decoder finds {header.width} x {header.height} pixels in it, which is more than it says"
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
+    if job.kind in _ANIMATED:
+        options["n"] = -1
+    load = partial(_loader(job.kind), str(job.source), **options)
+    # Of the header alone, until pixels are asked for.
+    image = load()
+    height = image.get_page_height()
+    if job.pixels is not None and image.width * height > job.pixels:
+        message = f"its decoder finds {image.width} x {height} pixels in it, which is more than it says"
         raise pyvips.Error(message)
-    options: dict[str, Any] = {"n": -1} if job.kind in _ANIMATED else {}
     if job.kind is ImageType.JPEG:
         # All of the data is read all the same; an eighth of a side takes half the time.
-        options["shrink"] = _shrink(header, 1)
-    load(str(job.source), access="sequential", fail_on="error", **options).avg()
+        image = load(shrink=_shrink(image, 1))
+    image.avg()
     if job.kind is ImageType.PNG:
         # libvips reads the first picture alone.
         with job.source.open("rb") as file, mmap(file.fileno(), 0, prot=PROT_READ) as data:

@@ -14,6 +14,8 @@ _CONTROL_BYTES: Final = 4
 _MAX_SUB_BLOCK_BYTES: Final = 255
 # How often an animation is repeated, in both of the names that decoders know.
 _LOOPS: Final = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
+_LOOP_BYTES: Final = 3
+"""A 1, of which Mozilla reads three bits alone, and the number."""
 _PROFILE: Final = b"ICCRGBG1012"
 
 
@@ -48,9 +50,11 @@ def _application(data: bytes | mmap, block: Block) -> Piece:
     if name == _PROFILE:
         profile = without_device(b"".join(data[piece.start : piece.stop] for piece in _sub_blocks(data, head)))
         return reused(data, block.start, bytes(data[block.start : head]) + _in_sub_blocks(profile))
-    if name not in _LOOPS or data[head : head + 2] != b"\x03\x01" or head + 4 >= block.end:
+    if name not in _LOOPS or data[head] < _LOOP_BYTES or data[head + 1] & 7 != 1:
         return b""
-    return reused(data, block.start, bytes(data[block.start : head + 4]) + b"\0")
+    # As long as it is: Pillow heeds a longer one, others do not.
+    said = bytes(data[head + 1 : head + 1 + _LOOP_BYTES]).ljust(data[head], b"\0")
+    return reused(data, block.start, bytes(data[block.start : head]) + _in_sub_blocks(said))
 
 
 def _control(data: bytes | mmap, block: Block) -> Piece:

@@ -9,6 +9,7 @@ no more to do.
 import ctypes
 import os
 import resource
+import select
 import signal
 import sys
 import traceback
@@ -19,6 +20,8 @@ from authsvc.imaging.job import READY, Check, Failure, Job, Result, job_of_line
 
 NICENESS: Final = 10
 """Serving and taking uploads come first."""
+REST_SECONDS: Final = 1.0
+"""After so long without a job memory is given back; the next job would need it again."""
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
@@ -40,10 +43,11 @@ def main(arguments: list[str]) -> int:
     os.dup2(2, 1)
     answers.write(READY)
     answers.flush()
-    for line in sys.stdin.buffer:
+    while line := sys.stdin.buffer.readline():
         answers.write(_do(job_of_line(line)).to_line())
         answers.flush()
-        libc.malloc_trim(0)
+        if not select.select([0], [], [], REST_SECONDS)[0]:
+            libc.malloc_trim(0)
     return 0
 
 

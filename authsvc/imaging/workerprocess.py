@@ -1,11 +1,12 @@
 """One worker as its parent sees it: a process, and two pipes."""
 
 import asyncio
+import ctypes
 import os
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, Self, cast
 
 from authsvc.imaging.job import READY, Job, Result, job_to_line, result_of_line
@@ -21,6 +22,7 @@ _SETTINGS: Final = {
     # What one arena has freed, another cannot use.
     "MALLOC_ARENA_MAX": "1",
 }
+_LIBC: Final = ctypes.CDLL(None)
 # The parent's own notes to systemd.
 _NOT_FOR_WORKERS: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"})
 
@@ -76,12 +78,14 @@ class WorkerProcess:
 
     def processor_seconds(self) -> float:
         """Return what it has had of a processor so far; 0 when it has ended."""
+        clock = ctypes.c_int()
         try:
-            # proc_pid_stat(5): utime and stime are fields 14 and 15, counted from before the name in brackets.
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+            # clock_getcpuclockid(3), a hundredth of what /proc costs; Python has it for threads alone.
+            if _LIBC.clock_getcpuclockid(self._process.pid, ctypes.byref(clock)) != 0:
+                return 0.0
+            return time.clock_gettime(clock.value)
         except OSError:
             return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def ask(self, job: Job) -> Result:
         """Have a job done. Raises WorkerDiedError, also for one that is killed because it talks nonsense."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc import embedder, errors
-from authsvc.derivatives import ENDS
+from authsvc.derivatives import ENDS, PATIENCE_SECONDS
 from authsvc.envelopes import native
 from authsvc.errors import AnswerError
 from authsvc.filechanges import FileChanges
@@ -146,6 +146,7 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surr
             "widths": "|".join(map(str, WIDTHS)),
             "accept": _ACCEPT_PATTERN,
         },
+        "patience_seconds": PATIENCE_SECONDS,
         "ends": {
             accepts: [end.format(extension="$authsvc_sized_extension") for end in ends]
             for accepts, ends in ENDS.items()

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
-from authsvc.disk import full_when_no_room, make_folder, sync_directory
+from authsvc.disk import begin_to_write, full_when_no_room, make_folder, opened, sync_directory
 from authsvc.errors import Collision
 from authsvc.model import Key
 from authsvc.store.port import BlobStat, BlobStore, Put
@@ -44,7 +44,7 @@ class FilesystemStore(BlobStore):
         # Every file before the first link, every link before the first folder:
         # of several syncs in a row, one writes the file system's journal for all.
         for put in puts:
-            _begin_to_write(put.source)
+            begin_to_write(put.source)
         unsynced = [_failure(partial(_sync_file, put.source)) for put in puts]
         linked = [
             _outcome(partial(_link_or_compare, put, self._path(put.key))) if error is None else error
@@ -130,27 +130,10 @@ def _link_or_compare(put: Put, target: Path) -> bool:
             return True
 
 
-def _begin_to_write(source: Path) -> None:
-    """Have the kernel start to write what it holds of the file, so that the disk has all files to do at once."""
-    # Whoever waits for the file hears of it.
-    with suppress(OSError), _opened(source) as descriptor:
-        # Not for what its name says: what waits to be written is not dropped (posix_fadvise(2)).
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
 def _sync_file(source: Path) -> None:
-    with _opened(source) as descriptor:
+    with opened(source) as descriptor:
         os.fchmod(descriptor, BLOB_MODE)
         os.fsync(descriptor)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[int]:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _sha256_of(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Each test is named after a mistake that others made in checking who embeds."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tests.blackbox.matrix import SITES, Scene
 from tests.nginx.site_list import map_of, run_site_commands, status_for, wait_for_status
 from tests.nginx.wire import Wire
 from tests.pictures import picture
+from tests.processes import processor_seconds
 from tests.stack import Stack, wait_until
 
 HOSTS = [site.replace("*.", "www.") for site in SITES]
@@ -133,19 +133,10 @@ def test_weserv_hotlink_check_falls_to_a_meta_tag(scene: Scene, wire: Wire) -> N
             assert wire.ask(f"/?path={scene.path}", {**hidden, "Referer": ""}).status == 403
 
 
-def processor_seconds(stack: Stack) -> float:
-    """Return what nginx has computed so far, which no other program's load changes."""
-    master = stack.pid("nginx")
-    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    stats = [Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers]
-    # User and system time, fields 14 and 15 of proc(5), in clock ticks.
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
-
-
 def test_cloudfront_function_ran_out_of_time_on_a_long_referer(scene: Scene, wire: Wire) -> None:
     """aws-samples/amazon-cloudfront-functions issue 35: a regular expression took longer than it was allowed."""
     long = ("a." * 3_900, "a" * 7_900, "a-" * 3_900, "." * 7_900, "a.a" * 2_600 + "!", ":" * 7_900, "[" * 7_900)
-    before = processor_seconds(scene.stack)
+    before = processor_seconds(scene.stack.pid("nginx"))
     for body in long:
         for form in (
             "https://{}/",
@@ -156,7 +147,7 @@ def test_cloudfront_function_ran_out_of_time_on_a_long_referer(scene: Scene, wir
             assert wire.ask(scene.path, {"Referer": form.format(body)}).status == 403
             assert wire.ask(scene.path, {"Origin": form.format(body)}).status == 403
     # A hundred times what it takes; a pattern that goes back over and over takes minutes.
-    assert processor_seconds(scene.stack) - before < 1
+    assert processor_seconds(scene.stack.pid("nginx")) - before < 1
 
 
 def test_oneinstack_site_that_was_listed_twice() -> None:

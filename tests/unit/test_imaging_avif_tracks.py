@@ -5,7 +5,7 @@ import struct
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from authsvc.errors import Corrupt, TooManyFrames, TooManyPixels, Truncated
 from authsvc.imaging.avif import Avif, walk_avif
@@ -33,6 +33,20 @@ def test_size_that_only_a_track_says_counts(kind: bytes, at: int) -> None:
     assert content[content.index(kind) + 4 + at :].startswith(struct.pack(">H", SIZE[0]))
     with pytest.raises(TooManyPixels, match="20000 x"):
         walk_avif(_patched(content, kind, at, struct.pack(">H", 20_000)), USUAL)
+
+
+@pytest.mark.parametrize("handler", [b"soun", b"meta", bytes(4)], ids=["sound", "metadata", "none"])
+def test_track_of_av1_counts_whatever_handler_it_names(handler: bytes) -> None:
+    at = ANIMATED.rindex(b"hdlr")
+    named = ANIMATED[:at] + _patched(ANIMATED[at:], b"hdlr", 8, handler)
+    # As libavif sees it.
+    with Image.open(io.BytesIO(named)) as image:
+        assert len(list(ImageSequence.Iterator(image))) == 4
+    assert walk_avif(named, USUAL).tracks == walk_avif(ANIMATED, USUAL).tracks
+    with pytest.raises(TooManyPixels, match="20000 x"):
+        walk_avif(_patched(named, b"tkhd", 88, struct.pack(">H", 20_000)), USUAL)
+    # Without AV1 it is whatever it says.
+    assert not walk_avif(_patched(named, b"stsd", 8 + 4, b"mp4a"), USUAL).tracks
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "last"])

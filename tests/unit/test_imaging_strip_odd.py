@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from authsvc.errors import Bomb, Corrupt
+from authsvc.imaging.gif import walk_gif
 from authsvc.imaging.inspect import inspect
 from authsvc.imaging.limits import MAX_PROFILE_BYTES
 from authsvc.imaging.pieces import contents
@@ -59,6 +60,29 @@ def test_scan_that_goes_on_behind_a_segment_is_corrupt(marker: int) -> None:
     at = plain.index(b"\xff\xd3") + 2
     with pytest.raises(Corrupt, match="interrupts its picture data"):
         inspect(plain[:at] + segment(marker, SECRET) + plain[at:], JPEG, USUAL, strips=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (b"\3\1\7\0", b"\3\1\7\0"),
+        (b"\3\x09\7\0", b"\3\x09\7\0"),
+        (b"\6\1\7\0own", b"\6\1\7\0\0\0\0"),
+        (b"\3\1\7\0\3own", b"\3\1\7\0"),
+        (b"\2\1\7", None),
+        (b"\5\2\7\0\0\0", None),
+        (b"", None),
+    ],
+    ids=["alone", "other bits", "longer", "something behind", "shorter", "a size of a buffer", "nothing"],
+)
+def test_number_of_repetitions_of_a_gif_is_all_that_stays_of_its_block(said: bytes, left: bytes | None) -> None:
+    plain = saved("GIF", "P")
+    name = b"\x21\xff\x0bNETSCAPE2.0"
+    at = walk_gif(plain, USUAL).blocks[0].start
+    content = plain[:at] + name + said + b"\0" + plain[at:]
+    wanted = plain if left is None else plain[:at] + name + left + b"\0" + plain[at:]
+    assert kept(GIF, content) == wanted
+    assert kept(GIF, wanted) == wanted
 
 
 def test_control_of_a_gif_counts_behind_a_text_too() -> None:

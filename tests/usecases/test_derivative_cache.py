@@ -13,6 +13,7 @@ from authsvc.model import Key
 from tests.contract.small_disk import small_disk, use_up_names
 
 KEY = Key("98d291879bf32c45c4a56958bd9dfd1e", "jpg")
+OTHER_USER = 65534
 OTHER = Key("7be49a5d9f4ab1e2c0d7f3b6a8901234", "png")
 
 
@@ -81,6 +82,36 @@ def test_picture_itself_is_linked_and_may_be_linked_again(cache: DerivativeCache
     for _ in range(2):
         cache.link(blob, KEY, 320, End.PLAIN)
     assert cache.path(KEY, 320, End.PLAIN).samefile(blob)
+
+
+def test_picture_on_another_disk_is_copied(cache: DerivativeCache, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=1m") as disk:
+        blob = disk / "blob"
+        blob.write_bytes(b"picture")
+        for _ in range(2):
+            cache.link(blob, KEY, 320, End.PLAIN)
+        copy = cache.path(KEY, 320, End.PLAIN)
+        assert (copy.read_bytes(), stat.S_IMODE(copy.stat().st_mode)) == (b"picture", 0o640)
+        assert not copy.samefile(blob)
+        assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_picture_of_another_user_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Path("/proc/sys/fs/protected_hardlinks").read_text() == "1\n", "this needs Debian's fs.protected_hardlinks"
+    Path(tmp_path, "blob").write_bytes(b"picture")
+    # The other user may not look into the folders above.
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o777)
+    cache = opened(Path())
+    os.seteuid(OTHER_USER)
+    try:
+        with pytest.raises(PermissionError):
+            os.link("blob", "link")
+        cache.link(Path("blob"), KEY, 320, End.PLAIN)
+    finally:
+        os.seteuid(0)
+    copy = cache.path(KEY, 320, End.PLAIN)
+    assert (copy.read_bytes(), copy.stat().st_uid) == (b"picture", OTHER_USER)
 
 
 def test_picture_that_is_gone_cannot_be_linked(cache: DerivativeCache, tmp_path: Path) -> None:

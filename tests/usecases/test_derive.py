@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+import authsvc.derive
 from authsvc.derivatives import Accepts, End, Wanted
 from authsvc.derive import CALM_SECONDS, Deriver, Outcome
-from authsvc.errors import Busy, Corrupt
+from authsvc.errors import Bomb, Busy, Corrupt, Full, TooSlow, Unsupported
 from authsvc.imaging.job import Derivation
 from authsvc.model import ImageType, Key
 from tests.pictures import picture
@@ -98,9 +99,22 @@ def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: Wa
         (Busy(), Outcome.NOT_NOW),
         (OSError("no disk"), Outcome.NOT_NOW),
         (FileNotFoundError("the cache was wiped"), Outcome.NOT_NOW),
+        (Full(), Outcome.NOT_NOW),
         (Corrupt(kind="PNG", reason="it cannot be decoded"), Outcome.LINKED),
+        (Unsupported(), Outcome.LINKED),
+        (TooSlow(limit="5"), Outcome.LINKED),
+        (Bomb(what="picture", limit_bytes=1), Outcome.LINKED),
     ],
-    ids=["busy", "a failing disk", "a wiped cache", "a picture that cannot be decoded"],
+    ids=[
+        "busy",
+        "a failing disk",
+        "a wiped cache",
+        "a full cache disk",
+        "a picture that cannot be decoded",
+        "an animation that would be lost",
+        "a picture that takes too long",
+        "a picture that takes too much memory",
+    ],
 )
 def test_failure_ends_in_the_picture_itself(
     place: Workplace, wanted: Wanted, error: Exception, outcome: Outcome
@@ -111,6 +125,30 @@ def test_failure_ends_in_the_picture_itself(
     assert linked.exists() == found.is_there
     if found.is_there:
         assert linked.samefile(place.path_of(wanted.key))
+
+
+def test_reader_waits_for_a_while_and_the_job_goes_on(
+    place: Workplace, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Maker):
+        async def derive(self, derivation: Derivation) -> None:
+            await released.wait()
+            await super().derive(derivation)
+
+    async def run() -> None:
+        deriver = Deriver(store=place.store, cache=place.derivatives, maker=Slow(), on_end=ends.append)
+        first, second = await asyncio.gather(deriver.derive(wanted), deriver.derive(wanted))
+        assert (first, second, ends) == (Outcome.NOT_NOW, Outcome.NOT_NOW, [])
+        waiting = asyncio.create_task(deriver.derive(wanted))
+        await asyncio.sleep(0)
+        released.set()
+        assert (await waiting, ends) == (Outcome.MADE, [Outcome.MADE])
+        await deriver.close()
+
+    monkeypatch.setattr(authsvc.derive, "PATIENCE_SECONDS", 0.1)
+    released = asyncio.Event()
+    ends: list[Outcome] = []
+    asyncio.run(run())
 
 
 def test_picture_that_is_not_there_has_no_derivative(place: Workplace) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -93,3 +94,16 @@ def made_by_libvips(program: str) -> bytes:
     """Return what a line of Python, in a process of its own, makes of libvips; it is not loaded here."""
     code = f"import sys, pyvips; sys.stdout.buffer.write({program})"
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60).stdout
+
+
+async def hung_job(workers: Workers, folder: Path) -> tuple[int, asyncio.Task[BaseException | None]]:
+    """Return a stopped worker and the job that it was given."""
+    pid = await started(workers, folder)
+    os.kill(pid, signal.SIGSTOP)
+    return pid, asyncio.create_task(outcome(workers.check(folder / "picture", ImageType.PNG)))
+
+
+async def until_asked() -> None:
+    """Wait until the job's own task waits for a worker's answer."""
+    for _ in range(20):
+        await asyncio.sleep(0.01)

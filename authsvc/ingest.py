@@ -246,7 +246,7 @@ def _receive(upload: _Upload) -> None:
 
 def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
     upload.prepared = prepare(upload.received, limits, strips=strips)
-    # The disk is at work while it is decoded.
+    # The disk is at work while it is decoded, and has all files of a group to do at once.
     begin_to_write(upload.prepared.path)
     if upload.prepared.path == upload.received.path:
         upload.digests = upload.received.digests

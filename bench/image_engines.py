@@ -14,8 +14,8 @@ from typing import Final
 import httpx2
 
 from bench.servers import answers, running
-from tests.processes import family, processor_seconds
 from tests.stack import Stack, free_port, wait_until
+from tests.up.processes import Process, descendants, processor_seconds, status_of
 
 BENCH: Final = Path(__file__).parent
 TOOLS: Final = BENCH.parent / ".bench"
@@ -64,16 +64,12 @@ class Engine:
 
     def peak_bytes(self) -> int:
         """Return the most memory that the one of its processes has had which had the most."""
-        return max(_status(process, "VmHWM") for process in family(*self.roots))
+        processes = frozenset[Process]().union(*map(descendants, self.roots))
+        return max(int(status_of(process.pid)["VmHWM"].split()[0]) * 1024 for process in processes)
 
     def processor_seconds(self) -> float:
         """Return what all of its processes have had of a processor so far."""
         return processor_seconds(*self.roots)
-
-
-def _status(process: int, line: str) -> int:
-    text = Path(f"/proc/{process}/status").read_text()
-    return int(text.partition(f"{line}:")[2].split()[0]) * 1024
 
 
 @contextmanager

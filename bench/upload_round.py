@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.upload_pictures import Halves
 from bench.upload_ways import BENCH, Way
-from tests.processes import processor_seconds
+from tests.up.processes import processor_seconds, status_of
 
 _UPLOAD_PATH = "/api/v1/upimg"
 _TIMEOUT_SECONDS = 30
@@ -94,5 +94,4 @@ def _processor_ms(process: int) -> float:
 def _memory(process: int, name: str) -> int:
     if not process:
         return 0
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    return int(status_of(process)[name].split()[0]) * 1024

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
-from authsvc.disk import begin_to_write, full_when_no_room, make_folder, opened, sync_directory
+from authsvc.disk import full_when_no_room, make_folder, opened, sync_directory
 from authsvc.errors import Collision
 from authsvc.model import Key
 from authsvc.store.port import BlobStat, BlobStore, Put
@@ -43,8 +43,6 @@ class FilesystemStore(BlobStore):
         """See BlobStore.put_all."""
         # Every file before the first link, every link before the first folder:
         # of several syncs in a row, one writes the file system's journal for all.
-        for put in puts:
-            begin_to_write(put.source)
         unsynced = [_failure(partial(_sync_file, put.source)) for put in puts]
         linked = [
             _outcome(partial(_link_or_compare, put, self._path(put.key))) if error is None else error

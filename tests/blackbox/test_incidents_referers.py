@@ -9,8 +9,8 @@ from tests.blackbox.matrix import SITES, Scene
 from tests.nginx.site_list import map_of, run_site_commands, status_for, wait_for_status
 from tests.nginx.wire import Wire
 from tests.pictures import picture
-from tests.processes import processor_seconds
 from tests.stack import Stack, wait_until
+from tests.up.processes import processor_seconds
 
 HOSTS = [site.replace("*.", "www.") for site in SITES]
 

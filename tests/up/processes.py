@@ -1,4 +1,4 @@
-"""Processes as /proc shows them: who belongs to a stack, and who is left of it."""
+"""Processes as /proc shows them: who belongs to a stack, what it takes, and who is left of it."""
 
 import os
 import signal
@@ -13,6 +13,7 @@ END_SECONDS = 5.0
 """Within which everything has to be gone after a signal."""
 
 _PARENT, _STARTED = 1, 19  # of /proc/PID/stat behind the name, proc(5)
+_TICKS = slice(11, 15)  # utime and stime, and those of children that were waited for
 
 
 @dataclass(frozen=True, order=True)
@@ -77,6 +78,16 @@ def status_of(pid: int) -> dict[str, str]:
     """Return the fields of /proc/PID/status."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def processor_seconds(*pids: int) -> float:
+    """Return what processes and their descendants have had of a processor so far, those that have ended among them."""
+    ticks = 0
+    for process in frozenset[Process]().union(*map(descendants, pids)):
+        with suppress(OSError):
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[_TICKS]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def has_open(pid: int, *, below: Path) -> bool:

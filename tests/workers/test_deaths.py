@@ -10,17 +10,7 @@ import pytest
 from authsvc.errors import Bomb, Busy, Corrupt, Internal, TooSlow
 from authsvc.imaging.job import Derivation
 from authsvc.model import ImageType
-from tests.workers.pool import (
-    hung_job,
-    made_by_libvips,
-    outcome,
-    pool,
-    processes,
-    run,
-    saved,
-    until_asked,
-    wait_for,
-)
+from tests.workers.pool import hung_job, made_by_libvips, outcome, pool, processes, run, saved, until_asked, wait_for
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "crashed"])

@@ -16,15 +16,7 @@ from authsvc.imaging.workerprocess import WorkerProcess
 from authsvc.model import ImageType
 from tests.stack import wait_until
 from tests.up.processes import status_of
-from tests.workers.pool import (
-    hung_job,
-    outcome,
-    pool,
-    processes,
-    run,
-    saved,
-    started,
-)
+from tests.workers.pool import hung_job, outcome, pool, processes, run, saved, started
 
 
 def replace_libvips(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
@@ -116,24 +108,15 @@ def test_this_process_never_loads_a_decoder(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_worker_that_cannot_start_is_no_fault_of_the_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("raise ImportError('no libvips')", 1), ("print('a greeting', flush=True)", -signal.SIGKILL)],
+    ids=["without libvips", "with another first word"],
+)
+def test_worker_that_cannot_start_gets_no_job_and_is_no_fault_of_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: str, status: int
 ) -> None:
-    # As when libvips is missing.
-    replace_libvips(tmp_path / "modules", monkeypatch, "raise ImportError('no libvips')")
-
-    async def act() -> None:
-        async with pool() as workers:
-            assert isinstance(await outcome(workers.check(saved(tmp_path), ImageType.PNG)), Busy)
-
-    run(act)
-    assert caplog.messages == ["no worker for pictures can be started: WorkerDiedError(1)"]
-
-
-def test_worker_whose_first_word_is_another_never_gets_a_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    replace_libvips(tmp_path / "modules", monkeypatch, "print('a greeting', flush=True)")
+    replace_libvips(tmp_path / "modules", monkeypatch, code)
 
     async def act() -> None:
         async with pool() as workers:
@@ -141,7 +124,7 @@ def test_worker_whose_first_word_is_another_never_gets_a_job(
             assert processes() == set()
 
     run(act)
-    assert caplog.messages == [f"no worker for pictures can be started: WorkerDiedError({-signal.SIGKILL})"]
+    assert caplog.messages == [f"no worker for pictures can be started: WorkerDiedError({status})"]
 
 
 def test_worker_of_another_process_ends_at_once() -> None:

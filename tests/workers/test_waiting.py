@@ -11,16 +11,7 @@ import authsvc.imaging.workers
 from authsvc.errors import Busy, Unavailable
 from authsvc.imaging.job import Derivation
 from authsvc.model import ImageType
-from tests.workers.pool import (
-    hung_job,
-    outcome,
-    pool,
-    processes,
-    run,
-    saved,
-    started,
-    until_asked,
-)
+from tests.workers.pool import hung_job, outcome, pool, processes, run, saved, started, until_asked
 
 
 def test_job_that_waits_long_for_a_worker_is_told_to_come_again(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from authsvc.catalog.migrate import ensure_schema
 from authsvc.catalog.sql import Catalog, open_catalog
-from authsvc.derivatives import DerivativeCache
+from authsvc.data_folder import make_folders
 from authsvc.errors import Broken
-from authsvc.folders import make_folders
 from authsvc.settings import Settings
+from authsvc.sizes.cache import DerivativeCache
 from authsvc.store.filesystem import FilesystemStore, make_shards
 from authsvc.store.port import BlobStore
 

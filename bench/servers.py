@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.model import SiteList
-from authsvc.nginx.files import MAIN_FILE, write_files
+from authsvc.nginx.render import MAIN_FILE, write_files
 from authsvc.settings import Settings
 from bench.load import pin, workers
 from bench.rivals import rival_configuration

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from authsvc.spool import BLOCK_BYTES
+from authsvc.uploads.spool import BLOCK_BYTES
 from bench.reads_cases import (
     AGAIN,
     BASE_GROUP,

@@ -17,7 +17,7 @@ from click.shell_completion import get_completion_class
 from authsvc.cli.root import authsvc
 from authsvc.errors import AnswerError, AuthsvcError, Full, Misuse, Unable, Unavailable, UploadRefused
 from authsvc.model import SiteList
-from authsvc.nginx.files import Surroundings, render
+from authsvc.nginx.render import Surroundings, render
 from authsvc.settings import ENV_PREFIX, Settings, load
 from docs.campaign import campaign_page
 from docs.commandtree import contexts

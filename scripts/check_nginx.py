@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from authsvc.model import SiteList
-from authsvc.nginx.files import MAIN_FILE, write_files
 from authsvc.nginx.program import check_config, nginx_program
+from authsvc.nginx.render import MAIN_FILE, write_files
 from authsvc.settings import load
 
 EVERYTHING = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authsvc.folders import become_owner
+from authsvc.data_folder import become_owner
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -5,8 +5,8 @@ import click
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import EXIT_FAILED, Given, moment, pass_given, show_json, show_table
 from authsvc.errors import AuthsvcError, Misuse, NotThere
+from authsvc.library.remove import remove
 from authsvc.model import Image, Key
-from authsvc.remove import remove
 from authsvc.settings import Settings
 
 

@@ -9,10 +9,10 @@ from typing import Final
 
 import click
 
-from authsvc.conffile import Outcome, write_conffile
 from authsvc.errors import BadSetting
-from authsvc.filechanges import FileChanges
 from authsvc.settings import checked
+from authsvc.system.conffile import Outcome, write_conffile
+from authsvc.system.file_changes import FileChanges
 
 _GROUP: Final = "authsvc"
 _MODE: Final = 0o640

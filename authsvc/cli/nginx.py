@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from authsvc.certificate import how_to_get, is_certificate_missing
+from authsvc.access.site_list_file import read_site_list
 from authsvc.cli.context import Given, pass_given
-from authsvc.conffile import Outcome
+from authsvc.data_folder import become_owner
 from authsvc.errors import BadSetting, Broken
-from authsvc.folders import become_owner
 from authsvc.model import SiteList
-from authsvc.nginx.configuration import ServerNginx, read_server
-from authsvc.nginx.files import write_files
+from authsvc.nginx.certificate import how_to_get, is_certificate_missing
+from authsvc.nginx.existing import ServerNginx, read_server
+from authsvc.nginx.install import Installed, install_server, places_in, remove_server
+from authsvc.nginx.lock import Turn, taken_turn
 from authsvc.nginx.program import is_running, nginx_program, read_build, reload
-from authsvc.nginx.server import Installed, install_server, places_in, remove_server
-from authsvc.nginx.sitemap import bucket_bytes_of, install_sites, render_sites
-from authsvc.nginx.turn import Turn, taken_turn
+from authsvc.nginx.render import write_files
+from authsvc.nginx.site_map import bucket_bytes_of, install_sites, render_sites
 from authsvc.settings import Settings, checked
-from authsvc.sitelist import read_site_list
+from authsvc.system.conffile import Outcome
 
 _main_file = click.option(
     "--nginx-conf",

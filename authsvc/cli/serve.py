@@ -6,7 +6,7 @@ import sys
 import click
 
 from authsvc.cli.context import Given, pass_given
-from authsvc.sockets import SERVICE_ARGUMENTS
+from authsvc.system.sockets import SERVICE_ARGUMENTS
 
 
 @click.command()

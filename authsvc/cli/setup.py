@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
+from authsvc.access.site_list_file import publish_sites
 from authsvc.backends import prepare_data_dir
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import EXIT_FAILED, Given, pass_given, show_json, show_table
-from authsvc.folders import become_owner
+from authsvc.data_folder import become_owner
+from authsvc.library.reindex import reindex
 from authsvc.nginx.placeholders import check_placeholders
-from authsvc.reindex import reindex
-from authsvc.sitelist import publish_sites
 
 
 @click.command()

@@ -4,11 +4,11 @@ import time
 
 import click
 
+from authsvc.access.site_list_file import publish_sites
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import Given, pass_given, show_json, show_table
 from authsvc.errors import NotThere
-from authsvc.sitelist import publish_sites
-from authsvc.sites import canonical_site
+from authsvc.verdict.sites import canonical_site
 
 
 @click.group()

@@ -6,11 +6,11 @@ import time
 
 import click
 
+from authsvc.access.tokens import SHORT_TOKEN_CHARACTERS, checked_own_token, fingerprint, new_token
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import Given, moment, pass_given, show_json, show_table
 from authsvc.errors import BadName
 from authsvc.model import Scope, Token
-from authsvc.tokens import SHORT_TOKEN_CHARACTERS, checked_own_token, fingerprint, new_token
 
 _NAME = re.compile(r"[\w][\w .@+-]{0,63}")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}

@@ -14,20 +14,20 @@ from typing import Final
 
 import click
 
+from authsvc.access.site_list_file import publish_sites
+from authsvc.access.tokens import fingerprint, new_token
 from authsvc.backends import opened, prepare_data_dir
 from authsvc.cli.context import Given, pass_given
+from authsvc.data_folder import Account, first_closed_folder, share_with_group
 from authsvc.errors import Broken, InUse
-from authsvc.filechanges import FileChanges
-from authsvc.folders import Account, first_closed_folder, share_with_group
 from authsvc.model import Scope, Token
-from authsvc.nginx.files import MAIN_FILE, write_files
 from authsvc.nginx.program import check_config, nginx_program
+from authsvc.nginx.render import MAIN_FILE, write_files
 from authsvc.nginx.templates import template_dir
 from authsvc.settings import Settings
-from authsvc.sitelist import publish_sites
-from authsvc.sockets import listen_on, lock_data_dir
-from authsvc.supervise import Supervisor
-from authsvc.tokens import fingerprint, new_token
+from authsvc.system.file_changes import FileChanges
+from authsvc.system.sockets import listen_on, lock_data_dir
+from authsvc.up.supervisor import Supervisor
 
 _NGINX_USERS: Final = ("www-data", "nginx", "nobody")
 _FIRST_TOKEN_NAME: Final = "first"  # noqa: S105 — a name

@@ -5,11 +5,11 @@ from typing import Final, TextIO
 
 import click
 
+from authsvc.access.live import rules_of
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import EXIT_DENIED, Given, pass_given, printable, show_json
-from authsvc.explain import Explanation, ReadRequest, explain
-from authsvc.guard import rules_of
-from authsvc.policy import EXPLANATIONS
+from authsvc.verdict.explain import Explanation, ReadRequest, explain
+from authsvc.verdict.policy import EXPLANATIONS
 
 _REQUEST_LINE: Final = re.compile(r"([A-Z]+) (\S+)(?: HTTP/[0-9.]+)?")
 

@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from authsvc.certificate import first_in_file, how_to_get, how_to_renew, presented_certificate
-from authsvc.conffile import is_unedited
+from authsvc.access.site_list_file import read_site_list
+from authsvc.data_folder import Account, first_closed_folder
 from authsvc.doctor.data import group_name
 from authsvc.doctor.finding import Finding, fault, fine, warning
 from authsvc.errors import AuthsvcError, Broken
-from authsvc.folders import Account, first_closed_folder
 from authsvc.model import SiteList
-from authsvc.nginx.configuration import ServerNginx, read_server
-from authsvc.nginx.files import MAIN_FILE
+from authsvc.nginx.certificate import first_in_file, how_to_get, how_to_renew, presented_certificate
+from authsvc.nginx.existing import ServerNginx, read_server
+from authsvc.nginx.install import CONF_FOLDER, LINK_NAME, places_in, refuse_conflict, stale_files
 from authsvc.nginx.program import is_running, nginx_program
-from authsvc.nginx.server import CONF_FOLDER, LINK_NAME, places_in, refuse_conflict, stale_files
-from authsvc.nginx.sitemap import SITES_FILE
+from authsvc.nginx.render import MAIN_FILE
+from authsvc.nginx.site_map import SITES_FILE
 from authsvc.settings import Settings
-from authsvc.sitelist import read_site_list
+from authsvc.system.conffile import is_unedited
 
 INSTALL: Final = "authsvc nginx install"
 RENEW_DAYS: Final = 21

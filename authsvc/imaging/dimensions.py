@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 from authsvc.errors import Corrupt
 from authsvc.imaging.exif import UPRIGHT, is_sideways, orientation
-from authsvc.imaging.gif import EXTENSION, IMAGE, behind_table
+from authsvc.imaging.gif.walk import EXTENSION, IMAGE, behind_table
 from authsvc.model import ImageType
 
 _MAX_JPEG_SEGMENTS: Final = 2000

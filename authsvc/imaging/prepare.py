@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from authsvc.disk import full_when_no_room
 from authsvc.errors import Unsupported
 from authsvc.imaging.dimensions import read_dimensions
-from authsvc.imaging.inspect import inspect
+from authsvc.imaging.formats import inspect
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import contents, length
 from authsvc.imaging.sniff import HEAD_BYTES, sniff
 from authsvc.model import ImageType, Spooled
+from authsvc.system.durable import full_when_no_room
 
 CLEAN_SUFFIX = ".clean.part"
 """Of a clean file beside the spooled one; what a crash leaves goes as other spool files do."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from authsvc.disk import read_distrusted
 from authsvc.errors import Broken
 from authsvc.settings import Settings
+from authsvc.system.durable import read_distrusted
 
 # Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH.
 _MORE_FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin")

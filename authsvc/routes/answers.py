@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from authsvc.envelopes import native
+from authsvc.clients import native
 from authsvc.errors import AnswerError, BadToken, Internal, MethodNotAllowed, NotFound
 
 UPLOAD_HEADERS = {

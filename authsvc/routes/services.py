@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from authsvc.derive import Deriver
-from authsvc.guard import Guard
-from authsvc.ingest import Ingest
+from authsvc.access.live import Guard
 from authsvc.metrics import Metrics
 from authsvc.settings import Settings
+from authsvc.sizes.maker import Deriver
+from authsvc.uploads.pipeline import Ingest
 
 
 @dataclass(frozen=True, slots=True)

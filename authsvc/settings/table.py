@@ -7,7 +7,6 @@ from typing import Final, Literal, Self, get_args, get_origin
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS
 from authsvc.settings.types import (
     BASE_PATTERN,
     MAX_PORT,
@@ -22,6 +21,7 @@ from authsvc.settings.types import (
     Networks,
     PublicBase,
 )
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS
 
 ENV_PREFIX: Final = "AUTHSVC_"
 MAX_SOCKET_PATH_BYTES: Final = 107

@@ -8,9 +8,9 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-from authsvc.embedder import agent_pattern
 from authsvc.errors import BadSite
-from authsvc.sites import canonical_site
+from authsvc.verdict.embedder import agent_pattern
+from authsvc.verdict.sites import canonical_site
 
 MAX_PORT: Final = 65535
 

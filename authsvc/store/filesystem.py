@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
-from authsvc.disk import full_when_no_room, make_folder, opened, sync_directory
 from authsvc.errors import Collision
 from authsvc.model import Key
 from authsvc.store.port import BlobStat, BlobStore, Put
+from authsvc.system.durable import full_when_no_room, make_folder, opened, sync_directory
 
 BLOB_MODE: Final = 0o640
 """Readable by the group, to which nginx's user belongs; nobody else."""

@@ -7,11 +7,11 @@ no such switch.
 
 from pathlib import Path
 
-from authsvc import ingest
+from authsvc.imaging.decoder.pool import Workers
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
-from authsvc.imaging.workers import Workers
 from authsvc.model import ImageType, Spooled
+from authsvc.uploads import pipeline
 
 
 def _as_it_comes(received: Spooled, _limits: Limits | None, *, strips: bool = False) -> Prepared:  # noqa: ARG001
@@ -22,5 +22,5 @@ async def _undecoded(_self: Workers, _path: Path, _kind: ImageType, *, pixels: i
     pass
 
 
-ingest.prepare = _as_it_comes  # type: ignore[assignment,attr-defined]  # the seam that is broken on purpose
+pipeline.prepare = _as_it_comes  # type: ignore[assignment,attr-defined]  # the seam that is broken on purpose
 Workers.check = _undecoded  # type: ignore[assignment,method-assign]  # as above

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from authsvc.nginx.files import SERVER_FILE, Surroundings, render
+from authsvc.access.site_list_file import read_site_list
 from authsvc.nginx.placeholders import placeholder_copies
 from authsvc.nginx.program import nginx_program, read_build
-from authsvc.sitelist import read_site_list
+from authsvc.nginx.render import SERVER_FILE, Surroundings, render
 from tests.browser.places import IMAGE_HOST, SITES
 from tests.nginx.site_list import settings_of
 from tests.stack import Stack, free_port, wait_until

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc import serve
+from authsvc.service import main as service
 from tests.pictures import picture
 from tests.stack import AUTHSVC, Stack, free_port, wait_until
 from tests.up.fresh import short_folder
@@ -111,7 +111,7 @@ def test_service_that_cannot_start_says_why_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str, words: str
 ) -> None:
     monkeypatch.setenv(f"AUTHSVC_{variable}", value)
-    assert serve.main([]) == 1
+    assert service.main([]) == 1
     error = capsys.readouterr().err
     assert error.startswith("authsvc: ")
     assert words in error

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from authsvc.errors import UploadRefused
-from authsvc.imaging.gif import EXTENSION, walk_gif
-from authsvc.imaging.inspect import Inspected, inspect
+from authsvc.imaging.formats import Inspected, inspect
+from authsvc.imaging.gif.walk import EXTENSION, walk_gif
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.campaign import FULL, report, size

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from authsvc.imaging.dimensions import read_dimensions
-from authsvc.imaging.inspect import inspect
+from authsvc.imaging.formats import inspect
 from authsvc.imaging.pieces import contents
 from tests.campaign import report
 from tests.corpus.pictures import VALID

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route
 
-from authsvc.app import create_app
-from authsvc.embedder import HIDDEN, INVALID, NONE
 from authsvc.errors import AnswerError
 from authsvc.model import SiteList
-from authsvc.nginx.files import Surroundings, render
-from authsvc.policy import Reason, Rules, decide
+from authsvc.nginx.render import Surroundings, render
+from authsvc.service.app import create_app
 from authsvc.settings import load
-from authsvc.sites import SiteSet
+from authsvc.verdict.embedder import HIDDEN, INVALID, NONE
+from authsvc.verdict.policy import Reason, Rules, decide
+from authsvc.verdict.sites import SiteSet
 from tests.docs.markdown import DOCS, README, README_ZH, ROOT, blocks, name_of, section, spans
 
 NOWHERE = Path("/nowhere")

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from authsvc.access.tokens import fingerprint, new_token
 from authsvc.backends import opened, prepare_data_dir
 from authsvc.errors import AnswerError
 from authsvc.model import Scope, Token
-from authsvc.tokens import fingerprint, new_token
 from tests.campaign import FULL, p99_limit_ms, p99_ms, report, size
 from tests.faults.service import Ending
 from tests.faults.underload import ALLOWED, STRANGERS, Load, Record, now

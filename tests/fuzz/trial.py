@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
-from authsvc.policy import Rules, decide
-from authsvc.sites import SiteSet
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
+from authsvc.verdict.policy import Rules, decide
+from authsvc.verdict.sites import SiteSet
 from tests.fuzz.exercised import BEHIND
 from tests.fuzz.oracle import Demand, opinion, sharings
 from tests.fuzz.pipeline import Answer

@@ -6,7 +6,7 @@ The tests ask Python and nginx for each row, and docs/verdict.md shows them all.
 from dataclasses import dataclass
 from typing import Final
 
-from authsvc.policy import Reason
+from authsvc.verdict.policy import Reason
 
 SITES: Final = ("blog.example.com", "*.example.org", "xn--bcher-kva.example", "[2001:db8::1]")
 """On the list besides `localhost`, `127.0.0.1` and `[::1]`, which are there from the start."""

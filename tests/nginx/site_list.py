@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from authsvc.access.site_list_file import publish_sites
 from authsvc.backends import open_backends
 from authsvc.catalog.port import AccessCatalog
 from authsvc.settings import ENV_PREFIX, Settings
-from authsvc.sitelist import publish_sites
 from tests.nginx.wire import Wire
 from tests.stack import Stack, wait_until
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
-from authsvc.policy import Reason, Rules, decide
-from authsvc.sites import SiteSet
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
+from authsvc.verdict.policy import Reason, Rules, decide
+from authsvc.verdict.sites import SiteSet
 from tests.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES, Decision
 from tests.nginx.wire import Wire
 from tests.stack import Stack

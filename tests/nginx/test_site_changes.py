@@ -2,7 +2,7 @@
 
 import pytest
 
-from authsvc.sitelist import read_site_list
+from authsvc.access.site_list_file import read_site_list
 from tests.nginx.site_list import (
     access_of,
     change_sites,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from authsvc.access.site_list_file import read_site_list
 from authsvc.errors import Broken
-from authsvc.sitelist import read_site_list
 from tests.nginx.outage import frozen
 from tests.nginx.site_list import (
     change_sites,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS, HIDDEN, INVALID, NONE, embedder_of
-from authsvc.policy import Rules, decide
-from authsvc.sites import SiteSet
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS, HIDDEN, INVALID, NONE, embedder_of
+from authsvc.verdict.policy import Rules, decide
+from authsvc.verdict.sites import SiteSet
 from tests.nginx.header_sets import HeaderSet, by_hand, generated
 from tests.nginx.site_list import change_sites, map_of, wait_for_status
 from tests.nginx.wire import Wire

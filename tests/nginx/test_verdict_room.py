@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.routes.verdict import ROOM_BYTES
+from authsvc.routes.internal.verdict import ROOM_BYTES
 from tests.contract.small_disk import fill, small_disk, use_up_names
 from tests.nginx.site_list import access_of, map_of
 from tests.pictures import picture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authsvc.nginx.turn import LOCK_NAME
+from authsvc.nginx.lock import LOCK_NAME
 from tests.server.checkout import PLACE
 from tests.server.conftest import DOMAIN
 from tests.server.machine import Machine
@@ -20,9 +20,9 @@ SERVICE_PYTHON = "/usr/local/lib/authsvc/current/bin/python"
 ADD_SITES = """
 import sys
 from authsvc.backends import opened
-from authsvc.folders import become_owner
+from authsvc.data_folder import become_owner
 from authsvc.settings import load
-from authsvc.sitelist import publish_sites
+from authsvc.access.site_list_file import publish_sites
 settings = load().settings
 become_owner(settings.data_dir)
 with opened(settings) as backends:

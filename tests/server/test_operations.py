@@ -146,11 +146,13 @@ def test_upgrade_switches_to_the_new_version_and_the_older_one_can_be_had_again(
     kept = server.listing("/etc/authsvc", "/etc/nginx", "/var/lib/authsvc/blobs")
     current = server.path("/usr/local/lib/authsvc/current")
     before = current.readlink()
-    server.shell(f"""cd {ORIGIN}; echo '# A new version.' >>authsvc/serve.py; git {IDENTITY} commit -qam second""")
+    server.shell(
+        f"""cd {ORIGIN}; echo '# A new version.' >>authsvc/service/main.py; git {IDENTITY} commit -qam second"""
+    )
     follow(server, UPGRADE)
     assert current.readlink() != before
     assert "# A new version." in server.shell(
-        "cat /usr/local/lib/authsvc/current/lib/python3*/site-packages/authsvc/serve.py"
+        "cat /usr/local/lib/authsvc/current/lib/python3*/site-packages/authsvc/service/main.py"
     )
     assert running_release(server) == str(current.readlink())
     assert server.listing("/etc/authsvc", "/etc/nginx", "/var/lib/authsvc/blobs") == kept

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from authsvc.imaging.avif import walk_avif
+from authsvc.imaging.avif.walk import walk_avif
 from tests.limits import USUAL
 from tests.unit.real_pictures import SIZE, saved
 

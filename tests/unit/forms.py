@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from authsvc.routes.form import FormFile
+from authsvc.uploads.multipart import FormFile
 
 CONTENT_TYPE = "multipart/form-data; boundary=B"
 END = b"--B--\r\n"

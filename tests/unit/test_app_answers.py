@@ -9,15 +9,15 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from authsvc.app import create_app
+from authsvc.access.tokens import fingerprint
 from authsvc.backends import open_backends
 from authsvc.errors import Broken
 from authsvc.model import Scope, Token
-from authsvc.nginx.files import _quoted
-from authsvc.nginx.sitemap import install_sites
+from authsvc.nginx.render import _quoted
+from authsvc.nginx.site_map import install_sites
 from authsvc.routes.answers import on_answer_error
+from authsvc.service.app import create_app
 from authsvc.settings import Settings, load
-from authsvc.tokens import fingerprint
 from tests.pictures import picture
 
 TOKEN = "an upload token of our own"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc import certificate
-from authsvc.certificate import Certificate, first_in_file, how_to_get, how_to_renew, presented_certificate
+from authsvc.nginx import certificate
+from authsvc.nginx.certificate import Certificate, first_in_file, how_to_get, how_to_renew, presented_certificate
 from authsvc.settings import Settings, checked
 from tests.tls import make_pair, presenting
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.conffile import Outcome, is_unedited, write_conffile
-from authsvc.filechanges import FileChanges
+from authsvc.system.conffile import Outcome, is_unedited, write_conffile
+from authsvc.system.file_changes import FileChanges
 
 FIRST, SECOND, MINE = "first\n", "second\n", "mine\n"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS, HIDDEN, INVALID, NONE, embedder_of
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS, HIDDEN, INVALID, NONE, embedder_of
 
 WORDS = (NONE, HIDDEN, INVALID)
 HOST_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "_.-")

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from authsvc.envelopes import native
+from authsvc.clients import native
 from authsvc.errors import BadToken, TooLarge
 from authsvc.model import Image, Key
 

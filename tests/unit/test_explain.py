@@ -1,9 +1,9 @@
 import pytest
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS
-from authsvc.explain import Explanation, ReadRequest, explain
-from authsvc.policy import Rules
-from authsvc.sites import SiteSet
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS
+from authsvc.verdict.explain import Explanation, ReadRequest, explain
+from authsvc.verdict.policy import Rules
+from authsvc.verdict.sites import SiteSet
 
 CROSS = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
 PICTURE = "/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.filechanges import FileChanges
+from authsvc.system.file_changes import FileChanges
 from tests.contract.small_disk import fill, small_disk
 
 Change = Callable[[FileChanges, Path], None]

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.embedder import INVALID, embedder_of
-from authsvc.flaw import flaw_of
+from authsvc.verdict.embedder import INVALID, embedder_of
+from authsvc.verdict.invalid import flaw_of
 
 
 @pytest.mark.parametrize(

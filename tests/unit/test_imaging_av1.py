@@ -2,7 +2,7 @@
 
 import pytest
 
-from authsvc.imaging.av1 import Sequences, _Stream
+from authsvc.imaging.avif.av1 import Sequences, _Stream
 from tests.unit.avif_files import stream
 from tests.unit.real_pictures import SIZE
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authsvc.errors import AnswerError, Corrupt, TooManyPixels, Truncated
-from authsvc.imaging.av1 import MAX_UNITS
-from authsvc.imaging.avif import Avif, walk_avif
-from authsvc.imaging.avif_items import MAX_ASSOCIATIONS, MAX_EXTENTS, MAX_ITEMS, MAX_REFERENCES
-from authsvc.imaging.inspect import inspect
-from authsvc.imaging.isobmff import MAX_BOXES
+from authsvc.imaging.avif.av1 import MAX_UNITS
+from authsvc.imaging.avif.boxes import MAX_BOXES
+from authsvc.imaging.avif.items import MAX_ASSOCIATIONS, MAX_EXTENTS, MAX_ITEMS, MAX_REFERENCES
+from authsvc.imaging.avif.walk import Avif, walk_avif
+from authsvc.imaging.formats import inspect
 from authsvc.model import ImageType
 from tests.corpus.pictures import VALID
 from tests.limits import USUAL

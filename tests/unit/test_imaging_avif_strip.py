@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from authsvc.errors import AnswerError, Corrupt
-from authsvc.imaging.avif import walk_avif
-from authsvc.imaging.inspect import inspect
+from authsvc.imaging.avif.walk import walk_avif
+from authsvc.imaging.formats import inspect
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.corpus.pictures import VALID

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from authsvc.errors import Corrupt, TooManyFrames, TooManyPixels, Truncated
-from authsvc.imaging.avif import Avif, walk_avif
+from authsvc.imaging.avif.walk import Avif, walk_avif
 from tests.limits import USUAL
 from tests.unit.avif_files import box, film, stream
 from tests.unit.real_pictures import PICTURES, SIZE, opened_size

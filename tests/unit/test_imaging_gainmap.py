@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from PIL.MpoImagePlugin import MpoImageFile
 
-from authsvc.imaging.inspect import inspect
-from authsvc.imaging.jpeg import walk_jpeg
+from authsvc.imaging.formats import inspect
+from authsvc.imaging.jpeg.walk import walk_jpeg
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.limits import USUAL

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from authsvc.errors import AnswerError, Corrupt, TooManyFrames, TooManyPixels, Truncated
-from authsvc.imaging.gif import MAX_BLOCKS, MAX_SUB_BLOCKS, Gif, walk_gif
+from authsvc.imaging.gif.walk import MAX_BLOCKS, MAX_SUB_BLOCKS, Gif, walk_gif
 from tests.limits import USUAL
 from tests.unit.real_pictures import SIZE, opened_size, saved
 from tests.unit.walking import each_byte_spoilt, outcomes_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from authsvc.errors import AnswerError, Corrupt, TooManyPixels, TooManyScans, Truncated
-from authsvc.imaging.jpeg import MAX_SEGMENTS, Jpeg, walk_jpeg
+from authsvc.imaging.jpeg.walk import MAX_SEGMENTS, Jpeg, walk_jpeg
 from tests.limits import USUAL
 from tests.unit.real_pictures import SIZE, jpeg_with, opened_size, saved, segment
 from tests.unit.walking import each_byte_spoilt, outcomes_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from authsvc.errors import AnswerError, Bomb, Corrupt, TooManyFrames, TooManyPixels, Truncated
-from authsvc.imaging.png import MAX_CHUNKS, MAX_INFLATED_BYTES, Png, walk_png
+from authsvc.imaging.png.walk import MAX_CHUNKS, MAX_INFLATED_BYTES, Png, walk_png
 from tests.limits import USUAL
 from tests.unit.real_pictures import SIZE, interlaced_png, opened_size, saved
 from tests.unit.walking import each_byte_spoilt, outcomes_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from authsvc.errors import AnswerError, Corrupt, TooManyFrames, TooManyPixels, Truncated
-from authsvc.imaging.webp import MAX_CHUNKS, MAX_FRAME_CHUNKS, Webp, walk_webp
+from authsvc.imaging.webp.walk import MAX_CHUNKS, MAX_FRAME_CHUNKS, Webp, walk_webp
 from authsvc.model import ImageType
 from tests.limits import USUAL
 from tests.unit.real_pictures import PICTURES, SIZE, opened_size, saved, smallest_webp

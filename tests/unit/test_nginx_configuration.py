@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Broken
-from authsvc.nginx.configuration import Directive, ServerNginx, read_server
+from authsvc.nginx.existing import Directive, ServerNginx, read_server
 from authsvc.nginx.program import nginx_program, read_build
 from authsvc.settings import Settings
 

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from authsvc.embedder import HIDDEN, INVALID, NONE
 from authsvc.errors import BadSite, Broken
 from authsvc.model import SiteList
 from authsvc.nginx.program import nginx_program
-from authsvc.nginx.sitemap import (
+from authsvc.nginx.site_map import (
     FOREIGN_BUCKET_BYTES,
     HASH_SIZES_FILE,
     OWN_BUCKET_BYTES,
@@ -25,9 +24,10 @@ from authsvc.nginx.sitemap import (
     install_sites,
     render_sites,
 )
-from authsvc.policy import Rules, decide
 from authsvc.settings import Settings
-from authsvc.sites import SiteSet, canonical_site
+from authsvc.verdict.embedder import HIDDEN, INVALID, NONE
+from authsvc.verdict.policy import Rules, decide
+from authsvc.verdict.sites import SiteSet, canonical_site
 from tests.stack import wait_until
 
 SETTINGS = Settings(public_base="http://img.example.com")

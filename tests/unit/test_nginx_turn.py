@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.nginx.turn import LOCK_NAME, Turn, taken_turn
+from authsvc.nginx.lock import LOCK_NAME, Turn, taken_turn
 from tests.stack import wait_until
 
 

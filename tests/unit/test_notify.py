@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.notify import notify, watchdog_seconds
+from authsvc.service.systemd import notify, watchdog_seconds
 
 WATCHDOG = "WATCHDOG=1"
 
@@ -32,7 +32,7 @@ def service(folder: Path, **environment: str) -> Iterator["subprocess.Popen[str]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(folder / "s"))
         listener.listen()
-        command = [sys.executable, "-m", "authsvc.serve", "--listen-fd", str(listener.fileno())]
+        command = [sys.executable, "-m", "authsvc.service.main", "--listen-fd", str(listener.fileno())]
         process = subprocess.Popen(
             command,
             env={**os.environ, "AUTHSVC_DATA_DIR": str(folder / "data"), **environment},

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.embedder import HIDDEN, INVALID, NONE
-from authsvc.policy import EXPLANATIONS, Reason, Rules, Verdict, decide
-from authsvc.sites import SiteSet
+from authsvc.verdict.embedder import HIDDEN, INVALID, NONE
+from authsvc.verdict.policy import EXPLANATIONS, Reason, Rules, Verdict, decide
+from authsvc.verdict.sites import SiteSet
 
 SITES = SiteSet.of(("blog.example", "*.wild.example"))
 

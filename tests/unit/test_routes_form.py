@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from authsvc.errors import BadMultipart, NoFile
-from authsvc.routes.form import MAX_NAME_CHARACTERS, FormFile
+from authsvc.uploads.multipart import MAX_NAME_CHARACTERS, FormFile
 from tests.unit.forms import CONTENT_TYPE, body, fed, part
 
 PICTURE = b"\x89PNG\r\n\x1a\n\r\n--A\r\n" + bytes(range(256))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authsvc.errors import BadMultipart, NoFile
-from authsvc.routes.form import MAX_PART_HEADER_BYTES, MAX_PART_HEADERS, MAX_PARTS, FormFile
+from authsvc.uploads.multipart import MAX_PART_HEADER_BYTES, MAX_PART_HEADERS, MAX_PARTS, FormFile
 from tests.unit.forms import CONTENT_TYPE, END, body, fed, part
 
 PICTURE = b"\x89PNG\r\n\x1a\n\r\n--\r\n--A\r\n\r\n--B" + b"x" + bytes(range(256)) + b"\r\n-"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS
 from authsvc.errors import BadSetting
 from authsvc.settings import Settings, load
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS
 
 
 def test_every_setting_has_a_usable_default(folder: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.embedder import DEFAULT_EDITOR_AGENTS
 from authsvc.errors import BadSetting
 from authsvc.settings import MAX_SOCKET_PATH_BYTES, Settings, allowed_range, load
+from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS
 
 BOUNDED = [name for name in Settings.model_fields if " to " in allowed_range(name)]
 CHOICES = [name for name in Settings.model_fields if " or " in allowed_range(name)]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from authsvc.model import SiteList
-from authsvc.nginx import server as under_test
-from authsvc.nginx.configuration import Directive, ServerNginx
-from authsvc.nginx.files import SERVER_FILE, render
-from authsvc.nginx.server import places_in, surroundings_in
+from authsvc.nginx import install as under_test
+from authsvc.nginx.existing import Directive, ServerNginx
+from authsvc.nginx.install import places_in, surroundings_in
+from authsvc.nginx.render import SERVER_FILE, render
 from authsvc.settings import Settings
 
 MAIN_FILE = Path("/etc/nginx/nginx.conf")

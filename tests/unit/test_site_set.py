@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.sites import SiteSet
+from authsvc.verdict.sites import SiteSet
 
 COVERED = {
     "host itself": ("example.com", "example.com", True),

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
-from authsvc.embedder import embedder_of
 from authsvc.errors import BadSite
-from authsvc.sites import canonical_site
+from authsvc.verdict.embedder import embedder_of
+from authsvc.verdict.sites import canonical_site
 
 PATTERN = re.compile(r"(\*\.)?[a-z0-9_][a-z0-9_.-]{0,252}|\[[0-9a-f:]+\]")
 

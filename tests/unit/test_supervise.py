@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.settings import load
-from authsvc.supervise import Supervisor
+from authsvc.up.supervisor import Supervisor
 from tests.stack import free_port
 
 

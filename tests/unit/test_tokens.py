@@ -5,9 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from authsvc.errors import BadName, BadToken, WrongScope
-from authsvc.model import Scope, Token
-from authsvc.tokens import (
+from authsvc.access.tokens import (
     MAX_TOKEN_CHARACTERS,
     PREFIX,
     SHORT_TOKEN_CHARACTERS,
@@ -17,6 +15,8 @@ from authsvc.tokens import (
     new_token,
     presented_token,
 )
+from authsvc.errors import BadName, BadToken, WrongScope
+from authsvc.model import Scope, Token
 
 NOW = 1_700_000_000
 VISIBLE = [chr(code) for code in range(33, 127)]

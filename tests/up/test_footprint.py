@@ -25,7 +25,9 @@ def imported() -> frozenset[str]:
             environment = {**stack.environment, "AUTHSVC_DATA_DIR": str(folder), "PYTHONPROFILEIMPORTTIME": "1"}
             report = folder / "imports"
             with report.open("w") as errors:
-                service = subprocess.Popen([sys.executable, "-m", "authsvc.serve"], env=environment, stderr=errors)
+                service = subprocess.Popen(
+                    [sys.executable, "-m", "authsvc.service.main"], env=environment, stderr=errors
+                )
                 try:
                     wait_until((folder / "run" / "authsvc.sock").exists, "it listens", seconds=30)
                     curl = ["curl", "-sS", "--fail", "--unix-socket", os.fspath(folder / "run" / "authsvc.sock")]
@@ -39,7 +41,7 @@ def imported() -> frozenset[str]:
 
 @pytest.mark.parametrize("name", ["alembic", "rich", "jinja2", "pyvips", "authsvc.cli", "authsvc.nginx"])
 def test_service_never_loads(imported: frozenset[str], name: str) -> None:
-    assert "authsvc.app" in imported
+    assert "authsvc.service.app" in imported
     assert [module for module in imported if f"{module}.".startswith(f"{name}.")] == []
 
 

@@ -38,7 +38,7 @@ def test_first_token_is_written_nowhere(started: FreshStack) -> None:
 def test_pid_files_name_the_children_of_the_parent(started: FreshStack) -> None:
     parent = started.process.pid
     assert sorted(children(parent)) == sorted([started.pid("service"), started.pid("nginx")])
-    assert b"authsvc.serve" in Path(f"/proc/{started.pid('service')}/cmdline").read_bytes()
+    assert b"authsvc.service.main" in Path(f"/proc/{started.pid('service')}/cmdline").read_bytes()
     assert b"nginx: master" in Path(f"/proc/{started.pid('nginx')}/cmdline").read_bytes()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.serve import GRACE_SECONDS
+from authsvc.service.main import GRACE_SECONDS
 from tests.pictures import picture
 from tests.stack import Stack, wait_until
 from tests.upload.catalog import digests

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from authsvc.ingest import Ingest
+from authsvc.access.site_list_file import publish_sites
+from authsvc.library.remove import remove
 from authsvc.model import Image
-from authsvc.remove import remove
-from authsvc.sitelist import publish_sites
+from authsvc.uploads.pipeline import Ingest
 from tests.contract.values import digests_of
 from tests.usecases.stepped import SteppedImages
 from tests.usecases.workplace import ingest_of, reopened, settings_in

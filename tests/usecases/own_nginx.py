@@ -17,12 +17,12 @@ from typing import Self
 from click.testing import CliRunner
 
 from authsvc.cli.root import authsvc
+from authsvc.data_folder import make_folders
 from authsvc.errors import AuthsvcError
-from authsvc.folders import make_folders
 from authsvc.model import SiteList
-from authsvc.nginx.configuration import ServerNginx, read_server
+from authsvc.nginx.existing import ServerNginx, read_server
+from authsvc.nginx.lock import LOCK_NAME
 from authsvc.nginx.program import is_running, nginx_program
-from authsvc.nginx.turn import LOCK_NAME
 from authsvc.settings import Settings, load
 from tests.stack import AUTHSVC, wait_until
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.derivatives import Accepts, DerivativeCache, End, Wanted
 from authsvc.errors import Full
 from authsvc.model import Key
+from authsvc.sizes.cache import Accepts, DerivativeCache, End, Wanted
 from tests.contract.small_disk import small_disk, use_up_names
 
 KEY = Key("98d291879bf32c45c4a56958bd9dfd1e", "jpg")

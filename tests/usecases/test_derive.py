@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-import authsvc.derive
-from authsvc.derivatives import Accepts, End, Wanted
-from authsvc.derive import CALM_SECONDS, Deriver, Outcome
+import authsvc.sizes.maker
 from authsvc.errors import Bomb, Busy, Corrupt, Full, TooSlow, Unsupported
-from authsvc.imaging.job import Derivation
+from authsvc.imaging.decoder.job import Derivation
 from authsvc.model import ImageType, Key
+from authsvc.sizes.cache import Accepts, End, Wanted
+from authsvc.sizes.maker import CALM_SECONDS, Deriver, Outcome
 from tests.pictures import picture
 from tests.usecases.workplace import Workplace
 
@@ -145,7 +145,7 @@ def test_reader_waits_for_a_while_and_the_job_goes_on(
         assert (await waiting, ends) == (Outcome.MADE, [Outcome.MADE])
         await deriver.close()
 
-    monkeypatch.setattr(authsvc.derive, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(authsvc.sizes.maker, "PATIENCE_SECONDS", 0.1)
     released = asyncio.Event()
     ends: list[Outcome] = []
     asyncio.run(run())

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.disk import full_when_no_room, sync_directory
 from authsvc.errors import Full
+from authsvc.system.durable import full_when_no_room, sync_directory
 from tests.contract.small_disk import fill, small_disk
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from authsvc.access.site_list_file import read_site_list
+from authsvc.data_folder import become_owner
 from authsvc.errors import Broken
-from authsvc.folders import become_owner
-from authsvc.sitelist import read_site_list
 
 LIST = "# authsvc sites, revision 1\nlocalhost\n"
 NOBODY = pwd.getpwnam("nobody")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.certificate import how_to_get, how_to_renew
 from authsvc.doctor import Finding, State, web
 from authsvc.doctor.web import INSTALL, check_web
 from authsvc.model import SiteList
+from authsvc.nginx.certificate import how_to_get, how_to_renew
 from authsvc.settings import Settings, load
 from tests.stack import Stack
 from tests.tls import Pair, make_pair, presenting

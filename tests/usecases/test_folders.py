@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from authsvc.data_folder import Account, first_closed_folder, make_folders, share_with_group
 from authsvc.errors import Broken
-from authsvc.folders import Account, first_closed_folder, make_folders, share_with_group
 from authsvc.settings import Settings
 from authsvc.store.filesystem import make_shards
 from tests.pictures import picture

@@ -1,7 +1,7 @@
 import threading
 
+from authsvc.access.follower import AccessFollower
 from authsvc.catalog.access import SqlAccessCatalog
-from authsvc.catalog.follower import AccessFollower
 from authsvc.catalog.port import AccessList
 from tests.contract.values import a_token
 from tests.usecases.workplace import Workplace

@@ -2,12 +2,12 @@ import asyncio
 
 import pytest
 
+from authsvc.access.live import Guard
+from authsvc.access.site_list_file import read_site_list
+from authsvc.access.tokens import fingerprint, new_token
 from authsvc.errors import BadToken, WrongScope
-from authsvc.guard import Guard
 from authsvc.model import Scope, Token
-from authsvc.policy import Verdict
-from authsvc.sitelist import read_site_list
-from authsvc.tokens import fingerprint, new_token
+from authsvc.verdict.policy import Verdict
 from tests.contract.values import a_token
 from tests.stack import wait_until
 from tests.usecases.workplace import Workplace
@@ -155,6 +155,6 @@ def test_use_of_a_token_is_noted_once_a_minute(place: Workplace, monkeypatch: py
         return place.catalog.access.read().tokens[0].last_used_at
 
     for now, noted in ((1000.0, 1000), (1059.0, 1000), (1060.0, 1060)):
-        monkeypatch.setattr("authsvc.guard.time.time", lambda now=now: now)
+        monkeypatch.setattr("authsvc.access.live.time.time", lambda now=now: now)
         guard.note_use(token)
         wait_until(lambda: last_use() == noted, f"use noted at {noted}")  # noqa: B023 — asked at once

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Busy, Collision, Corrupt, TooManyPixels, Unsupported
-from authsvc.ingest import Ingest
+from authsvc.library.remove import remove
 from authsvc.model import Image, ImageType, Key
-from authsvc.remove import remove
 from authsvc.store.filesystem import FilesystemStore
+from authsvc.uploads.pipeline import Ingest
 from tests.contract.values import digests_of
 from tests.pictures import FORMATS, picture
 from tests.unit.private_pictures import PRIVATE, SECRET

@@ -12,11 +12,11 @@ import pytest
 
 from authsvc.catalog.images import SqlImageCatalog
 from authsvc.errors import Busy, Collision, Full, Unsupported
-from authsvc.ingest import MAX_GROUP, Ingest
 from authsvc.model import Digests, Image, Key, Spooled
-from authsvc.spool import Spool
 from authsvc.store.filesystem import FilesystemStore
 from authsvc.store.port import BlobStat, Put
+from authsvc.uploads.pipeline import MAX_GROUP, Ingest
+from authsvc.uploads.spool import Spool
 from tests.pictures import picture
 from tests.usecases.workplace import Received, Workplace, ingest_of
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from authsvc.conffile import Outcome
 from authsvc.errors import BadSetting, Broken
-from authsvc.nginx.server import Installed, install_server, places_in, remove_server, stale_files, surroundings_in
+from authsvc.nginx.install import Installed, install_server, places_in, remove_server, stale_files, surroundings_in
+from authsvc.system.conffile import Outcome
 from tests.tls import make_pair
 from tests.usecases.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, DOMAIN, PICTURE, SITES, OwnNginx
 

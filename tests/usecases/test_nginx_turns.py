@@ -13,7 +13,7 @@ import pytest
 from authsvc.cli.root import authsvc
 from authsvc.errors import AuthsvcError
 from authsvc.model import SiteList
-from authsvc.nginx.turn import taken_turn
+from authsvc.nginx.lock import taken_turn
 from tests.stack import wait_until
 from tests.usecases.own_nginx import SITES, OwnNginx
 

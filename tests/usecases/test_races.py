@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import NotThere
+from authsvc.library.remove import remove
 from authsvc.model import Image, Key
-from authsvc.remove import remove
 from tests.contract.values import digests_of
 from tests.pictures import picture
 from tests.usecases.actors import remove_often, upload_until

@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from authsvc.library.reindex import Indexed, reindex
+from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Key
-from authsvc.reindex import Indexed, reindex
-from authsvc.remove import finish_removals, remove
 from tests.contract.values import digests_of
 from tests.pictures import FORMATS, picture
 from tests.usecases.workplace import LIMITS, Workplace

@@ -5,10 +5,10 @@ from multiprocessing import get_context
 
 import pytest
 
-from authsvc.app import create_app
 from authsvc.errors import NotThere
+from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Key
-from authsvc.remove import finish_removals, remove
+from authsvc.service.app import create_app
 from authsvc.settings import Settings
 from tests.contract.values import digests_of
 from tests.pictures import picture

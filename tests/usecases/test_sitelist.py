@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authsvc.access.site_list_file import publish_sites, read_site_list
 from authsvc.errors import Broken
 from authsvc.model import SiteList
-from authsvc.nginx.sitemap import render_sites
-from authsvc.sitelist import publish_sites, read_site_list
+from authsvc.nginx.site_map import render_sites
 from tests.contract.small_disk import fill, small_disk
 from tests.usecases.actors import change_sites_and_publish
 from tests.usecases.workplace import Workplace, open_workplace

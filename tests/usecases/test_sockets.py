@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Broken, InUse
-from authsvc.sockets import listen_on, lock_data_dir
+from authsvc.system.sockets import listen_on, lock_data_dir
 
 
 @pytest.fixture

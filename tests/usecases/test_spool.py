@@ -7,7 +7,7 @@ import pytest
 
 from authsvc.errors import Empty, Full, TooLarge
 from authsvc.model import Digests, Spooled
-from authsvc.spool import BLOCK_BYTES, Spool, clear_spool
+from authsvc.uploads.spool import BLOCK_BYTES, Spool, clear_spool
 from tests.contract.small_disk import fill, small_disk, use_up_names
 from tests.contract.values import digests_of
 

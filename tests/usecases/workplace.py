@@ -10,13 +10,13 @@ from pathlib import Path
 
 from authsvc.catalog.port import ImageCatalog
 from authsvc.catalog.sql import Catalog, open_catalog
-from authsvc.derivatives import DerivativeCache
-from authsvc.folders import make_folders
-from authsvc.ingest import Ingest
+from authsvc.data_folder import make_folders
 from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.settings import Settings, load
+from authsvc.sizes.cache import DerivativeCache
 from authsvc.store.filesystem import FilesystemStore, make_shards
 from authsvc.store.port import BlobStore
+from authsvc.uploads.pipeline import Ingest
 from tests.contract.values import digests_of
 from tests.limits import USUAL
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import uvloop
 from PIL import Image
 
-from authsvc.imaging.workers import Workers
+from authsvc.imaging.decoder.pool import Workers
 from authsvc.model import ImageType
 from tests.up.processes import descendants, status_of
 
@@ -50,7 +50,7 @@ def processes(parent: int | None = None) -> set[int]:
         process.pid
         for process in descendants(os.getpid())
         if status_of(process.pid)["PPid"] == wanted
-        and "authsvc.imaging.worker" in Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
+        and "authsvc.imaging.decoder.process" in Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
     }
 
 

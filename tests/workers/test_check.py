@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from authsvc.errors import Bomb, Corrupt, TooManyFrames
-from authsvc.imaging.apng import later_frames
 from authsvc.imaging.dimensions import read_dimensions
-from authsvc.imaging.gif import IMAGE, walk_gif
+from authsvc.imaging.gif.walk import IMAGE, walk_gif
+from authsvc.imaging.png.frames import later_frames
 from authsvc.model import ImageType
 from tests.limits import USUAL
 from tests.unit.avif_files import MADE
@@ -62,8 +62,8 @@ def test_libvips_as_workers_set_it_up_finds_no_loader(tmp_path: Path, content: b
     path = saved(tmp_path, content)
     code = f"""
 import pyvips
-from authsvc.imaging import codec
-codec.set_up()
+from authsvc.imaging.decoder import vips
+vips.set_up()
 try:
     pyvips.Image.new_from_file({str(path)!r})
 except pyvips.Error as error:

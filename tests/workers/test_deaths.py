@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Bomb, Busy, Corrupt, Internal, TooSlow
-from authsvc.imaging.job import Derivation
+from authsvc.imaging.decoder.job import Derivation
 from authsvc.model import ImageType
 from tests.workers.pool import hung_job, made_by_libvips, outcome, pool, processes, run, saved, until_asked, wait_for
 

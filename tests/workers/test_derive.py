@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms, ImageSequence
 
 from authsvc.errors import Corrupt, Full, Unsupported
-from authsvc.imaging.job import Derivation
+from authsvc.imaging.decoder.job import Derivation
 from authsvc.model import ImageType
 from tests.contract.small_disk import small_disk
 from tests.unit.real_pictures import PICTURES

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx2
 
-from authsvc.app import create_app
+from authsvc.access.tokens import fingerprint
 from authsvc.backends import open_backends
 from authsvc.model import Scope, Token
+from authsvc.service.app import create_app
 from authsvc.settings import load
-from authsvc.tokens import fingerprint
 from tests.pictures import picture
 from tests.workers.pool import processes, run, wait_for
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Busy, Corrupt
-from authsvc.imaging.workerprocess import WorkerProcess
+from authsvc.imaging.decoder.handle import WorkerProcess
 from authsvc.model import ImageType
 from tests.stack import wait_until
 from tests.up.processes import status_of
@@ -45,7 +45,7 @@ def test_signal_to_the_whole_group_ends_no_worker(tmp_path: Path, number: signal
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from authsvc.imaging.workers import Workers
+from authsvc.imaging.decoder.pool import Workers
 from authsvc.model import ImageType
 
 async def main():
@@ -104,7 +104,10 @@ def test_this_process_never_loads_a_decoder(tmp_path: Path) -> None:
             await started(workers, tmp_path)
 
     run(act)
-    code = "import sys, authsvc.app; sys.exit('pyvips' in sys.modules or 'authsvc.imaging.codec' in sys.modules)"
+    code = (
+        "import sys, authsvc.service.app; "
+        "sys.exit('pyvips' in sys.modules or 'authsvc.imaging.decoder.vips' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
@@ -128,7 +131,7 @@ def test_worker_that_cannot_start_gets_no_job_and_is_no_fault_of_the_picture(
 
 
 def test_worker_of_another_process_ends_at_once() -> None:
-    command = [sys.executable, "-m", "authsvc.imaging.worker", "1", str(2**30)]
+    command = [sys.executable, "-m", "authsvc.imaging.decoder.process", "1", str(2**30)]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=60).returncode == 1
 
 

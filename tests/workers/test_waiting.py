@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import authsvc.imaging.workers
+import authsvc.imaging.decoder.pool
 from authsvc.errors import Busy, Unavailable
-from authsvc.imaging.job import Derivation
+from authsvc.imaging.decoder.job import Derivation
 from authsvc.model import ImageType
 from tests.workers.pool import hung_job, outcome, pool, processes, run, saved, started, until_asked
 
@@ -17,7 +17,7 @@ from tests.workers.pool import hung_job, outcome, pool, processes, run, saved, s
 def test_job_that_waits_long_for_a_worker_is_told_to_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(authsvc.imaging.workers, "MOST_WAITING_SECONDS", 0.3)
+    monkeypatch.setattr(authsvc.imaging.decoder.pool, "MOST_WAITING_SECONDS", 0.3)
 
     async def act() -> None:
         async with pool() as workers:

@@ -1,0 +1,1 @@
+"""Who may upload and who may embed."""

@@ -1,0 +1,112 @@
+"""Say who may upload and who may embed, from memory, in step with the catalog."""
+
+import asyncio
+import time
+from typing import Final
+
+from authsvc.access.follower import AccessFollower
+from authsvc.access.site_list_file import publish_sites
+from authsvc.access.tokens import authorize
+from authsvc.catalog.port import AccessCatalog
+from authsvc.errors import BadToken
+from authsvc.model import Scope, Token
+from authsvc.settings import Settings
+from authsvc.verdict.policy import Rules, Verdict, decide
+from authsvc.verdict.sites import SiteSet
+
+POLL_SECONDS: Final = 1.0
+"""How late a change made by another process is seen at most; a revoked token
+has to stop within two seconds."""
+USE_NOTE_SECONDS: Final = 60
+"""How exact a token's last use is; each note costs a row in a group commit."""
+
+
+class Guard:
+    """The access rules of the running service. All methods belong to its loop."""
+
+    def __init__(self, catalog: AccessCatalog, settings: Settings) -> None:
+        self._catalog = catalog
+        self._settings = settings
+        self._follower = AccessFollower(catalog)
+        self._access = self._follower.current
+        self._published = self._access.revision.sites
+        self._rules = self._make_rules()
+        self._noted: dict[str, float] = {}
+        self.nginx_revision: int | None = None
+        """Revision of the sites that nginx was last seen to run, None before."""
+
+    @property
+    def sites_revision(self) -> int:
+        """Revision of the sites that the verdicts here go by."""
+        return self._access.revision.sites
+
+    @property
+    def rules(self) -> Rules:
+        """What `policy.decide` goes by now."""
+        return self._rules
+
+    async def verdict(self, embedder: str, *, nginx_revision: int | None = None) -> Verdict:
+        """Return the verdict on an embedder word that nginx has made.
+
+        `nginx_revision` is the one that nginx runs; when it is ahead, the
+        catalog is read first, since nginx caches the answer under it.
+        """
+        await self.saw_nginx(nginx_revision)
+        return decide(embedder, self._rules)
+
+    async def saw_nginx(self, revision: int | None) -> None:
+        """Take note of the revision that nginx runs."""
+        if revision is None:
+            return
+        self.nginx_revision = revision
+        if revision > self.sites_revision:
+            await self.refresh()
+
+    async def authorize(self, presented: str, scope: Scope) -> Token:
+        """Return the token that was presented, if it may do what `scope` names.
+
+        A token made a moment ago is known at once: before one is refused, the
+        catalog is asked whether there are others. Raises BadToken, WrongScope.
+        """
+        try:
+            return self._authorize(presented, scope)
+        except BadToken:
+            if not presented:
+                raise
+        await self.refresh()
+        return self._authorize(presented, scope)
+
+    def note_use(self, token: Token) -> None:
+        """Record that the token was used, once a minute."""
+        now = time.time()
+        if now - self._noted.get(token.fingerprint, 0) >= USE_NOTE_SECONDS:
+            self._noted[token.fingerprint] = now
+            self._catalog.note_use(token, now=int(now))
+
+    async def refresh(self) -> bool:
+        """Read tokens and sites again if they have changed; returns whether."""
+        await asyncio.to_thread(self._follower.refresh)
+        # Somebody else's refresh may have read it: compare with what is in force here.
+        has_changed = self._access is not self._follower.current
+        if has_changed:
+            self._access = self._follower.current
+            self._rules = self._make_rules()
+        if self._published != self.sites_revision:
+            self._published = (await asyncio.to_thread(publish_sites, self._catalog, self._settings)).revision
+        return has_changed
+
+    def _authorize(self, presented: str, scope: Scope) -> Token:
+        return authorize(presented, self._access.tokens, scope=scope, now=time.time())
+
+    def _make_rules(self) -> Rules:
+        return rules_of(self._access.sites, self._settings)
+
+
+def rules_of(sites: tuple[str, ...], settings: Settings) -> Rules:
+    """Return what `policy.decide` goes by, from the canonical `sites` and the settings."""
+    return Rules(
+        sites=SiteSet.of(sites),
+        own_hosts=settings.own_hosts,
+        allows_empty=settings.empty_referer == "allow",
+        allows_hidden=settings.hidden_referer == "allow",
+    )

@@ -1,0 +1,195 @@
+"""The items of an AVIF file: pictures, tiles, transparency, metadata (ISO/IEC 14496-12 section 8.11; 23008-12)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from mmap import mmap
+from typing import Final, NoReturn, TypeVar
+
+from authsvc.errors import Corrupt, Truncated
+from authsvc.imaging.avif.boxes import Box, Reader, boxes, first_of_each
+
+MAX_ITEMS: Final = 2000
+"""A picture and its transparency in 256 tiles each are 514; more is an attack on our time."""
+MAX_EXTENTS: Final = 20_000
+"""Of all items together: the pieces that their data lies in."""
+MAX_ASSOCIATIONS: Final = 50_000
+"""Of all items together: their properties, of which one has fewer than ten."""
+MAX_REFERENCES: Final = 20_000
+"""Of all items together: those to others. A tile has one, the picture that is made of it another."""
+
+_FULL_BYTES: Final = 4
+_IN_FILE, _IN_IDAT = 0, 1  # construction methods: section 8.11.3.1
+_ALONE: Final = frozenset({b"hdlr", b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item: its type, the media type of a `mime` item, where its data lies in the file, its properties."""
+
+    kind: bytes
+    media_type: bytes = b""
+    extents: tuple[range, ...] = ()
+    properties: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """All items by their numbers, which of them is shown, and which items refer to which others, by kind."""
+
+    by_number: dict[int, Item]
+    primary: int
+    references: dict[tuple[bytes, int], tuple[int, ...]] = field(default_factory=dict)
+
+
+def read_items(data: bytes | mmap, meta: Box, end: int) -> Items:
+    """Return the items of a `meta` box. `end` is where the last box of the file ends. Raises Corrupt and Truncated."""
+    inner = first_of_each(boxes(data, meta.content + _FULL_BYTES, meta.end), _ALONE)
+    for needed in (b"pitm", b"iinf", b"iloc", b"iprp", b"hdlr"):
+        if needed not in inner:
+            _refuse(f"it has no {needed.decode()} box")
+    handler = Reader(data, inner[b"hdlr"])
+    handler.take(_FULL_BYTES + 4)
+    if handler.take(4) != b"pict":
+        _refuse("its meta box is about something else than pictures")
+    kinds = _by_number(_kinds(data, inner[b"iinf"]))
+    extents = _by_number(_extents(data, inner[b"iloc"], inner.get(b"idat"), end))
+    properties = _by_number(_properties(data, inner[b"iprp"]))
+    items = {
+        number: Item(kind, media_type, extents.get(number, ()), properties.get(number, ()))
+        for number, (kind, media_type) in kinds.items()
+    }
+    return Items(items, _primary(data, inner[b"pitm"]), dict(_references(data, inner.get(b"iref"))))
+
+
+def _by_number(entries: Iterable[tuple[int, T]]) -> dict[int, T]:
+    """Return what is said of each item. Two answers are refused: of readers, some take the first, some the last."""
+    found: dict[int, T] = {}
+    for number, said in entries:
+        if found.setdefault(number, said) is not said:
+            _refuse(f"it says two things of its item {number}")
+    return found
+
+
+def _primary(data: bytes | mmap, box: Box) -> int:
+    reader = Reader(data, box)
+    version, _ = reader.full()
+    return reader.number(4 if version else 2)
+
+
+def _kinds(data: bytes | mmap, iinf: Box) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
+    """Yield the number, type and media type of each item (section 8.11.6)."""
+    reader = Reader(data, iinf)
+    version, _ = reader.full()
+    count = reader.number(4 if version else 2)
+    if count > MAX_ITEMS:
+        _refuse(f"it has {count} items; the limit is {MAX_ITEMS}")
+    for box in boxes(data, reader.at, iinf.end):
+        entry = Reader(data, box)
+        version, _ = entry.full()
+        if box.kind != b"infe" or version not in {2, 3}:
+            continue
+        number = entry.number(4 if version == 3 else 2)  # noqa: PLR2004 — the version with large numbers
+        entry.take(2)
+        kind = entry.take(4)
+        entry.text()
+        yield number, (kind, entry.text() if kind == b"mime" else b"")
+
+
+def _extents(data: bytes | mmap, iloc: Box, idat: Box | None, end: int) -> Iterator[tuple[int, tuple[range, ...]]]:
+    """Yield where the data of each item lies (section 8.11.3)."""
+    wholes = {_IN_FILE: range(end)}
+    if idat is not None:
+        wholes[_IN_IDAT] = range(idat.content, idat.end)
+    reader = Reader(data, iloc)
+    version, _ = reader.full()
+    sizes = reader.number(2)
+    offset_size, length_size, base_size, index_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15, sizes & 15
+    count = reader.number(2 if version < 2 else 4)  # noqa: PLR2004 — the version with large numbers
+    if count > MAX_ITEMS:
+        _refuse(f"it has the places of {count} items; the limit is {MAX_ITEMS}")
+    left = MAX_EXTENTS
+    for _ in range(count):
+        number = reader.number(2 if version < 2 else 4)  # noqa: PLR2004 — as above
+        method = reader.number(2) & 15 if version else _IN_FILE
+        reader.take(2)
+        if method not in wholes:
+            _refuse("an item lies in a box that is missing, or is made of others")
+        base = reader.number(base_size)
+        pieces = reader.number(2)
+        left -= pieces
+        if left < 0:
+            _refuse(f"its items lie in more than {MAX_EXTENTS} pieces")
+        found = []
+        for _ in range(pieces):
+            reader.take(index_size if version else 0)
+            offset, length = reader.number(offset_size), reader.number(length_size)
+            found.append(_extent(data, wholes[method], base + offset, length))
+        yield number, tuple(found)
+
+
+def _extent(data: bytes | mmap, whole: range, offset: int, length: int) -> range:
+    """Return a piece of an item's data, which lies in `whole`; a length of 0 reaches to the end of that."""
+    first = whole.start + offset
+    last = first + length if length else max(first, whole.stop)
+    if last > len(data):
+        raise Truncated(reason=f"the data of an item in it ends at byte {last}; there are {len(data)}")
+    if last > whole.stop:
+        _refuse("the data of an item in it lies behind the box that holds it, or behind the last one")
+    return range(first, last)
+
+
+def _properties(data: bytes | mmap, iprp: Box) -> Iterator[tuple[int, tuple[Box, ...]]]:
+    """Yield the properties of each item (23008-12 section 9.3)."""
+    inner = list(boxes(data, iprp.content, iprp.end))
+    containers = [box for box in inner if box.kind == b"ipco"]
+    if len(containers) != 1:
+        _refuse(f"it has {len(containers)} lists of properties where it must have one")
+    known = list(boxes(data, containers[0].content, containers[0].end))
+    left = MAX_ASSOCIATIONS
+    for box in inner:
+        if box.kind == b"ipma":
+            for number, indices in _associations(data, box):
+                # An item without any takes time as well.
+                left -= 1 + len(indices)
+                if left < 0:
+                    _refuse(f"its items have more than {MAX_ASSOCIATIONS} properties")
+                if max(indices, default=0) > len(known):
+                    _refuse("an item has a property that is missing")
+                # Number 0 stands for none.
+                yield number, tuple(known[index - 1] for index in indices if index)
+
+
+def _associations(data: bytes | mmap, ipma: Box) -> Iterator[tuple[int, list[int]]]:
+    reader = Reader(data, ipma)
+    version, flags = reader.full()
+    size = 2 if flags & 1 else 1
+    count = reader.number(4)
+    if count > MAX_ITEMS:
+        _refuse(f"it has the properties of {count} items; the limit is {MAX_ITEMS}")
+    for _ in range(count):
+        number = reader.number(4 if version else 2)
+        # The first bit says whether it has to be understood.
+        yield number, [reader.number(size) & (2 ** (8 * size - 1) - 1) for _ in range(reader.number(1))]
+
+
+def _references(data: bytes | mmap, iref: Box | None) -> Iterator[tuple[tuple[bytes, int], tuple[int, ...]]]:
+    """Yield for each kind of reference and item the items that it refers to (section 8.11.12)."""
+    if iref is None:
+        return
+    outer = Reader(data, iref)
+    version, _ = outer.full()
+    size = 4 if version else 2
+    left = MAX_REFERENCES
+    for box in boxes(data, outer.at, iref.end):
+        reader = Reader(data, box)
+        number, count = reader.number(size), reader.number(2)
+        left -= count
+        if left < 0:
+            _refuse(f"its items refer to more than {MAX_REFERENCES} others")
+        yield (box.kind, number), tuple(reader.number(size) for _ in range(count))
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise Corrupt(kind="AVIF", reason=reason)

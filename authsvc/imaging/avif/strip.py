@@ -1,0 +1,178 @@
+"""Leave of an AVIF file what a decoder shows. Nothing moves: what goes is overwritten, because places are numbers."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from mmap import mmap
+from typing import Final
+
+from authsvc.errors import Corrupt
+from authsvc.imaging.avif.boxes import Box, boxes
+from authsvc.imaging.avif.walk import Avif
+from authsvc.imaging.icc import without_device
+from authsvc.imaging.pieces import Piece, joined, reused
+
+_SHOWN: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"mfra", b"sidx"})
+_METADATA: Final = frozenset({b"Exif", b"mime", b"uri "})
+_XMP: Final = b"application/rdf+xml"
+# Without an entry, from the header that says how far behind it the block begins: ISO/IEC 23008-12, annex A.2.1.
+_NO_EXIF: Final = b"\0\0\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
+_TOLD: Final = frozenset({b"udta", b"uuid", b"free", b"skip", b"xml ", b"bxml"})
+# Of a picture: a description, when it was taken and changed (ISO/IEC 23008-12, sections 6.5.20, 6.5.18, 6.5.19).
+_TOLD_OF_ITEMS: Final = _TOLD | {b"udes", b"crtt", b"mdft"}
+_DATA: Final = frozenset({b"mdat", b"idat"})
+_PROFILES: Final = frozenset({b"prof", b"rICC"})  # of a colr box: section 12.1.5
+_TYPE_AT: Final = 4
+_FULL_BYTES: Final = 4
+
+
+def avif_orientation(_data: bytes | mmap, avif: Avif) -> int:
+    """Return an orientation, 1 to 8, that is as sideways as the picture is shown."""
+    return 6 if avif.turns % 2 else 1
+
+
+def strip_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:
+    """Return the file without metadata, as long as before but for what followed its last box.
+
+    What nothing that is shown refers to becomes zeros, too. Raises Corrupt when its
+    metadata lies where its picture lies, or what says where that is.
+    """
+    items = list(_items(avif))
+    _check_inside(items, _data_places(data, avif))
+    edits = {edit.place: edit for edit in chain(items, _boxes(data, avif))}
+    shown = [place for place in _shown(avif) if place]
+    # Before anything is made of them: places that overlap could be longer than all memory.
+    _check_apart(edits, shown)
+    unused = [_Edit(place) for place in _unused(avif, [*edits, *shown])]
+    pieces: list[Piece] = []
+    at = 0
+    for edit in sorted([*edits.values(), *unused], key=lambda edit: edit.place.start):
+        pieces += [range(at, edit.place.start), reused(data, edit.place.start, edit.content())]
+        at = edit.place.stop
+    return joined([*pieces, range(at, avif.end)])
+
+
+def cut_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+    """Return the file without what follows it."""
+    return [range(avif.end)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """A place in the file, not empty, and what to write there: `head`, then `fill` again and again."""
+
+    place: range
+    head: bytes = b""
+    fill: bytes = b"\0"
+
+    def content(self) -> bytes:
+        length = len(self.place)
+        return self.head[:length].ljust(length, self.fill)
+
+
+def _data_places(data: bytes | mmap, avif: Avif) -> list[range]:
+    """Return where the boxes of data have their content, in the order of the file."""
+    metas = (boxes(data, box.content + _FULL_BYTES, box.end) for box in avif.boxes if box.kind == b"meta")
+    found = chain(avif.boxes, *metas)
+    return sorted((range(box.content, box.end) for box in found if box.kind in _DATA), key=lambda place: place.start)
+
+
+def _check_inside(edits: Iterable[_Edit], places: list[range]) -> None:
+    """Refuse edits that are not within one of these places: an attacker's would spoil the boxes around them."""
+    starts = [place.start for place in places]
+    for edit in edits:
+        number = bisect_right(starts, edit.place.start) - 1
+        if number < 0 or edit.place.stop > places[number].stop:
+            raise Corrupt(kind="AVIF", reason="its metadata lies where no data lies")
+
+
+def _check_apart(edits: Iterable[range], shown: Iterable[range]) -> None:
+    """Refuse places of metadata that overlap each other or the picture's; the picture's may overlap each other."""
+    private = set(edits)
+    behind_private = behind_shown = 0
+    for place in sorted([*private, *shown], key=lambda place: (place.start, place.stop)):
+        is_private = place in private
+        if place.start < (max(behind_private, behind_shown) if is_private else behind_private):
+            raise Corrupt(kind="AVIF", reason="its metadata lies within its picture")
+        if is_private:
+            behind_private = place.stop
+        else:
+            behind_shown = max(behind_shown, place.stop)
+
+
+def _unused(avif: Avif, used: Iterable[range]) -> Iterator[range]:
+    """Yield what of the boxes of data neither an item nor a frame takes.
+
+    What a track says about itself lies there, and what somebody hides. Frames of a
+    fragmented file (moof) are not known here: it keeps everything.
+    """
+    if any(box.kind == b"moof" for box in avif.boxes):
+        return
+    others = (range(box.start, box.content if box.kind == b"mdat" else box.end) for box in avif.boxes)
+    at = 0
+    for place in sorted([*used, *others, range(avif.end, avif.end)], key=lambda place: place.start):
+        if at < place.start:
+            yield range(at, place.start)
+        at = max(at, place.stop)
+
+
+def _shown(avif: Avif) -> Iterator[range]:
+    """Yield where pictures and frames lie."""
+    for item in avif.items.by_number.values():
+        if item.kind not in _METADATA:
+            yield from item.extents
+    for track in avif.tracks:
+        yield from track.samples
+
+
+def _items(avif: Avif) -> Iterator[_Edit]:
+    """Yield what to overwrite of items: Exif, XMP, and what else is told of pictures.
+
+    It says nothing, in the form that readers expect: libavif refuses a picture whose Exif is none.
+    """
+    for item in avif.items.by_number.values():
+        if item.kind in _METADATA:
+            head = _NO_EXIF if item.kind == b"Exif" else b""
+            for place in filter(len, item.extents):
+                yield _Edit(place, head, b" " if item.media_type == _XMP else b"\0")
+                head = head[len(place) :]
+
+
+def _boxes(data: bytes | mmap, avif: Avif) -> Iterator[_Edit]:
+    """Yield what to overwrite of boxes that nothing is shown of: outer ones, those about items, those about tracks."""
+    for box in avif.boxes:
+        if box.kind not in _SHOWN:
+            yield from _emptied(box)
+        elif box.kind == b"moov":
+            yield from _of_tracks(data, box)
+        elif box.kind == b"meta":
+            yield from _of_items(data, box)
+
+
+def _of_tracks(data: bytes | mmap, moov: Box) -> Iterator[_Edit]:
+    told = _TOLD | {b"meta"}
+    inner = list(boxes(data, moov.content, moov.end))
+    tracks = (boxes(data, box.content, box.end) for box in inner if box.kind == b"trak")
+    for box in chain(inner, *tracks):
+        if box.kind in told:
+            yield from _emptied(box)
+
+
+def _of_items(data: bytes | mmap, meta: Box) -> Iterator[_Edit]:
+    inner = list(boxes(data, meta.content + _FULL_BYTES, meta.end))
+    lists = [box for outer in inner if outer.kind == b"iprp" for box in boxes(data, outer.content, outer.end)]
+    properties = (boxes(data, box.content, box.end) for box in lists if box.kind == b"ipco")
+    for box in chain(inner, *properties):
+        if box.kind in _TOLD_OF_ITEMS:
+            yield from _emptied(box)
+        elif box.kind == b"colr" and data[box.content : box.content + 4] in _PROFILES:
+            place = range(box.content + 4, box.end)
+            yield from [_Edit(place, without_device(bytes(data[place.start : place.stop])))] if place else []
+
+
+def _emptied(box: Box) -> Iterator[_Edit]:
+    """Yield how to make a box one that is passed over (ISO/IEC 14496-12 section 8.1.2)."""
+    yield _Edit(range(box.start + _TYPE_AT, box.start + _TYPE_AT + 4), head=b"free")
+    if box.content < box.end:
+        yield _Edit(range(box.content, box.end))

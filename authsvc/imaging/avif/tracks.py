@@ -1,0 +1,176 @@
+"""The frames of an animated AVIF: samples of a track (ISO/IEC 14496-12, sections 8.3 to 8.7)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+from typing import Final
+
+from authsvc.errors import Corrupt, Truncated
+from authsvc.imaging.avif.av1 import Sequences
+from authsvc.imaging.avif.boxes import Box, Reader, boxes, first_of_each
+from authsvc.imaging.limits import Limits
+
+MAX_TRACKS: Final = 8
+"""A picture, its transparency, and what nobody shows."""
+_PATH: Final = (b"mdia", b"minf", b"stbl")
+_ALONE: Final = frozenset({b"stsd", b"stsz", b"stsc", b"stco", b"co64"})
+_PICTURES: Final = frozenset({b"pict", b"auxv"})
+_FULL_BYTES: Final = 4
+_ENTRY_SIZE_AT: Final = 24
+"""Of a sample entry: what stands before its width and height (section 12.1.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track of pictures: as many frames, so wide and high in pixels, and where each of them lies."""
+
+    frames: int
+    width: int
+    height: int
+    samples: tuple[range, ...]
+
+
+def read_tracks(data: bytes | mmap, moov: Box, end: int, limits: Limits, sequences: Sequences) -> list[Track]:
+    """Return the tracks of pictures and of their transparency.
+
+    `end` is where the last box of the file ends. Raises Truncated when a frame's data
+    is missing, Corrupt, TooManyPixels and TooManyFrames beyond the limits, also when
+    only the AV1 stream of a track says so.
+    """
+    found = [box for box in boxes(data, moov.content, moov.end) if box.kind == b"trak"]
+    if len(found) > MAX_TRACKS:
+        raise Corrupt(kind="AVIF", reason=f"it has {len(found)} tracks; the limit is {MAX_TRACKS}")
+    tracks = []
+    for box in found:
+        # libavif shows a track of AV1 whatever its handler is called (tried with 1.4).
+        if _handler(data, box) in _PICTURES or _has_av1(data, box):
+            table = _table(data, box)
+            track = _read_track(data, _inside(data, box, b"tkhd"), table, end, limits)
+            # Readers pass over a track without frames, such as that of a fragmented file.
+            if track.samples and _is_av1(data, table, limits):
+                _check_streams(track, limits, sequences)
+            tracks.append(track)
+    return tracks
+
+
+def _check_streams(track: Track, limits: Limits, sequences: Sequences) -> None:
+    """Check what the frames say themselves, each of which may begin with another sequence header."""
+    sizes = {size for sample in track.samples for size in sequences.frame_sizes([sample])}
+    if not sizes:
+        raise Corrupt(kind="AVIF", reason="a track of it has no sequence header")
+    for width, height in sizes:
+        limits.check(width, height, is_buffered=True)
+        limits.check_frames(track.frames, track.frames * width * height)
+
+
+def _inside(data: bytes | mmap, box: Box, kind: bytes) -> Box:
+    """Return the box of this type in another. Raises Corrupt."""
+    for inner in boxes(data, box.content, box.end):
+        if inner.kind == kind:
+            return inner
+    raise Corrupt(kind="AVIF", reason=f"a track of it has no {kind.decode()} box")
+
+
+def _handler(data: bytes | mmap, trak: Box) -> bytes:
+    reader = Reader(data, _inside(data, _inside(data, trak, b"mdia"), b"hdlr"))
+    reader.take(_FULL_BYTES + 4)
+    return reader.take(4)
+
+
+def _table(data: bytes | mmap, trak: Box) -> dict[bytes, Box]:
+    """Return the boxes that say where frames lie: at least stsd, stsz and stsc."""
+    box = trak
+    for kind in _PATH:
+        box = _inside(data, box, kind)
+    table = first_of_each(boxes(data, box.content, box.end), _ALONE)
+    for needed in (b"stsd", b"stsz", b"stsc"):
+        if needed not in table:
+            raise Corrupt(kind="AVIF", reason=f"a track of it has no {needed.decode()} box")
+    return table
+
+
+def _has_av1(data: bytes | mmap, trak: Box) -> bool:
+    """Return whether a track of any kind has frames of AV1."""
+    try:
+        return bool(_av1_entries(data, _table(data, trak)))
+    except (Corrupt, Truncated):
+        return False
+
+
+def _av1_entries(data: bytes | mmap, table: dict[bytes, Box]) -> list[Box]:
+    stsd = Reader(data, table[b"stsd"])
+    stsd.take(_FULL_BYTES + 4)
+    return [box for box in boxes(data, stsd.at, stsd.end) if box.kind == b"av01"]
+
+
+def _is_av1(data: bytes | mmap, table: dict[bytes, Box], limits: Limits) -> bool:
+    """Return whether frames are AV1; only those are shown. What they say of their size is checked."""
+    entries = _av1_entries(data, table)
+    for entry in entries:
+        reader = Reader(data, entry)
+        reader.take(_ENTRY_SIZE_AT)
+        limits.check(reader.number(2), reader.number(2), is_buffered=True)
+    return bool(entries)
+
+
+def _read_track(data: bytes | mmap, tkhd: Box, inner: dict[bytes, Box], end: int, limits: Limits) -> Track:
+    width, height = _size(data, tkhd)
+    limits.check(width, height, is_buffered=True)
+    sizes = Reader(data, inner[b"stsz"])
+    sizes.take(_FULL_BYTES)
+    common, frames = sizes.number(4), sizes.number(4)
+    # Before a list that may be as long as that says.
+    limits.check_frames(frames, frames * width * height)
+    lengths = [common or sizes.number(4) for _ in range(frames)]
+    offsets = list(_offsets(data, inner.get(b"stco"), inner.get(b"co64"), frames))
+    samples = tuple(_samples(data, inner[b"stsc"], offsets, lengths))
+    _check_places(samples, frames, len(data), end)
+    return Track(frames, width, height, samples)
+
+
+def _check_places(samples: tuple[range, ...], frames: int, length: int, end: int) -> None:
+    last = max((sample.stop for sample in samples), default=0)
+    if last > length:
+        raise Truncated(reason=f"its frames end at byte {last}; there are {length}")
+    if last > end:
+        raise Corrupt(kind="AVIF", reason="a frame of it lies behind its last box")
+    if len(samples) < frames:
+        raise Corrupt(kind="AVIF", reason=f"it has the data of {len(samples)} frames, and says that it has {frames}")
+
+
+def _size(data: bytes | mmap, tkhd: Box) -> tuple[int, int]:
+    """Return the track's width and height, which have 16 bits before and 16 behind the point (section 8.3.2)."""
+    reader = Reader(data, tkhd)
+    version, _ = reader.full()
+    reader.take((32 if version else 20) + 16 + 36)
+    width, height = reader.number(4) >> 16, reader.number(4) >> 16
+    if not width or not height:
+        raise Corrupt(kind="AVIF", reason=f"a track of it says {width} x {height} pixels")
+    return width, height
+
+
+def _offsets(data: bytes | mmap, stco: Box | None, co64: Box | None, frames: int) -> Iterator[int]:
+    """Yield where the chunks begin: at most one for each frame (section 8.7.5)."""
+    box, size = (stco, 4) if stco is not None else (co64, 8)
+    if box is None:
+        raise Corrupt(kind="AVIF", reason="a track of it does not say where its data lies")
+    reader = Reader(data, box)
+    reader.take(_FULL_BYTES)
+    for _ in range(min(reader.number(4), frames)):
+        yield reader.number(size)
+
+
+def _samples(data: bytes | mmap, stsc: Box, offsets: list[int], lengths: list[int]) -> Iterator[range]:
+    """Yield where each frame lies: one behind the other in a chunk (section 8.7.4)."""
+    reader = Reader(data, stsc)
+    reader.take(_FULL_BYTES)
+    runs = [(reader.number(4), reader.number(4), reader.take(4)) for _ in range(min(reader.number(4), len(offsets)))]
+    taken = run = 0
+    for number, offset in enumerate(offsets, 1):
+        while run + 1 < len(runs) and runs[run + 1][0] <= number:
+            run += 1
+        at = offset
+        for length in lengths[taken : taken + (runs[run][1] if runs else 0)]:
+            yield range(at, at + length)
+            at += length
+            taken += 1

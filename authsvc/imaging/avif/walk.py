@@ -1,0 +1,163 @@
+"""Walk through an AVIF file's boxes without decoding a pixel of it (AV1 Image File Format 1.1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+from typing import Final, NoReturn
+
+from authsvc.errors import Corrupt, Truncated
+from authsvc.imaging.avif.av1 import Sequences
+from authsvc.imaging.avif.boxes import MAX_BOXES, Box, Reader, first_of_each, read_box
+from authsvc.imaging.avif.items import Item, Items, read_items
+from authsvc.imaging.avif.tracks import Track, read_tracks
+from authsvc.imaging.limits import Limits
+
+_MAX_TILES: Final = 1024
+_BRANDS: Final = frozenset({b"avif", b"avis"})
+_BRANDS_BYTES: Final = 512
+_ALONE: Final = frozenset({b"ftyp", b"meta", b"moov"})
+_KNOWN: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"mfra", b"sidx"})
+
+
+@dataclass(frozen=True, slots=True)
+class Avif:
+    """What a whole AVIF file is made of.
+
+    `boxes` are the outer ones, `end` is where the last of them ends. Width and
+    height are in pixels, `turns` says how often the picture is turned by 90 degrees.
+    """
+
+    boxes: tuple[Box, ...]
+    end: int
+    items: Items
+    tracks: tuple[Track, ...]
+    width: int
+    height: int
+    turns: int
+
+
+def walk_avif(data: bytes | mmap, limits: Limits) -> Avif:
+    """Return the structure of the AVIF file `data`.
+
+    Time grows with the number of boxes and items. Raises Truncated when a box or
+    the data of an item is cut off, Corrupt when it makes no sense, TooManyPixels
+    and TooManyFrames beyond the limits, also when only the AV1 stream in it says so.
+    """
+    outer = tuple(_outer(data))
+    first = first_of_each(outer, _ALONE)
+    if outer[0].kind != b"ftyp" or not _has_brand(data, outer[0]):
+        _refuse("it does not begin with its brands")
+    if b"meta" not in first:
+        # Cut off before it, or never there: the picture cannot be shown either way.
+        _refuse("it has no meta box")
+    end = outer[-1].end
+    items = read_items(data, first[b"meta"], end)
+    primary = items.by_number.get(items.primary)
+    if primary is None:
+        _refuse("it does not have the item that it says is its picture")
+    width, height = _size(data, primary)
+    limits.check(width, height, is_buffered=True)
+    sequences = Sequences(data)
+    _check_picture(data, items, limits, sequences)
+    tracks = read_tracks(data, first[b"moov"], end, limits, sequences) if b"moov" in first else []
+    return Avif(outer, end, items, tuple(tracks), width, height, _turns(data, primary))
+
+
+def _outer(data: bytes | mmap) -> Iterator[Box]:
+    """Yield the outer boxes; what is none behind them is no part of the file."""
+    at = 0
+    for _ in range(MAX_BOXES):
+        box = read_box(data, at, len(data))
+        # Zeros that fill a file up look like a box without a name that reaches to the end.
+        if box is None or (box.kind not in _KNOWN and (box.end > len(data) or not any(data[at : at + 4]))):
+            if not at:
+                _refuse("it does not begin with a box")
+            return
+        if box.end > len(data):
+            raise Truncated(reason=f"it ends within the box {box.kind.decode()}, after {len(data)} bytes")
+        yield box
+        at = box.end
+    _refuse(f"it has more than {MAX_BOXES} boxes")
+
+
+def _has_brand(data: bytes | mmap, ftyp: Box) -> bool:
+    """Return whether one of the first brands is that of a picture or of an animation (AVIF, section 6)."""
+    brands = data[ftyp.content : min(ftyp.end, ftyp.content + _BRANDS_BYTES)]
+    # A version stands between the major one and those that it is compatible with.
+    return any(brands[at : at + 4] in _BRANDS for at in (0, *range(8, len(brands), 4)))
+
+
+def _property(item: Item, kind: bytes) -> Box | None:
+    return next((box for box in item.properties if box.kind == kind), None)
+
+
+def _size(data: bytes | mmap, item: Item) -> tuple[int, int]:
+    """Return what the property ispe says (ISO/IEC 23008-12 section 6.5.3)."""
+    box = _property(item, b"ispe")
+    if box is None:
+        _refuse("a picture in it does not say its size")
+    reader = Reader(data, box)
+    reader.full()
+    width, height = reader.number(4), reader.number(4)
+    if not width or not height:
+        _refuse(f"it says {width} x {height} pixels")
+    return width, height
+
+
+def _turns(data: bytes | mmap, item: Item) -> int:
+    """Return what the property irot says (ISO/IEC 23008-12 section 6.5.10)."""
+    box = _property(item, b"irot")
+    return Reader(data, box).number(1) & 3 if box is not None else 0
+
+
+def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: Sequences) -> None:
+    """Look at the picture that is shown and at all that decoders decode with it: tiles, transparency, gain map."""
+    primary = items.by_number[items.primary]
+    if primary.kind not in {b"av01", b"grid"}:
+        _refuse(f"its picture is of the kind {primary.kind!r}")
+    for number, item in items.by_number.items():
+        if item.kind == b"av01":
+            _check_stream(data, item, limits, sequences)
+        elif item.kind == b"grid":
+            _check_grid(data, items, number, limits)
+
+
+def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Sequences) -> None:
+    """Check what the AV1 stream of a picture or tile says itself."""
+    limits.check(*_size(data, item), is_buffered=True)
+    if not any(item.extents):
+        raise Truncated(reason="a picture in it has no data")
+    if _property(item, b"av1C") is None:
+        _refuse("a picture in it does not say how to decode it")
+    coded = sequences.frame_sizes(item.extents)
+    if not coded:
+        _refuse("a picture in it has no sequence header")
+    for width, height in coded:
+        limits.check(width, height, is_buffered=True)
+
+
+def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -> None:
+    """Compare a picture that is made of tiles with them (ISO/IEC 23008-12 section 6.6.2.3)."""
+    grid = items.by_number[number]
+    content = b"".join(bytes(data[piece.start : min(piece.stop, piece.start + 12)]) for piece in grid.extents[:1])
+    large = content[1] & 1 if len(content) > 1 else 0
+    if len(content) < (12 if large else 8):
+        raise Truncated(reason="the description of its tiles is too short")
+    rows, columns = content[2] + 1, content[3] + 1
+    size = 4 if large else 2
+    width, height = (int.from_bytes(content[at : at + size], "big") for at in (4, 4 + size))
+    limits.check(width, height, is_buffered=True)
+    tiles = [items.by_number.get(tile) for tile in items.references.get((b"dimg", number), ())]
+    if len(tiles) != rows * columns or len(tiles) > _MAX_TILES:
+        _refuse(f"it says {rows} x {columns} tiles, and has {len(tiles)}")
+    sizes = {_size(data, tile) for tile in tiles if tile is not None and tile.kind == b"av01"}
+    if any(tile is None or tile.kind != b"av01" for tile in tiles) or len(sizes) != 1:
+        _refuse("its tiles are not all there, or not all of one size")
+    ((tile_width, tile_height),) = sizes
+    if tile_width * columns < width or tile_height * rows < height:
+        _refuse("its tiles are smaller than the picture that they make")
+    limits.check(tile_width * columns, tile_height * rows, is_buffered=True)
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise Corrupt(kind="AVIF", reason=reason)

@@ -1,0 +1,188 @@
+"""A small pool of workers: processes that decode pictures, so that this one never does.
+
+Not `ProcessPoolExecutor`: its workers outlive a killed parent, and a job that
+hangs cannot be cancelled.
+"""
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Final
+
+from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, Full, Internal, TooSlow, Unavailable, Unsupported
+from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerProcess
+from authsvc.imaging.decoder.job import Check, Derivation, Failure, Job, Result
+from authsvc.model import ImageType
+
+ATTEMPTS: Final = 2
+"""A worker that dies costs its own job one of them."""
+MOST_WAITING_SECONDS: Final = 30.0
+"""For a free worker: half of what nginx waits for an answer (proxy_read_timeout)."""
+OWN_SHARE: Final = 0.5
+"""Of the time that a job may take: one that got less of a processor than that is not to blame."""
+
+# How a decoder ends that gets no more memory: GLib aborts or traps.
+_MEMORY_SIGNALS: Final = frozenset({-signal.SIGABRT, -signal.SIGTRAP})
+_FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM})
+
+_log = logging.getLogger("authsvc")
+
+
+class Workers:
+    """At most `count` workers, each started when there is no other to do a job; for one event loop.
+
+    A job may take `timeout` seconds, a worker `max_memory_bytes` of address space.
+    At most `max_waiting` jobs wait for a worker.
+    """
+
+    def __init__(self, *, count: int, max_waiting: int, timeout: float, max_memory_bytes: int) -> None:
+        self._count = count
+        self._max_waiting = max_waiting
+        self._timeout = timeout
+        self._max_memory_bytes = max_memory_bytes
+        self._free = asyncio.Semaphore(count)
+        self._waiting = 0
+        self._idle: list[WorkerProcess] = []
+        self._jobs: set[asyncio.Task[Result]] = set()
+        self._is_closed = False
+
+    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
+        """Decode all of the picture.
+
+        `pixels` is how many a frame has as the walk through the file found; more are refused.
+        Raises Corrupt for one that cannot be decoded, Bomb for one that takes
+        too much memory, TooSlow for one that takes too long, FileNotFoundError
+        without the file, Busy when too many jobs wait, a free worker is long in coming, the
+        machine has no time for this one or worker after worker is killed, Unavailable at the
+        end of the service.
+        """
+        self._raise_failure(await self._run(Check(path, kind, pixels)), kind)
+
+    async def derive(self, derivation: Derivation) -> None:
+        """Write the copy. Raises what `check` does, Full without room, Unsupported for an animation that would be lost.
+
+        The target is not there then.
+        """
+        self._raise_failure(await self._run(derivation), derivation.kind)
+
+    async def close(self) -> None:
+        """End the workers. Jobs that are still under way fail with Unavailable."""
+        self._is_closed = True
+        for job in self._jobs:
+            job.cancel()
+        if self._jobs:
+            await asyncio.wait(self._jobs)
+        await asyncio.gather(*(worker.end() for worker in self._idle))
+        self._idle.clear()
+
+    async def _run(self, job: Job) -> Result:
+        if self._free.locked() and self._waiting >= self._max_waiting:
+            raise Busy
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(MOST_WAITING_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Busy from None
+        finally:
+            self._waiting -= 1
+        # A task of its own: the worker is lent to it until the job ends, also when nobody waits any more.
+        doing = asyncio.create_task(self._do(job))
+        self._jobs.add(doing)
+        doing.add_done_callback(self._end)
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            if doing.cancelled():
+                raise Unavailable from None
+            if isinstance(job, Derivation):
+                doing.add_done_callback(lambda _: job.target.unlink(missing_ok=True))
+            raise
+
+    def _end(self, doing: asyncio.Task[Result]) -> None:
+        self._jobs.discard(doing)
+        self._free.release()
+        if not doing.cancelled():
+            doing.exception()  # which whoever waited has got, if anybody has
+
+    async def _do(self, job: Job) -> Result:
+        for attempt in range(ATTEMPTS):
+            worker = await self._idle_or_new(is_last=attempt == ATTEMPTS - 1)
+            if worker is None:
+                continue
+            before = worker.processor_seconds()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    result = await worker.ask(job)
+            except TimeoutError:
+                spent = worker.processor_seconds() - before
+                await worker.kill()
+                _discard_target(job)
+                raise self._delay(job, spent) from None
+            except WorkerDiedError as error:
+                _discard_target(job)
+                if attempt == ATTEMPTS - 1:
+                    raise self._death(job, error.status) from None
+            except BaseException:
+                await worker.kill()
+                _discard_target(job)
+                raise
+            else:
+                self._idle.append(worker)
+                return result
+        raise AssertionError
+
+    async def _idle_or_new(self, *, is_last: bool) -> WorkerProcess | None:
+        """Return a worker, None when it has died before its first job and there may be another attempt."""
+        if self._is_closed:
+            raise Unavailable
+        while self._idle:
+            # One that has died of nothing costs no attempt.
+            if not (worker := self._idle.pop()).has_ended:
+                return worker
+        try:
+            return await WorkerProcess.start(self._max_memory_bytes)
+        except (OSError, TimeoutError, WorkerDiedError) as error:
+            if isinstance(error, WorkerDiedError) and not is_last:
+                return None
+            _log.error("no worker for pictures can be started: %r", error)
+            raise Busy from error
+
+    def _delay(self, job: Job, spent: float) -> AnswerError:
+        """Return what to tell of a job that was not done in time, for which a worker got so many seconds."""
+        if spent >= OWN_SHARE * self._timeout:
+            return TooSlow(limit=f"{self._timeout:g}")
+        _log.warning("a worker got %.1f s of a processor within %g s for %s", spent, self._timeout, job.source)
+        return Busy()
+
+    def _death(self, job: Job, status: int) -> AnswerError:
+        """Return what to tell of a job of which two workers have died, the last one so."""
+        _log.warning("a worker ended with status %d over %s", status, job.source)
+        if status in _FROM_OUTSIDE:
+            return Busy()
+        if status in _MEMORY_SIGNALS:
+            return Bomb(what="picture", limit_bytes=self._max_memory_bytes)
+        return Corrupt(kind=job.kind.name, reason="its decoder dies of it")
+
+    def _raise_failure(self, result: Result, kind: ImageType) -> None:
+        match result.failure:
+            case None:
+                return
+            case Failure.UNDECODABLE:
+                raise Corrupt(kind=kind.name, reason=result.reason)
+            case Failure.TOO_MUCH_MEMORY:
+                raise Bomb(what="picture", limit_bytes=self._max_memory_bytes)
+            case Failure.UNSUITABLE:
+                raise Unsupported
+            case Failure.NO_SOURCE | Failure.NO_TARGET:
+                raise FileNotFoundError(result.reason)
+            case Failure.FULL:
+                raise Full
+        _log.error("a worker failed:\n%s", result.reason)
+        raise Internal
+
+
+def _discard_target(job: Job) -> None:
+    if isinstance(job, Derivation):
+        job.target.unlink(missing_ok=True)

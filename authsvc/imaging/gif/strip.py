@@ -1,0 +1,77 @@
+"""Leave of a GIF file what a decoder shows, and drop the rest without touching a pixel (GIF89a specification)."""
+
+from collections.abc import Iterator
+from mmap import mmap
+from typing import Final
+
+from authsvc.imaging.gif.walk import EXTENSION, Block, Gif
+from authsvc.imaging.icc import without_device
+from authsvc.imaging.pieces import Piece, joined, reused
+
+_CONTROL, _APPLICATION = 0xF9, 0xFF  # sections 23 and 26
+_NAME_BYTES: Final = 11
+_CONTROL_BYTES: Final = 4
+_MAX_SUB_BLOCK_BYTES: Final = 255
+# How often an animation is repeated, in both of the names that decoders know.
+_LOOPS: Final = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
+_LOOP_BYTES: Final = 3
+"""A 1, of which Mozilla reads three bits alone, and the number."""
+_PROFILE: Final = b"ICCRGBG1012"
+
+
+def strip_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:
+    """Return the file without comments, texts and what applications have added; times and repetitions stay."""
+    pieces: list[Piece] = [range(gif.blocks[0].start)]
+    control: Piece = b""
+    for block in gif.blocks:
+        if block.kind == EXTENSION and block.label == _CONTROL:
+            # It belongs to the picture that follows; the last one before that counts, also where the
+            # specification means it for a text in between (seen in Pillow 12 and libvips 8.18).
+            control = _control(data, block)
+        elif block.kind == EXTENSION:
+            pieces.append(_application(data, block) if block.label == _APPLICATION else b"")
+        else:
+            pieces += [control, range(block.start, block.end)]
+            control = b""
+    return joined(pieces)
+
+
+def cut_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+    """Return the file without what follows it."""
+    return [range(gif.blocks[-1].end)]
+
+
+def _application(data: bytes | mmap, block: Block) -> Piece:
+    """Return what stays of an application's block: a colour profile, or a number of repetitions alone."""
+    name = bytes(data[block.start + 3 : block.start + 3 + _NAME_BYTES])
+    if data[block.start + 2] != _NAME_BYTES:
+        return b""
+    head = block.start + 3 + _NAME_BYTES
+    if name == _PROFILE:
+        profile = without_device(b"".join(data[piece.start : piece.stop] for piece in _sub_blocks(data, head)))
+        return reused(data, block.start, bytes(data[block.start : head]) + _in_sub_blocks(profile))
+    if name not in _LOOPS or data[head] < _LOOP_BYTES or data[head + 1] & 7 != 1:
+        return b""
+    # As long as it is: Pillow heeds a longer one, others do not.
+    said = bytes(data[head + 1 : head + 1 + _LOOP_BYTES]).ljust(data[head], b"\0")
+    return reused(data, block.start, bytes(data[block.start : head]) + _in_sub_blocks(said))
+
+
+def _control(data: bytes | mmap, block: Block) -> Piece:
+    """Return a graphic control alone, which is one sub-block of 4 bytes; a longer one counts by its first 4."""
+    if data[block.start + 2] < _CONTROL_BYTES:
+        return range(block.start, block.end)
+    content = bytes(data[block.start + 3 : block.start + 3 + _CONTROL_BYTES])
+    return reused(data, block.start, bytes((EXTENSION, _CONTROL)) + _in_sub_blocks(content))
+
+
+def _sub_blocks(data: bytes | mmap, at: int) -> Iterator[range]:
+    """Yield where the contents of the sub-blocks from `at` on lie (section 15)."""
+    while length := data[at]:
+        yield range(at + 1, at + 1 + length)
+        at += 1 + length
+
+
+def _in_sub_blocks(content: bytes) -> bytes:
+    parts = (content[at : at + _MAX_SUB_BLOCK_BYTES] for at in range(0, len(content), _MAX_SUB_BLOCK_BYTES))
+    return b"".join(bytes((len(part),)) + part for part in parts) + b"\0"

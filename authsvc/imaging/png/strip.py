@@ -1,0 +1,98 @@
+"""Leave of a PNG file what a decoder shows, and drop the rest without touching a pixel (PNG, Third Edition)."""
+
+import zlib
+from itertools import takewhile
+from mmap import mmap
+from typing import Final
+
+from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
+from authsvc.imaging.icc import without_device
+from authsvc.imaging.limits import MAX_PROFILE_BYTES
+from authsvc.imaging.pieces import Piece, joined, reused
+from authsvc.imaging.png.walk import COMPRESSED, Chunk, Png, chunk_with
+
+_SIGNATURE_BYTES: Final = 8
+# What no decoder can do without (section 5.6).
+_CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+# Colours, transparency, shape of a pixel: what changes how it is shown, with the lengths that it may have
+# (section 11.3). Decoders pass over others, over a second one, and over one behind the picture data.
+_SHOWN: Final = {
+    b"tRNS": range(1, 257),
+    b"cHRM": (32,),
+    b"gAMA": (4,),
+    b"iCCP": range(1, MAX_PROFILE_BYTES),
+    b"sBIT": range(1, 5),
+    b"sRGB": (1,),
+    b"cICP": (4,),
+    b"mDCV": (24,),
+    b"cLLI": (8,),
+    b"bKGD": (1, 2, 6),
+    b"pHYs": (9,),
+    b"acTL": (8,),
+}
+_FRAMES: Final = frozenset({b"fcTL", b"fdAT"})
+_EXIF: Final = b"eXIf"
+
+
+def png_orientation(data: bytes | mmap, png: Png) -> int:
+    """Return how the picture is to be turned, 1 to 8 (section 11.3.4.5)."""
+    chunk = _exif(png)
+    return UPRIGHT if chunk is None else orientation(bytes(data[chunk.start : chunk.end]))
+
+
+def _exif(png: Png) -> Chunk | None:
+    """Return the Exif chunk that counts: the first, before the picture data (tried with Chromium 156)."""
+    before_data = takewhile(lambda chunk: chunk.name != b"IDAT", png.chunks)
+    return next((chunk for chunk in before_data if chunk.name == _EXIF), None)
+
+
+def strip_png(data: bytes | mmap, png: Png) -> list[Piece]:
+    """Return the file without metadata: what belongs to colours, transparency and animation stays."""
+    exif, block = _exif(png), orientation_alone(png_orientation(data, png))
+    pieces: list[Piece] = [range(_SIGNATURE_BYTES)]
+    kept: set[bytes] = set()
+    for chunk in png.chunks:
+        if chunk is exif and block:
+            pieces.append(reused(data, chunk.start - 8, chunk_with(_EXIF, block)))
+        elif chunk.name == b"IEND":
+            pieces.append(reused(data, chunk.start - 8, chunk_with(b"IEND", b"")))
+        elif chunk.name in _CRITICAL or _is_shown(chunk, kept):
+            pieces.append(_profile(data, chunk) if chunk.name == b"iCCP" else _whole(chunk))
+            kept.add(chunk.name)
+    return joined(pieces)
+
+
+def _profile(data: bytes | mmap, chunk: Chunk) -> Piece:
+    """Return a colour profile without what identifies a device; nothing when it is none (section 11.3.2.3)."""
+    content = bytes(data[chunk.start : chunk.end])
+    match = COMPRESSED[chunk.name].match(content)
+    if match is None:
+        return b""
+    inflater = zlib.decompressobj()
+    try:
+        # All of them together have been found to inflate to MAX_INFLATED_BYTES at the most.
+        profile = inflater.decompress(content[match.end() :])
+    except zlib.error:
+        return b""
+    cleaned = without_device(profile)
+    if inflater.eof and not inflater.unused_data and cleaned == profile:
+        return _whole(chunk)
+    return chunk_with(chunk.name, match[0] + zlib.compress(cleaned)) if inflater.eof else b""
+
+
+def _is_shown(chunk: Chunk, kept: set[bytes]) -> bool:
+    """Return whether decoders heed an ancillary chunk behind those that stay before it."""
+    if chunk.name in _FRAMES:
+        return b"acTL" in kept
+    lengths = _SHOWN.get(chunk.name, ())
+    return chunk.end - chunk.start in lengths and not {chunk.name, b"IDAT"} & kept
+
+
+def cut_png(data: bytes | mmap, png: Png) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+    """Return the file without what follows it."""
+    return [range(_whole(png.chunks[-1]).stop)]
+
+
+def _whole(chunk: Chunk) -> range:
+    """Return a chunk with its length, name and CRC (section 5.3)."""
+    return range(chunk.start - 8, chunk.end + 4)

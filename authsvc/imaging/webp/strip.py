@@ -1,0 +1,93 @@
+"""Leave of a WebP file what a decoder shows, and drop the rest without touching a pixel (RFC 9649)."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from mmap import mmap
+from typing import Final
+
+from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
+from authsvc.imaging.icc import without_device
+from authsvc.imaging.pieces import Piece, joined, length, reused
+from authsvc.imaging.webp.walk import ANIMATION, FRAME_HEADER_BYTES, Chunk, Webp, frame_chunks
+
+_HEADER_BYTES: Final = 12
+_SHOWN: Final = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM"})
+_EXIF: Final = b"EXIF"
+_HAS_PROFILE, _HAS_ALPHA, _HAS_EXIF = 0x20, 0x10, 0x08  # flags of VP8X: section 2.7.1
+_ANIM_BYTES: Final = 6  # section 2.7.1.1
+
+
+def _orientation(data: bytes | mmap, webp: Webp) -> int:
+    chunk = next((chunk for chunk in webp.chunks if chunk.name == _EXIF), None)
+    if chunk is None:
+        return UPRIGHT
+    # Some writers begin it as in a JPEG.
+    return orientation(bytes(data[chunk.start : chunk.end]).removeprefix(b"Exif\0\0"))
+
+
+def strip_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:
+    """Return the file without metadata: profile, transparency and animation stay."""
+    if webp.chunks[0].name != b"VP8X":
+        # Nothing behind the picture is shown (section 2.5).
+        return _file(data, list(_padded(data, webp.chunks[0])))
+    block = orientation_alone(_orientation(data, webp))
+    return _file(data, list(_kept(data, webp, block)))
+
+
+def cut_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+    """Return the file without what follows it."""
+    return [range(8 + int.from_bytes(data[4:8], "little"))]
+
+
+def _kept(data: bytes | mmap, webp: Webp, block: bytes) -> Iterator[Piece]:
+    flags = data[webp.chunks[0].start]
+    # Decoders heed what the flags say; what else there is they pass over.
+    has_profile = bool(flags & _HAS_PROFILE) and any(chunk.name == b"ICCP" for chunk in webp.chunks)
+    shown = _SHOWN - (set() if has_profile else {b"ICCP"}) - (set() if flags & ANIMATION else {b"ANIM"})
+    for chunk in webp.chunks:
+        if chunk.name == b"VP8X":
+            yield from _features(data, chunk, has_profile=has_profile, has_exif=bool(block))
+        elif chunk.name == b"ANMF":
+            yield from _frame(data, chunk) if flags & ANIMATION else ()
+        elif chunk.name == _EXIF:
+            yield reused(data, chunk.start - 8, _chunk(_EXIF, block)) if block else b""
+            block = b""
+        elif chunk.name == b"ANIM" and chunk.name in shown:
+            yield reused(data, chunk.start - 8, _chunk(b"ANIM", bytes(data[chunk.start : chunk.end][:_ANIM_BYTES])))
+        elif chunk.name == b"ICCP" and chunk.name in shown:
+            yield reused(data, chunk.start - 8, _chunk(b"ICCP", without_device(bytes(data[chunk.start : chunk.end]))))
+        elif chunk.name in shown:
+            yield from _padded(data, chunk)
+
+
+def _features(data: bytes | mmap, chunk: Chunk, *, has_profile: bool, has_exif: bool) -> Iterator[Piece]:
+    flags = data[chunk.start] & (ANIMATION | _HAS_ALPHA) | _HAS_PROFILE * has_profile | _HAS_EXIF * has_exif
+    # Three bytes are reserved; what stands behind its ten bytes, a later version might add.
+    size = bytes(data[chunk.start + 4 : chunk.start + 10])
+    yield reused(data, chunk.start - 8, _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size))
+
+
+def _frame(data: bytes | mmap, frame: Chunk) -> Iterator[Piece]:
+    """Yield a frame of an animation with nothing in it but its picture."""
+    inner: list[Piece] = [range(frame.start, frame.start + FRAME_HEADER_BYTES)]
+    for chunk in frame_chunks(data, frame):
+        if chunk.name in _SHOWN:
+            inner += _padded(data, chunk)
+    yield reused(data, frame.start - 8, b"ANMF" + struct.pack("<I", length(inner)))
+    yield from inner
+
+
+def _padded(data: bytes | mmap, chunk: Chunk) -> Iterator[Piece]:
+    """Yield a chunk with its header, and the zero that makes its length even (section 2.3)."""
+    yield range(chunk.start - 8, chunk.end)
+    if (chunk.end - chunk.start) % 2:
+        yield reused(data, chunk.end, b"\0")
+
+
+def _file(data: bytes | mmap, pieces: Sequence[Piece]) -> list[Piece]:
+    header = b"RIFF" + struct.pack("<I", 4 + length(pieces)) + b"WEBP"
+    return joined([reused(data, 0, header), *pieces])
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)

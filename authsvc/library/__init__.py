@@ -1,0 +1,1 @@
+"""Work on pictures that are stored: remove, reindex."""

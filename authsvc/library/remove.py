@@ -1,0 +1,38 @@
+"""Remove pictures: tombstone, then blob and derivatives, then row."""
+
+import time
+from functools import partial
+
+from authsvc.catalog.port import ImageCatalog
+from authsvc.errors import NotThere
+from authsvc.model import Key
+from authsvc.sizes.cache import DerivativeCache
+from authsvc.store.port import BlobStore
+
+
+def remove(key: Key, *, images: ImageCatalog, store: BlobStore, derivatives: DerivativeCache) -> bool:
+    """Remove the picture and its derivatives for good. Blocking.
+
+    Returns False when somebody has uploaded it again meanwhile, so that it
+    stays. Raises NotThere when there is no such picture. A crash in between
+    leaves a tombstone, from which `finish_removals` goes on.
+    """
+    delete_blob = partial(_delete, key, store, derivatives)
+    if not images.bury(key, now=int(time.time())):
+        # A crash or a locked catalog may have left a blob without a row.
+        if store.stat(key) is not None and images.discard(key, delete_blob):
+            return True
+        raise NotThere(reason=f"there is no picture {key}; `authsvc image list` shows them")
+    # Another removal may have finished it first.
+    return images.finish_removal(key, delete_blob) or images.find(key.digest) is None
+
+
+def finish_removals(*, images: ImageCatalog, store: BlobStore, derivatives: DerivativeCache) -> int:
+    """Finish what a crash has interrupted; returns how many pictures went."""
+    return sum(images.finish_removal(key, partial(_delete, key, store, derivatives)) for key in images.buried())
+
+
+def _delete(key: Key, store: BlobStore, derivatives: DerivativeCache) -> None:
+    """Delete a picture. The blob goes first: whoever has just made a derivative looks for it."""
+    store.delete(key)
+    derivatives.remove(key)

@@ -1,0 +1,180 @@
+"""Render nginx's files from the templates in `nginx/` and the settings."""
+
+import json
+import resource
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from authsvc import errors
+from authsvc.clients import native
+from authsvc.errors import AnswerError
+from authsvc.model import KEY_PATH_PATTERN, WIDTHS, SiteList
+from authsvc.nginx.placeholders import placeholder_copies, placeholders
+from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
+from authsvc.nginx.templates import template_environment
+from authsvc.settings import Settings
+from authsvc.sizes.cache import ENDS, PATIENCE_SECONDS
+from authsvc.system.file_changes import FileChanges
+from authsvc.verdict import embedder
+
+MAIN_FILE: Final = "nginx.conf"
+SERVER_FILE: Final = "authsvc-site.conf"
+"""The `server` blocks for the nginx that a server has already."""
+
+_ONLY_UNDER_UP: Final = frozenset({MAIN_FILE})
+_ONLY_ON_A_SERVER: Final = frozenset({SERVER_FILE, "snippets/tls.conf"})
+
+_WORKER_CONNECTIONS: Final = 16384
+"""So many that 10,000 which never get done keep no reader out of one worker. Each
+takes 424 bytes from the start."""
+_FILES_PER_CONNECTION: Final = 2
+_AGENTS_A_PATTERN: Final = 8
+"""A word of nginx's configuration holds less than 4,096 characters; an agent of 200 becomes 400 at most."""
+_KEPT_FILES: Final = 1000
+_KEPT_FILES_ON_A_SERVER: Final = 80
+"""Twice this, because two locations keep some, besides 32 verdicts and the placeholders: a distribution's
+nginx opens 1,024 files at most, 768 of them connections, and at the limit it refuses every read until
+some are closed."""
+
+_ACCEPT_PATTERN: Final = (
+    r"(?:^|,)\s*image/TYPE\s*(?:;(?!(?:(?!\s*q=)[^,;]*;)*\s*q=0(?:\.0*)?\s*(?:[,;]|$))[^,]*)?(?:,|$)"
+)
+"""Finds a format in an Accept header (RFC 9110 section 12.5.1), unless its quality is 0."""
+
+# What nginx itself refuses on upload addresses, by the statuses it uses. 494
+# is its name for headers too large; a dead service fails the question about
+# the token with 500.
+_NGINX_ERRORS: Final[tuple[tuple[type[AnswerError], str], ...]] = (
+    (errors.BadRequest, "400"),
+    (errors.BadToken, "401"),
+    (errors.WrongScope, "403"),
+    (errors.MethodNotAllowed, "405"),
+    (errors.TooLarge, "413"),
+    (errors.RateLimited, "429"),
+    (errors.HeadersTooLarge, "414 494"),
+    (errors.Unavailable, "502"),
+    (errors.Busy, "503"),
+    (errors.TimedOut, "504"),
+    (errors.NotFound, ""),
+    (errors.Full, ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _NginxError:
+    code: str
+    status: int
+    retry_after: int | None
+    nginx_statuses: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the rendered files find around them.
+
+    `worker_user` is the user (and group) for nginx's `user` directive, or ""
+    to leave it out, as for an nginx that is not started by root.
+    `bucket_bytes` is nginx's `map_hash_bucket_size`, as far as it is known.
+    `verdict_cache` is a folder that nginx makes itself; where root's nginx does,
+    it must lie where the service cannot write. Copies of the placeholders are in
+    `placeholder_dir`. `access_log` is None under `up`, which has its own.
+    """
+
+    verdict_cache: Path
+    placeholder_dir: Path
+    worker_user: str = ""
+    bucket_bytes: int = OWN_BUCKET_BYTES
+    access_log: Path | None = None
+    has_http2_directive: bool = False
+    has_ipv6: bool = False
+
+
+def render(settings: Settings, site_list: SiteList, folder: Path, around: Surroundings) -> dict[str, str]:
+    """Return the text of every nginx file, by its path below `folder`.
+
+    Raises BadSetting for a placeholder that cannot be shown.
+    """
+    environment = template_environment()
+    context = _context(settings, site_list, folder, around)
+    unused = _ONLY_UNDER_UP if around.access_log else _ONLY_ON_A_SERVER
+    return {
+        name.removesuffix(".j2"): environment.get_template(name).render(context)
+        for name in environment.list_templates(extensions=["j2"])
+        if name.removesuffix(".j2") not in unused
+    }
+
+
+def write_files(settings: Settings, site_list: SiteList, folder: Path, *, worker_user: str = "") -> list[Path]:
+    """Write nginx's files and copies of the placeholders below `folder`, as `authsvc up` uses them.
+
+    Returns the paths of all. Raises BadSetting, OSError; all is then as before.
+    """
+    around = Surroundings(settings.nginx_dir / "verdicts", folder / "placeholders", worker_user)
+    files = render(settings, site_list, folder, around)
+    with FileChanges() as changes:
+        for path, content in placeholder_copies(settings, around.placeholder_dir).items():
+            changes.write(path, content)
+        for name, text in files.items():
+            changes.write(folder / name, text)
+    return [folder / name for name in sorted(files)]
+
+
+def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surroundings) -> dict[str, object]:
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    open_files = min(hard_limit, _WORKER_CONNECTIONS * _FILES_PER_CONNECTION)
+    return {
+        "s": settings,
+        **sites_context(settings, site_list, around.bucket_bytes),
+        "conf": folder,
+        "around": around,
+        "sets_hash_sizes": around.bucket_bytes == OWN_BUCKET_BYTES,
+        # The service's user, who renders for `up`, may not look where certificates lie.
+        "has_certificate": around.access_log is not None and settings.has_certificate,
+        "open_files": open_files,
+        "connections": open_files // _FILES_PER_CONNECTION,
+        "kept_files": _KEPT_FILES_ON_A_SERVER if around.access_log else _KEPT_FILES,
+        "words": WORDS,
+        "patterns": {
+            "referer": embedder.REFERER_PATTERN,
+            "origin": embedder.ORIGIN_PATTERN,
+            "opaque": embedder.OPAQUE_ORIGIN,
+            "fetch_metadata": embedder.FETCH_METADATA_PATTERN,
+            "agents": _agent_patterns(settings.editor_agents),
+            "key_path": KEY_PATH_PATTERN,
+            "widths": "|".join(map(str, WIDTHS)),
+            "accept": _ACCEPT_PATTERN,
+        },
+        "patience_seconds": PATIENCE_SECONDS,
+        "ends": {
+            accepts: [end.format(extension="$authsvc_sized_extension") for end in ends]
+            for accepts, ends in ENDS.items()
+        },
+        "placeholders": [p.in_folder(around.placeholder_dir) for p in placeholders(settings)],
+        "hotlink_code": f"={settings.hotlink_status} " if settings.hotlink_status != 403 else "",  # noqa: PLR2004
+        "missing_code": f"={settings.missing_status} " if settings.missing_status != 404 else "",  # noqa: PLR2004
+        "nginx_errors": list(_nginx_errors(settings)),
+    }
+
+
+def _agent_patterns(agents: Sequence[str]) -> list[str]:
+    """Return patterns that find any of the agents: several in one, because nginx searches with each in turn."""
+    patterns = [embedder.agent_pattern(agent) for agent in agents]
+    return ["|".join(patterns[at : at + _AGENTS_A_PATTERN]) for at in range(0, len(patterns), _AGENTS_A_PATTERN)]
+
+
+def _nginx_errors(settings: Settings) -> Iterator[_NginxError]:
+    for kind, statuses in _NGINX_ERRORS:
+        error = kind(limit_bytes=settings.max_upload_bytes)
+        body = json.dumps(native.failure(error), ensure_ascii=False)
+        yield _NginxError(error.code, error.status, error.retry_after, statuses, _quoted(body))
+
+
+def _quoted(text: str) -> str:
+    """Quote `text` for nginx, which has no way to write a literal dollar."""
+    if "$" in text:
+        msg = f"nginx would read a variable in {text!r}"
+        raise ValueError(msg)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

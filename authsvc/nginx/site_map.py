@@ -1,0 +1,84 @@
+"""nginx's map of the sites: rendered from the list, and put in place of the old one."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from authsvc.model import SiteList
+from authsvc.nginx.program import check_config
+from authsvc.nginx.templates import template_environment
+from authsvc.settings import Settings
+from authsvc.system.file_changes import FileChanges
+from authsvc.verdict import embedder
+
+SITES_FILE: Final = "authsvc-sites.conf"
+HASH_SIZES_FILE: Final = "snippets/hash-sizes.conf"
+
+WORDS: Final = {"none": embedder.NONE, "hidden": embedder.HIDDEN, "invalid": embedder.INVALID}
+
+OWN_BUCKET_BYTES: Final = 512
+"""`map_hash_bucket_size` where authsvc sets it: every legal host fits."""
+FOREIGN_BUCKET_BYTES: Final = 64
+"""What is counted on where it may not be set: nginx's smallest default."""
+
+_POINTER_BYTES: Final = 8
+
+
+def render_sites(settings: Settings, site_list: SiteList, *, bucket_bytes: int = OWN_BUCKET_BYTES) -> str:
+    """Return the text of `SITES_FILE` for an nginx with that `map_hash_bucket_size`."""
+    template = template_environment().get_template(f"{SITES_FILE}.j2")
+    return template.render(s=settings, words=WORDS, **sites_context(settings, site_list, bucket_bytes))
+
+
+def sites_context(settings: Settings, site_list: SiteList, bucket_bytes: int) -> dict[str, object]:
+    """Join the sites and the own hosts: twice the same would stop nginx's load."""
+    patterns = sorted({*site_list.patterns, *settings.own_hosts})
+    return {"revision": site_list.revision, "map_keys": [_map_key(pattern, bucket_bytes) for pattern in patterns]}
+
+
+def install_sites(
+    folder: Path, text: str, *, program: str, main_file: Path, before_change: Callable[[], None] | None = None
+) -> bool:
+    """Replace the map of sites in `folder` by `text`, if nginx accepts it.
+
+    Returns False when it has that text already. Raises Broken when nginx
+    refuses it; the old map is then in place again.
+    """
+    with FileChanges(before_change) as changes:
+        changes.write(folder / SITES_FILE, text)
+        is_new = bool(changes.changed)
+        if is_new:
+            check_config(program, main_file)
+    return is_new
+
+
+def bucket_bytes_of(folder: Path) -> int:
+    """Return which `map_hash_bucket_size` the files rendered into `folder` count on."""
+    sizes = (folder / HASH_SIZES_FILE).read_text()
+    is_ours = re.search(r"^map_hash_bucket_size ", sizes, re.MULTILINE)
+    return OWN_BUCKET_BYTES if is_ours else FOREIGN_BUCKET_BYTES
+
+
+def _map_key(pattern: str, bucket_bytes: int) -> str:
+    r"""Write one pattern as a key of an nginx map with `hostnames`.
+
+    A host is written \\host, because `default` and `include` are legal host
+    names and directives there; with one backslash \news would begin with the
+    end of a line. One that no bucket could hold would stop
+    nginx's load: it becomes a regular expression, which is slower.
+    """
+    host = pattern.removeprefix("*.")
+    is_wildcard = host != pattern
+    # A wildcard is kept as a tree of its labels, a host as a whole.
+    pieces = host.split(".") if is_wildcard else [host]
+    if max(map(_element_bytes, pieces)) > bucket_bytes:
+        start = r"\." if is_wildcard else "^"
+        return rf'"~{start}{re.escape(host)}\z"'
+    return pattern if is_wildcard else rf"\\{host}"
+
+
+def _element_bytes(name: str) -> int:
+    """Room that one name takes in a bucket of nginx's: NGX_HASH_ELT_SIZE and a closing pointer."""
+    aligned = -(-(len(name) + 2) // _POINTER_BYTES) * _POINTER_BYTES
+    return _POINTER_BYTES + aligned + _POINTER_BYTES

@@ -1,0 +1,45 @@
+"""nginx's wish for a derivative that is not there yet."""
+
+import re
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from authsvc.errors import NotFound
+from authsvc.model import KEY_PATH_PATTERN, WIDTHS, Key
+from authsvc.routes.services import Services
+from authsvc.sizes.cache import Accepts, Wanted
+
+_WANTED: Final = re.compile(f"({KEY_PATH_PATTERN})/({'|'.join(map(str, WIDTHS))})")
+
+
+class DerivativeRoutes:
+    """Makes derivatives for one service."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> list[Route]:
+        """Return the routes, for the application."""
+        return [Route("/derive", self.derive, methods=["GET"])]
+
+    async def derive(self, request: Request) -> Response:
+        """Make the derivative that `X-Derivative` names, such as `7b/e4….jpg/800`, and send nginx to it.
+
+        `X-Accepts` is what nginx has made of the reader's Accept: `avif`, `webp`
+        or `plain`. Where it cannot be made now, nginx is sent to the picture
+        itself. Raises NotFound for other values, and without the picture.
+        """
+        match = _WANTED.fullmatch(request.headers.get("x-derivative", ""))
+        accepts = request.headers.get("x-accepts", "")
+        if match is None or accepts not in list(Accepts):
+            raise NotFound
+        wanted = Wanted(Key.parse(match[1]), int(match[2]), Accepts(accepts))
+        try:
+            outcome = await self._services.deriver.derive(wanted)
+        except FileNotFoundError:
+            raise NotFound from None
+        # Constant words: X-Accel-Redirect reaches any internal location.
+        return Response(headers={"X-Accel-Redirect": "/_derived" if outcome.is_there else "/_original"})

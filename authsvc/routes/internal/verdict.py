@@ -1,0 +1,92 @@
+"""nginx's question who may see a picture, when its own map does not know."""
+
+import os
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from authsvc.errors import BadToken, WrongScope
+from authsvc.model import Scope
+from authsvc.routes.services import Services
+from authsvc.verdict.embedder import INVALID
+
+ROOM_BYTES: Final = 4 * 2**20
+ROOM_FILES: Final = 100
+"""What has to be free where nginx keeps verdicts, so that it can write one more: 4 KiB and two names at most,
+and others write there meanwhile."""
+
+
+class VerdictRoutes:
+    """Answers for one service."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> list[Route]:
+        """Return the routes, for the application."""
+        return [
+            Route("/verdict", self.verdict, methods=["GET"]),
+            Route("/explain", self.explain, methods=["GET"]),
+        ]
+
+    async def verdict(self, request: Request) -> Response:
+        """Answer 204 to allow or 403 to deny, with the reason in a header."""
+        embedder = request.headers.get("x-embedder", INVALID)
+        verdict = await self._services.guard.verdict(embedder, nginx_revision=revision_of(request))
+        self._services.metrics.verdicts.labels(verdict.reason.value).inc()
+        headers = {"X-Reason": verdict.reason.value}
+        if not _has_room(request.headers.get("x-verdict-cache", "")):
+            # nginx gives a reader up, without a word, whose verdict it cannot write to its cache.
+            headers["X-Not-Kept"] = "1"
+        return Response(status_code=204 if verdict.allowed else 403, headers=headers)
+
+    async def explain(self, request: Request) -> Response:
+        """Answer as nginx decides, and tell an admin's token why, in `X-Verdict`.
+
+        `X-Known` is what nginx's own map says: `1`, `refused`, or nothing when
+        it asks the service.
+        """
+        embedder = request.headers.get("x-embedder", INVALID)
+        revision = revision_of(request)
+        verdict = await self._services.guard.verdict(embedder, nginx_revision=revision)
+        known = request.headers.get("x-known", "")
+        allowed = known == "1" if known else verdict.allowed
+        headers = {}
+        if await self._is_admin(request.headers.get("token", "")):
+            told = (
+                "allow" if allowed else "deny",
+                f"reason={verdict.reason.value}",
+                f"embedder={embedder}",
+                f"by={'nginx' if known else 'service'}",
+                f"revision={revision}",
+            )
+            headers["X-Verdict"] = "; ".join(told)
+        return Response(status_code=204 if allowed else 403, headers=headers)
+
+    async def _is_admin(self, token: str) -> bool:
+        try:
+            await self._services.guard.authorize(token.strip(), Scope.ADMIN)
+        except (BadToken, WrongScope):
+            return False
+        return True
+
+
+def _has_room(folder: str) -> bool:
+    """Return whether nginx can write a verdict in its folder; "" when it does not say which."""
+    if not folder:
+        return True
+    try:
+        # nginx sends the path as it is, and Starlette reads headers as Latin-1.
+        disk = os.statvfs(folder.encode("latin-1"))
+    except OSError:
+        return False
+    has_names = disk.f_favail >= ROOM_FILES or not disk.f_files  # without a limit on names none are counted
+    return has_names and disk.f_bavail * disk.f_frsize >= ROOM_BYTES
+
+
+def revision_of(request: Request) -> int | None:
+    """Return the revision of the sites that the asking nginx runs, if it says."""
+    text = request.headers.get("x-sites-revision", "")
+    return int(text) if text.isascii() and text.isdigit() else None

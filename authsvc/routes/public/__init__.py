@@ -1,0 +1,1 @@
+"""Routes that nginx passes on to clients."""

@@ -1,0 +1,127 @@
+"""Run the service: `python -m authsvc.service.main`.
+
+With `--listen-fd N` it listens on that inherited socket, which its parent keeps
+open across restarts, else on one of its own. `authsvc up`, `authsvc serve` and
+systemd start it; it does not import the first two, because the command line
+would cost it memory all its life.
+"""
+
+import logging
+import os
+import socket
+import sys
+from typing import Final
+
+import uvicorn
+
+from authsvc.errors import AuthsvcError, BadSetting
+from authsvc.service.app import create_app
+from authsvc.service.one_write_protocol import WholeAnswers
+from authsvc.service.systemd import notify, watchdog_seconds
+from authsvc.settings import Settings, load
+from authsvc.system.sockets import LISTEN_FD_OPTION, listen_on, lock_data_dir
+
+KEEP_ALIVE_SECONDS: Final = 75
+"""Above nginx's 60 s: the side that sends the request must close first."""
+GRACE_SECONDS: Final = 4
+"""For uploads under way when the service is told to stop."""
+BAD_SETTING_STATUS: Final = 78
+"""EX_CONFIG of sysexits.h, under systemd: starting it again will not help."""
+
+# syslog(3)'s numbers.
+_PRIORITIES: Final = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
+
+
+def run(settings: Settings, listen_fd: int | None) -> None:
+    """Serve until SIGTERM or SIGINT. Raises AuthsvcError when it cannot start."""
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    with lock_data_dir(settings.run_dir, "serve"):
+        app = create_app(settings)
+        listener = listen_on(settings.socket_path) if listen_fd is None else None
+        watchdog = watchdog_seconds()
+        config = uvicorn.Config(
+            app,
+            fd=listen_fd if listener is None else listener.fileno(),
+            # nginx's headers about the client are for nginx's own limits; nobody here asks.
+            proxy_headers=False,
+            http=WholeAnswers,
+            ws="none",
+            log_level="warning",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            callback_notify=None if watchdog is None else _live,
+            # A third of the time, so that one late sign does not end the service.
+            timeout_notify=max(1, int((watchdog or 0) / 3)),
+        )
+        _Server(config).run()
+
+
+async def _live() -> None:
+    notify("WATCHDOG=1")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells systemd when it is ready and when it ends."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            notify("READY=1")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        notify("STOPPING=1")
+        await super().shutdown(sockets)
+
+
+class _JournalFormatter(logging.Formatter):
+    """Begins each line with its priority, which the journal takes off: sd-daemon(3)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next(number for level, number in _PRIORITIES if record.levelno >= level)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+
+
+def _is_journal() -> bool:
+    return "JOURNAL_STREAM" in os.environ
+
+
+def _set_up_log() -> None:
+    handler = logging.StreamHandler()
+    style = _JournalFormatter("%(message)s") if _is_journal() else logging.Formatter("authsvc: %(message)s")
+    handler.setFormatter(style)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    # It would log a line for every malformed body, which strangers can send.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def main(arguments: list[str]) -> int:
+    """Run with the environment's settings; return an exit status.
+
+    `arguments` is empty, or `--listen-fd N`.
+    """
+    _set_up_log()
+    listen_fd = int(arguments[1]) if arguments[:1] == [LISTEN_FD_OPTION] else None
+    try:
+        run(load().settings, listen_fd)
+    except BadSetting as error:
+        _failed(error.text)
+        return BAD_SETTING_STATUS if _is_journal() else 1
+    except AuthsvcError as error:
+        return _failed(error.text)
+    except OSError as error:
+        return _failed(f"{error.filename}: {error.strerror}")
+    return 0
+
+
+def _failed(reason: str) -> int:
+    sys.stderr.write(f"{'<3>' if _is_journal() else 'authsvc: '}{reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    os.umask(0o027)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Resized copies of pictures, made on demand."""

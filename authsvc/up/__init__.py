@@ -1,0 +1,1 @@
+"""`authsvc up`: service and nginx under one parent."""

@@ -1,0 +1,1 @@
+"""The way of one upload, from the request to the store."""

@@ -1,0 +1,281 @@
+"""Take spooled uploads into store and catalog, those that arrive together in groups.
+
+A wait for the disk, a commit and a change of threads cost about as much for
+one picture as for several. One group is on its way at a time, and what arrives
+meanwhile is the next: with three at a time each upload took twice the
+processor, because their threads wait for each other's turn at the interpreter.
+In between each is decoded by itself, so that none waits for another's pixels,
+and meanwhile a clean file gets its digests: both read the whole file, in two processes.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from authsvc.catalog.port import ImageCatalog
+from authsvc.errors import Collision, Full, Internal
+from authsvc.imaging.limits import Limits
+from authsvc.imaging.prepare import Prepared, prepare
+from authsvc.model import Digests, Image, ImageType, Key, Spooled
+from authsvc.store.port import BlobStore, Put
+from authsvc.system.durable import begin_to_write, digests_of
+from authsvc.uploads.batcher import Groups
+
+MAX_GROUP: Final = 64
+
+
+class Incoming(Protocol):
+    """An upload whose bytes are here, most of them in a file. Its methods block."""
+
+    def finish(self) -> Spooled:
+        """Return the complete file; again, return it again."""
+
+    def remove(self) -> None:
+        """Remove the file, unless it is gone."""
+
+
+class Decoder(Protocol):
+    """Decodes pictures elsewhere: see `imaging.workers.Workers.check`."""
+
+    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
+        """Decode all of the picture. Raises an UploadRefused for one that cannot be or has more pixels, Busy."""
+
+
+@dataclass(eq=False, slots=True)
+class _Upload:
+    """One upload, as far as it has got; an outcome ends it."""
+
+    incoming: Incoming
+    name: str
+    received: Spooled = field(init=False)
+    prepared: Prepared = field(init=False)
+    digests: Digests = field(init=False)
+    """Of the prepared file."""
+    image: Image = field(init=False)
+    clean: Path | None = None
+    """A file that was written because something had to be left out of the received one."""
+    is_fit: bool = False
+    """Whether it is prepared and was decoded."""
+    is_stored_now: bool = False
+    """Whether its blob was put there by this upload."""
+    outcome: Image | Exception | None = None
+
+
+class Ingest:
+    """Keeps uploads. One instance serves all of them at once, on one event loop.
+
+    `strips` takes metadata out of them.
+    """
+
+    def __init__(
+        self, *, images: ImageCatalog, store: BlobStore, limits: Limits, strips: bool, decoder: Decoder
+    ) -> None:
+        self._images = images
+        self._store = store
+        self._limits = limits
+        self._strips = strips
+        self._decoder = decoder
+        self._arriving = Groups(self._arrive, max_size=MAX_GROUP)
+        self._hashing = Groups(_hash, max_size=MAX_GROUP)
+        self._storing = Groups(self._store_and_record, max_size=MAX_GROUP)
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def keep(self, incoming: Incoming, *, name: str) -> Image:
+        """Store the picture, unless it is stored already; return its facts.
+
+        `incoming` is finished and removed on a thread.
+        When this returns, the blob and its row survive a power cut; the order
+        is blob, then row, so that a crash leaves at most a blob without a row.
+        `name` is the file's name at its uploader, "" for unknown.
+
+        Raises what `incoming.finish` raises, Unsupported or Corrupt for a file that is
+        no accepted picture, what `prepare` raises for one that is cut off or beyond the
+        limits and what `decoder` raises, unless it is stored already, Collision for a
+        forged md5, Full without room; nothing new is then served. Busy when the catalog
+        stays locked: the blob may then be there without its row, until the next upload
+        of it, a removal or a reindex.
+        """
+        upload = _Upload(incoming, name)
+        # A task of its own: it goes on when whoever waits has gone.
+        keeping = asyncio.create_task(self._keep(upload))
+        self._under_way.add(keeping)
+        keeping.add_done_callback(self._under_way.discard)
+        await asyncio.shield(keeping)
+        if not isinstance(upload.outcome, Image):
+            raise upload.outcome or Internal
+        return upload.outcome
+
+    async def close(self) -> None:
+        """Wait for the uploads that are on their way, whose clients may be gone: their rows are still to come."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _keep(self, upload: _Upload) -> None:
+        try:
+            # One that has lost its blob to a removal comes by once more.
+            while _open([upload]):
+                await self._arriving.pass_through(upload)
+                if _open([upload]) and not upload.is_fit:
+                    await self._examine(upload)
+                if _open([upload]):
+                    await self._storing.pass_through(upload)
+        except Exception as error:  # noqa: BLE001 — whatever it is, it is this upload's answer
+            upload.outcome = error
+
+    async def _examine(self, upload: _Upload) -> None:
+        """Decode the picture, and meanwhile hash what is new of it."""
+        work = [self._decode(upload)]
+        if upload.clean is not None:
+            work.append(self._hashing.pass_through(upload))
+        await asyncio.gather(*work)
+        upload.is_fit = upload.outcome is None
+        if not upload.is_fit:
+            await asyncio.to_thread(_remove_ended, [upload])
+
+    async def _decode(self, upload: _Upload) -> None:
+        try:
+            prepared = upload.prepared
+            await self._decoder.check(prepared.path, prepared.kind, pixels=prepared.width * prepared.height)
+        except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to this upload
+            upload.outcome = error
+
+    def _arrive(self, group: Sequence[_Upload]) -> None:
+        """Bring each upload to where it may be decoded, or to its outcome."""
+        for upload in group:
+            _attempt([upload], partial(_receive, upload))
+        _attempt(_open(group), partial(self._recognise, _open(group)))
+        for upload in _open(group):
+            if not upload.is_fit:
+                _attempt([upload], partial(_prepare, upload, self._limits, strips=self._strips))
+        _remove_ended(group)
+
+    def _store_and_record(self, group: Sequence[_Upload]) -> None:
+        """Bring each upload to its outcome, except those that have to be kept once more."""
+        _attempt(group, partial(self._put, group))
+        if stored := _open(group):
+            self._record(stored)
+        _remove_ended(group)
+
+    def _recognise(self, uploads: Sequence[_Upload]) -> None:
+        """End the uploads of bytes that were received before, if their blob is there."""
+        known = self._images.find_all_received([upload.received.digests.sha256 for upload in uploads])
+        for upload in uploads:
+            image = known.get(upload.received.digests.sha256)
+            if image is not None:
+                _attempt([upload], partial(self._end_if_stored, upload, image))
+
+    def _put(self, uploads: Sequence[_Upload]) -> None:
+        known = self._images.find_all([upload.digests.md5 for upload in uploads])
+        for upload in uploads:
+            _name(upload, known.get(upload.digests.md5))
+        named = _open(uploads)
+        results = self._store.put_all(
+            [Put(upload.image.key, upload.prepared.path, upload.image.sha256) for upload in named]
+        )
+        for upload, result in zip(named, results, strict=True):
+            if isinstance(result, Exception):
+                upload.outcome = result
+            else:
+                upload.is_stored_now = result
+
+    def _record(self, stored: Sequence[_Upload]) -> None:
+        rows: Sequence[Image | Exception]
+        try:
+            rows = self._images.add_all([(upload.image, upload.received.digests) for upload in stored]).result()
+        except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to each of the group
+            rows = [error] * len(stored)
+        for upload, row in zip(stored, rows, strict=True):
+            _attempt([upload], partial(self._finish, upload, row))
+
+    def _finish(self, upload: _Upload, row: Image | Exception) -> None:
+        if isinstance(row, (Collision, Full)):
+            self._discard(upload)
+        if isinstance(row, Exception):
+            raise row
+        if row.key != upload.image.key:
+            # The row was there all the time, under a tombstone.
+            self._discard(upload)
+        # A removal that was under way may have taken the blob before the row
+        # was there to stop it; from the row on, none can.
+        self._end_if_stored(upload, row)
+
+    def _end_if_stored(self, upload: _Upload, image: Image) -> None:
+        if self._store.stat(image.key) is not None:
+            upload.outcome = image
+
+    def _discard(self, upload: _Upload) -> None:
+        """Delete a blob that got no row, unless another upload has made one for it."""
+        if upload.is_stored_now:
+            self._images.discard(upload.image.key, partial(self._store.delete, upload.image.key))
+
+
+def _open(uploads: Sequence[_Upload]) -> list[_Upload]:
+    return [upload for upload in uploads if upload.outcome is None]
+
+
+def _attempt(uploads: Sequence[_Upload], act: Callable[[], None]) -> None:
+    """Call `act` for the uploads, if any; what it raises is the outcome of each that has none."""
+    try:
+        if uploads:
+            act()
+    except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to these uploads alone
+        for upload in _open(uploads):
+            upload.outcome = error
+
+
+def _remove_ended(uploads: Sequence[_Upload]) -> None:
+    """Remove the files of the uploads that have their outcome."""
+    for upload in uploads:
+        if upload.outcome is not None:
+            # A file that stays is removed at the next start; the upload is what it is.
+            with suppress(OSError):
+                upload.incoming.remove()
+            with suppress(OSError):
+                if upload.clean is not None:
+                    upload.clean.unlink(missing_ok=True)
+
+
+def _receive(upload: _Upload) -> None:
+    upload.received = upload.incoming.finish()
+
+
+def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
+    upload.prepared = prepare(upload.received, limits, strips=strips)
+    # The disk is at work while it is decoded, and has all files of a group to do at once.
+    begin_to_write(upload.prepared.path)
+    if upload.prepared.path == upload.received.path:
+        upload.digests = upload.received.digests
+    else:
+        upload.clean = upload.prepared.path
+
+
+def _hash(group: Sequence[_Upload]) -> None:
+    for upload in group:
+        _attempt([upload], partial(_hash_clean, upload))
+
+
+def _hash_clean(upload: _Upload) -> None:
+    upload.digests = digests_of(upload.prepared.path)
+
+
+def _name(upload: _Upload, known: Image | None) -> None:
+    """Give the upload its facts; `known` is the image with its md5."""
+    prepared, digests = upload.prepared, upload.digests
+    if known is not None and known.sha256 != digests.sha256:
+        upload.outcome = Collision()
+        return
+    upload.image = Image(
+        # A blob that moved in from the 2018 script may be called .jpeg.
+        key=known.key if known is not None else Key(digests.md5, prepared.kind.value),
+        sha256=digests.sha256,
+        size=prepared.size,
+        width=prepared.width,
+        height=prepared.height,
+        name=upload.name,
+        created_at=int(time.time()),
+    )

@@ -1,0 +1,148 @@
+"""Write an upload to a spool file while hashing it."""
+
+import hashlib
+import io
+import threading
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from aiofiles.threadpool import wrap
+
+from authsvc.errors import Empty, TooLarge
+from authsvc.model import Digests, Spooled
+from authsvc.system.durable import full_when_no_room
+
+BLOCK_BYTES: Final = 256 * 1024
+"""How much is gathered before a thread hashes and writes it; the most that an
+upload holds in memory."""
+
+
+class _HashingFile(io.FileIO):
+    """A file that is made by its first write, and hashes what is written."""
+
+    def __init__(self, path: Path) -> None:
+        # Opened later: making a file waits for the disk, too.
+        self._path = path
+        # Not for security: md5 is the name that the addresses have always had.
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        self._in_use = threading.Lock()
+        self.is_given_up = False
+        """Whether it was closed for good, so that nothing more is written."""
+
+    def close(self) -> None:
+        # Not under a thread that still writes for a cancelled task: the number
+        # of the closed file could be another's by then.
+        with self._in_use:
+            self.is_given_up = True
+            super().close()
+
+    def hash(self, data: bytes | bytearray) -> None:
+        """Hash bytes that `save` will write."""
+        self._md5.update(data)
+        self._sha256.update(data)
+
+    def write(self, data: bytes | bytearray) -> int:  # type: ignore[override]  # narrower than Buffer on purpose
+        self.hash(data)
+        return self.save(data)
+
+    def save(self, data: bytes | bytearray) -> int:
+        """Write bytes that are hashed already."""
+        view = memoryview(data)
+        with full_when_no_room(), self._in_use:
+            if self.closed and not self.is_given_up:
+                super().__init__(self._path, "xb")
+            while view:
+                view = view[super().write(view) :]
+        return len(data)
+
+    @property
+    def digests(self) -> Digests:
+        return Digests(self._md5.hexdigest(), self._sha256.hexdigest())
+
+
+class Spool:
+    """An upload on its way to the disk; an async context manager.
+
+    The file is gone when the context ends. A store that has linked it keeps
+    its bytes.
+    """
+
+    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+        self._path = folder / f"{uuid.uuid4().hex}.part"
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._block = bytearray()
+        self._is_hashed = False
+        self._raw = _HashingFile(self._path)
+        self._file = wrap(self._raw)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Without a thread: a task that is cancelled here as well leaves nothing, either.
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove the file, if that is not done. A thread that writes to it comes to an end first."""
+        if not self._raw.is_given_up:
+            self._raw.close()
+            self._path.unlink(missing_ok=True)
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises TooLarge as soon as there are more than `max_bytes`, Full when
+        the disk has no room.
+        """
+        self._size += len(data)
+        if self._size > self._max_bytes:
+            raise TooLarge(limit_bytes=self._max_bytes)
+        self._block += data
+        if len(self._block) >= BLOCK_BYTES:
+            await self._file.write(self._taken_block())
+
+    def end(self) -> None:
+        """Hash what is left, less than a block: nothing more comes.
+
+        Call it on the event loop, where it takes half a millisecond at most,
+        before `finish` on a thread. With 32 clients a tenth more uploads were
+        kept than with a thread that hashed them all: the loop stood still
+        meanwhile, and then had to wait for its turn at the interpreter.
+
+        Raises Empty without a byte.
+        """
+        if not self._size:
+            raise Empty
+        if not self._is_hashed:
+            self._raw.hash(self._block)
+            self._is_hashed = True
+
+    def finish(self) -> Spooled:
+        """Write what is left and return the complete file; again, return it again.
+
+        Blocking; call it on a thread. Raises Empty without a byte, Full when the disk has no room.
+        """
+        self.end()
+        self._raw.save(self._taken_block())
+        return Spooled(self._path, self._size, self._raw.digests)
+
+    def _taken_block(self) -> bytearray:
+        block, self._block = self._block, bytearray()
+        return block
+
+
+def clear_spool(folder: Path) -> int:
+    """Remove what a killed service has left; returns how many files.
+
+    Only for the one service of this data folder, before it takes uploads.
+    """
+    leftovers = list(folder.glob("*.part"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)

@@ -1,0 +1,73 @@
+"""Say what is wrong with a Referer or Origin that no browser sends. Pure."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from authsvc.verdict.embedder import INVALID, embedder_of
+
+_SCHEMES: Final = ("http://", "https://")
+_MAX_HOST_CHARACTERS: Final = 253
+_MAX_PORT: Final = 65535
+_AUTHORITY_END: Final = re.compile(r"[/?#\\]")
+_PORT: Final = re.compile(r":([^:\]]*)\Z")
+
+
+def flaw_of(value: str, *, is_origin: bool) -> str | None:
+    """Return what keeps `value` from being a Referer, or an Origin, of a browser; None if nothing does."""
+    header = "origin" if is_origin else "referer"
+    if embedder_of({header: value}, editor_agents=()) != INVALID:
+        return None
+    scheme = next((s for s in _SCHEMES if value.startswith(s)), None)
+    if scheme is None:
+        return _scheme_flaw(value)
+    rest = value[len(scheme) :]
+    end = _AUTHORITY_END.search(rest)
+    authority, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+    return _authority_flaw(authority) or _path_flaw(path, is_origin=is_origin)
+
+
+def _scheme_flaw(value: str) -> str:
+    if value.lower().startswith(_SCHEMES):
+        return "its scheme has capital letters"
+    return "it does not begin with http:// or https://"
+
+
+def _authority_flaw(authority: str) -> str | None:
+    if "@" in authority:
+        return "it has a user name in front of the host"
+    port = _PORT.search(authority)
+    host = authority[: port.start()] if port else authority
+    if port and not _is_port(port[1]):
+        return f"{port[1]!r} is no port from 0 to 65535"
+    return next((flaw for is_so, flaw in _HOST_FLAWS if is_so(host)), None)
+
+
+def _is_port(digits: str) -> bool:
+    is_number = digits.isascii() and digits.isdigit()
+    return is_number and str(int(digits)) == digits and int(digits) <= _MAX_PORT
+
+
+_HOST_FLAWS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
+    (lambda host: not host.rstrip("."), "it names no host"),
+    (lambda host: not host.isascii(), "its host has letters that browsers write as xn--"),
+    (lambda host: host != host.lower(), "its host has capital letters"),
+    (lambda host: host.endswith(".."), "its host ends in more than one dot"),
+    (lambda host: len(host.removesuffix(".")) > _MAX_HOST_CHARACTERS, "its host is longer than 253 characters"),
+    (
+        lambda host: host.startswith("[") and not re.fullmatch(r"\[[0-9a-f:]{2,39}\]", host),
+        "its host is no IPv6 address in brackets",
+    ),
+    (
+        lambda host: not re.fullmatch(r"[a-z0-9_][a-z0-9_.-]*|\[.*\]", host),
+        "its host has characters that stand in none, or not at its beginning",
+    ),
+)
+
+
+def _path_flaw(path: str, *, is_origin: bool) -> str:
+    if is_origin:
+        return "an Origin ends behind the host and the port"
+    if not path.startswith("/"):
+        return "there is no / behind the host"
+    return "its path has a space, or a character that browsers write with %"

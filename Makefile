@@ -71,8 +71,8 @@ pytest: .venv/dev.stamp
 	$(BIN)/python scripts/check_coverage.py
 
 # One after the other, because some of them measure. The figures go into docs/, each in the place of its
-# former one: `make campaign CAMPAIGN=tests/fuzz` leaves the others as they are.
-CAMPAIGN ?= tests/blackbox tests/browser tests/corpus tests/faults tests/fuzz tests/server/test_upgrade.py
+# former one: `make campaign CAMPAIGN=tests/http/fuzz` leaves the others as they are.
+CAMPAIGN ?= tests/http/blackbox tests/system/browser tests/http/corpus tests/system/faults tests/http/fuzz tests/system/server/test_upgrade.py
 campaign: .venv/dev.stamp
 	AUTHSVC_CAMPAIGN=1 AUTHSVC_CAMPAIGN_REPORT=$(CURDIR)/docs/figures/campaign.jsonl \
 	    $(BIN)/python -m pytest -n0 -p no:randomly $(CAMPAIGN) $(PYTEST_ARGS)

@@ -14,8 +14,8 @@ from typing import Final
 import httpx2
 
 from bench.servers import answers, running
-from tests.stack import Stack, free_port, wait_until
-from tests.up.processes import Process, descendants, processor_seconds, status_of
+from tests.support.stack import Stack, free_port, wait_until
+from tests.support.up.processes import Process, descendants, processor_seconds, status_of
 
 BENCH: Final = Path(__file__).parent
 TOOLS: Final = BENCH.parent / ".bench"

@@ -16,9 +16,9 @@ from authsvc.imaging.formats import inspect
 from authsvc.imaging.prepare import prepare
 from authsvc.model import Digests, ImageType, Spooled
 from bench.image_engines import BENCH
-from tests.limits import USUAL
-from tests.stack import Stack
-from tests.unit.private_pictures import exif
+from tests.support.imaging.private_pictures import exif
+from tests.support.limits import USUAL
+from tests.support.stack import Stack
 
 UPLOADS: Final = 8
 TIMES: Final = 15

@@ -8,7 +8,7 @@ from typing import Final
 from bench.figures import paired_ratios
 from bench.load import BROWSER, FETCH, Target, measure, pin, workers
 from bench.servers import running_nginx
-from tests.stack import Stack, free_port
+from tests.support.stack import Stack, free_port
 
 WIDTH: Final = 320
 SECONDS: Final = 2

@@ -24,7 +24,7 @@ from bench.image_inspection import inspection
 from bench.image_photographs import SIZES, photographs
 from bench.image_quality import matching_quality, reference, score
 from bench.image_warm import warm
-from tests.stack import Stack, wait_until
+from tests.support.stack import Stack, wait_until
 
 CASES: Final = (("12 MP", 800), ("12 MP", 320), ("12 MP", 1280), ("3 MP", 800), ("1 MP", 800))
 """Photographs and widths; the first is the one that qualities are matched at."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.servers import NGINX, ONE_PROCESS, answers
-from tests.stack import free_port, wait_until
+from tests.support.stack import free_port, wait_until
 
 READS: Final = 400
 _START_SECONDS: Final = 60

@@ -11,9 +11,9 @@ from typing import Final
 from bench.load import BROWSER, FETCH, Round, Target, pin, workers
 from bench.rivals import EXPIRES, SECRET
 from bench.servers import Server, fill, hosts, product, rivals
-from tests.nginx.site_list import change_sites
-from tests.stack import Stack, wait_until
-from tests.tls import make_pair
+from tests.support.nginx.site_list import change_sites
+from tests.support.stack import Stack, wait_until
+from tests.support.tls import make_pair
 
 KNOWN: Final = {**BROWSER, **FETCH, "Referer": "https://blog-3.example.com/"}
 STRANGER: Final = {**BROWSER, **FETCH, "Referer": "https://stranger.example/"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.stack import Stack, free_port
+from tests.support.stack import Stack, free_port
 
 KEPT_FILES: Final = 1000
 """What the product's open_file_cache holds under `up`; the rivals' holds as many."""

@@ -17,9 +17,9 @@ from authsvc.nginx.render import MAIN_FILE, write_files
 from authsvc.settings import Settings
 from bench.load import pin, workers
 from bench.rivals import rival_configuration
-from tests.pictures import noise
-from tests.stack import Stack, free_port, wait_until
-from tests.tls import Pair
+from tests.support.pictures import noise
+from tests.support.stack import Stack, free_port, wait_until
+from tests.support.tls import Pair
 
 BENCH: Final = Path(__file__).parent
 NGINX: Final = "/usr/sbin/nginx"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.load import processor_time
-from tests.stack import AUTHSVC, wait_until
+from tests.support.stack import AUTHSVC, wait_until
 
 STARTS: Final = 7
 REST_SECONDS: Final = 12

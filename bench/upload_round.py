@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.upload_pictures import Halves
 from bench.upload_ways import BENCH, Way
-from tests.up.processes import processor_seconds, status_of
+from tests.support.up.processes import processor_seconds, status_of
 
 _UPLOAD_PATH = "/api/v1/upimg"
 _TIMEOUT_SECONDS = 30

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.stack import Stack, free_port, wait_until
+from tests.support.stack import Stack, free_port, wait_until
 
 BENCH = Path(__file__).parent
 WORKERS = 2

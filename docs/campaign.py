@@ -27,7 +27,7 @@ that a Debian has. Nothing is simulated but the readers. A test that finds one w
 much was tried, and what was counted. To repeat a part alone, name its folder; the other figures stay as they are:
 
 ```sh
-make campaign CAMPAIGN=tests/fuzz
+make campaign CAMPAIGN=tests/http/fuzz
 ```
 
 Each table says where and when it was measured. What was tried differs little from machine to machine; times do.
@@ -78,7 +78,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Browsers and the ways to embed a picture",
         "A real browser opens pages on several sites over HTTPS and shows a picture in each way that a page can.\n"
         "What counts is what the page really shows: the picture, the hotlink picture, or nothing.",
-        ("tests/browser",),
+        ("tests/system/browser",),
     ),
     "fuzz": Group(
         "Made-up headers",
@@ -89,8 +89,8 @@ GROUPS: Final[Mapping[str, Group]] = {
         "the rules leave two answers open, such as a tab in front of a value; nginx and Python must agree on these\n"
         "too. Of some of the sets sent over HTTP/1, the embedder in nginx's log is also compared with Python's: the\n"
         "very host or word by which the answer was decided, not the answer alone. Each campaign draws other sets;\n"
-        "`FUZZ_SEED=… make campaign CAMPAIGN=tests/fuzz` repeats these.",
-        ("tests/fuzz",),
+        "`FUZZ_SEED=… make campaign CAMPAIGN=tests/http/fuzz` repeats these.",
+        ("tests/http/fuzz",),
         headings={
             "seed": "drawn from the seed",
             "sets": "header sets sent",
@@ -116,7 +116,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Files with a secret word lie all over the data folder, readable for nginx: in the settings, the catalog,\n"
         "the logs, the spool, beside the store and in it. Addresses are made up to reach them, by `..`, escapes,\n"
         "backslashes, NULs and names that nginx uses within. An answer that holds the word fails the test.",
-        ("tests/blackbox",),
+        ("tests/http/blackbox",),
         first="Addresses",
         headings={
             "seed": "drawn from the seed",
@@ -136,7 +136,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "For odd spellings of old addresses (`/?path=…`) the service names nginx a file, by the header\n"
         "X-Accel-Redirect, which can reach any place inside nginx. It must name the store's own file of a\n"
         "well-formed address, or nothing.",
-        ("tests/blackbox",),
+        ("tests/http/blackbox",),
         headings={
             "seed": "drawn from the seed",
             "asked": "addresses asked of the service",
@@ -149,7 +149,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Denied answers, byte for byte",
         "Whoever is denied must not learn whether there is a picture: status, headers and body are compared, over\n"
         "addresses of a picture and of none, with ranges, conditions and the like.",
-        ("tests/blackbox",),
+        ("tests/http/blackbox",),
         first="Who asks",
         headings={"compared": "answers compared", "different": "different ones"},
     ),
@@ -160,7 +160,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "comparisons. The interval is that of the difference, as sure as the test: it holds 0 where nothing was\n"
         "found. The last line is no denied answer; it shows that the comparison finds a difference where there is\n"
         "one.",
-        ("tests/blackbox",),
+        ("tests/http/blackbox",),
         first="Who asks",
         headings={
             "pairs": "pairs",
@@ -174,7 +174,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Attempts to poison the kept verdicts",
         "nginx keeps the service's verdicts for some seconds. Each attempt (two headers, other cases, folded and\n"
         "split lines, requests within requests) tries to have a permission kept for a stranger.",
-        ("tests/blackbox",),
+        ("tests/http/blackbox",),
         headings={
             "attempts": "attempts",
             "verdicts_kept": "verdicts kept meanwhile",
@@ -185,7 +185,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Long lists of sites",
         "Hosts on a long list, and hosts that only look like them, are decided as on a short one; a change takes\n"
         "effect in the promised 10 seconds.",
-        ("tests/blackbox",),
+        ("tests/http/blackbox",),
         headings={
             "sites": "sites on the list",
             "hosts_asked": "hosts asked about",
@@ -202,7 +202,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "that was acknowledged and cannot be read. Service and nginx are those of `authsvc up`; the row\n"
         "`make install` is a whole server with systemd, which builds another release meanwhile. *Moments* are those\n"
         "at which the service was ended, nginx reloaded, or the crowd complete.",
-        ("tests/faults", "tests/server/test_upgrade.py"),
+        ("tests/system/faults", "tests/system/server/test_upgrade.py"),
         first="Fault",
         headings={
             "reads": "allowed reads",
@@ -233,7 +233,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "on. In the last row bytes are flipped, gone, doubled or moved, most of them where no pixels are; what\n"
         "is taken all the same is cleaned, and has to be clean then and show the same. Files that are built to do\n"
         "harm (bombs of pixels, frames, scans and zlib; other formats within a picture) are in the same folder.",
-        ("tests/corpus",),
+        ("tests/http/corpus",),
         headings={
             "pictures": "pictures",
             "chromium": "shown by Chromium",
@@ -256,7 +256,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "Two clients upload pictures of all kinds and sizes, two read pictures and smaller sizes, most of which\n"
         "are made for them; the cache of sizes is small, so that it is trimmed all the time. Memory is the most\n"
         "of each half of the time: of the service, and of the larger worker.",
-        ("tests/corpus/test_mixed_traffic.py",),
+        ("tests/http/corpus/test_mixed_traffic.py",),
         headings={
             "minutes": "minutes",
             "uploads": "uploads",
@@ -273,7 +273,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         "What stood before nginx in the row *half-open connections and slow bodies* above, at its end: connections\n"
         "that say nothing or half a request's head, and beside them uploads whose bodies come a byte at a time. nginx\n"
         "ends them after a while, and each is opened again.",
-        ("tests/faults/test_crowds.py",),
+        ("tests/system/faults/test_crowds.py",),
         headings={
             "half_open": "half-open",
             "slow_bodies": "slow bodies",
@@ -288,7 +288,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     "stampedes": Group(
         "Stampedes of strangers",
         "What the strangers of the rows *stampede* above cost: each names a host that nobody has named before.",
-        ("tests/faults/test_crowds.py",),
+        ("tests/system/faults/test_crowds.py",),
         first="Stampede",
         headings={
             "hosts": "hosts",

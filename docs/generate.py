@@ -24,7 +24,7 @@ from docs.commandtree import contexts
 from docs.images import images_page
 from docs.manual import manual_page
 from docs.performance import performance_page
-from tests.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES
+from tests.support.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES
 
 NOWHERE: Final = Path("/nowhere")
 HERE: Final = Path(__file__).resolve().parent

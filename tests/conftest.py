@@ -6,13 +6,13 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.stack import Stack
+from tests.support.stack import Stack
 
-SERVER_TESTS = "tests/server/"
+SERVER_TESTS = "tests/system/server/"
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives a process the whole of what shares something costly to make: a file's tests, and all of tests/server.
+    """Gives a process the whole of what shares something costly to make: a file's tests, and all server tests.
 
     Not pytest-xdist's loadgroup: version 3.8 marks a test's group in a field
     that pytest 9.2 does not read any more, and every test goes anywhere.

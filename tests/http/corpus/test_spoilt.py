@@ -1,0 +1,161 @@
+"""Whatever an upload's bytes are, the service says yes or no in time, and goes on."""
+
+import random
+import struct
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from authsvc.errors import (
+    AnswerError,
+    Bomb,
+    Corrupt,
+    Empty,
+    TooManyFrames,
+    TooManyPixels,
+    TooManyScans,
+    Truncated,
+    Unsupported,
+)
+from tests.support.corpus.pictures import VALID, cut, spoilt
+from tests.support.decoder.pool import made_by_libvips
+from tests.support.experiments import FULL, SLOWEST_MS, report, size
+from tests.support.imaging.private_pictures import png_chunk, png_with
+from tests.support.imaging.real_pictures import saved, segment
+from tests.support.stack import Stack
+from tests.support.up.processes import status_of
+
+SENDERS = 4
+REFUSALS = ("empty", "unsupported", "corrupt", "truncated", "bomb", "too_many_pixels", "too_many_frames")
+EVERY_PERCENT = 1 if FULL else 5
+PLACES = size(100, 1000)
+"""For each picture."""
+SEED = 3_240_140_412
+MEMORY_MB = 64
+REFUSAL_MS = 1000.0 if FULL else SLOWEST_MS
+
+
+@pytest.fixture(scope="module")
+def taking() -> Iterator[Stack]:
+    """A stack for many uploads, which is looked at before and behind."""
+    with Stack(upload_rate=10_000, upload_burst=100_000, max_pixels=20_000_000) as running:
+        running.upload(saved("PNG"))
+        yield running
+
+
+def peak_mb(stack: Stack) -> float:
+    return int(status_of(stack.pid("service"))["VmHWM"].split()[0]) / 1024
+
+
+@pytest.mark.timeout(size(300, 1800))
+def test_cut_and_spoilt_pictures_are_taken_or_refused_and_nothing_else_happens(taking: Stack) -> None:
+    # Another one in each campaign; the short form finds what it has found before.
+    seed = random.SystemRandom().randrange(2**32) if FULL else SEED
+    service, before = taking.pid("service"), peak_mb(taking)
+    token = taking.token
+
+    def send(content: bytes) -> tuple[int, str, float]:
+        start = time.monotonic()
+        answer = taking.client.post("/api/v1/upimg", files={"file": ("x", content)}, headers={"token": token})
+        return answer.status_code, answer.json().get("code", "ok"), (time.monotonic() - start) * 1000
+
+    def variants() -> Iterator[bytes]:
+        for number, (_, content) in enumerate(VALID.values()):
+            yield from cut(content, every_percent=EVERY_PERCENT)
+            yield from spoilt(content, places=PLACES, seed=seed + number)
+
+    with ThreadPoolExecutor(SENDERS) as threads:
+        found = list(threads.map(send, variants()))
+    codes = Counter(code for _, code, _ in found)
+    refused = [taken for status, _, taken in found if status != 200]
+    report(
+        "corpus: cut and spoilt pictures",
+        seed=seed,
+        pictures=len(VALID),
+        sent=len(found),
+        taken=codes["ok"],
+        refused=len(refused),
+        server_errors=sum(status >= 500 for status, _, _ in found),
+        slowest_refusal_ms=round(max(refused), 1),
+        service_growth_mb=round(peak_mb(taking) - before, 1),
+        codes=", ".join(f"{code} {count}" for code, count in sorted(codes.items())),
+    )
+    assert codes.keys() <= {"ok", *REFUSALS}
+    assert taking.pid("service") == service
+    assert max(refused) < REFUSAL_MS
+    assert peak_mb(taking) - before < MEMORY_MB
+    assert list((taking.data_dir / "tmp").iterdir()) == []
+
+
+def _gif(frames: int, size: tuple[int, int] = (1, 1), codes: bytes = b"\x02\x02\x4c\x01\0") -> bytes:
+    frame = b"\x2c" + struct.pack("<HHHH", 0, 0, *size) + b"\0" + codes
+    return b"GIF89a" + struct.pack("<HH", *size) + b"\x80\0\0" + bytes(6) + frame * frames + b"\x3b"
+
+
+def _png(size: tuple[int, int], data: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
+def _many_scans() -> bytes:
+    content = saved("JPEG", progressive=True)
+    at = content.rindex(b"\xff\xda")
+    return content[:at] + content[at:-2] * 70 + content[-2:]
+
+
+def _large_avif() -> bytes:
+    return made_by_libvips("pyvips.Image.black(6000, 6000).write_to_buffer('.avif', effort=0, compression='av1')")
+
+
+ZEROS = zlib.compress(bytes(40 * 2**20), 9)
+HOSTILE: dict[str, tuple[bytes, type[AnswerError]]] = {
+    "zero bytes": (b"", Empty),
+    "zeros": (bytes(4096), Unsupported),
+    "IDAT that unpacks to far more than its pixels": (_png((20_000, 20_000), ZEROS), TooManyPixels),
+    "IDAT with next to nothing": (_png((4000, 4000), zlib.compress(b"")), Truncated),
+    "iCCP bomb": (png_with(png_chunk(b"iCCP", b"x\0\0" + ZEROS)), Bomb),
+    "zTXt bomb": (png_with(png_chunk(b"zTXt", b"x\0\0" + ZEROS)), Bomb),
+    "LZW bomb": (_gif(1, (4000, 4000)), Truncated),
+    "frame bomb": (_gif(500), TooManyFrames),
+    "frames of many pixels": (_gif(399, (1000, 1000), b"\x02" + (b"\xff" + bytes(255)) * 2 + b"\0"), TooManyFrames),
+    "scan bomb": (_many_scans(), TooManyScans),
+    "dimensions that lie": (_png((30_000, 1), zlib.compress(bytes(30_001))), TooManyPixels),
+    "large AVIF of few bytes": (_large_avif(), TooManyPixels),
+    "page": (b"<!doctype html><script>alert(1)</script>", Unsupported),
+    "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", Unsupported),
+    "zip": (b"PK\3\4" + bytes(400), Unsupported),
+    "PDF": (b"%PDF-1.7\n", Unsupported),
+    "PHP": (b"<?php system($_GET[0]); ?>", Unsupported),
+    "TIFF": (saved("TIFF"), Unsupported),
+    "BMP": (saved("BMP"), Unsupported),
+    "ICO": (saved("ICO", size=(32, 32)), Unsupported),
+    "page behind a signature": (b"\x89PNG\r\n\x1a\n<script>alert(1)</script>" + bytes(99), Corrupt),
+    "JPEG in a PNG's name": (b"\x89PNG\r\n\x1a\n" + saved("JPEG"), Corrupt),
+    "frame header alone": (b"\xff\xd8" + segment(0xC0, b"\x08\0\x10\0\x10\x01\1\x11\0") + b"\xff\xd9", Corrupt),
+}
+
+
+@pytest.mark.parametrize(("content", "error"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_file_is_refused_by_its_code(taking: Stack, content: bytes, error: type[AnswerError]) -> None:
+    answer = taking.post(content)
+    assert (answer.status_code, answer.json()["code"]) == (error.status, error.code), answer.text
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"<script>alert(1)</script>", b"<?php phpinfo(); ?>", b"PK\3\4" + bytes(26) + b"x", b"%PDF-1.7"],
+    ids=["page", "PHP", "zip", "PDF"],
+)
+def test_other_format_in_or_behind_a_picture_never_comes_out(taking: Stack, payload: bytes) -> None:
+    plain = saved("JPEG")
+    for content in (plain[:2] + segment(0xFE, payload) + plain[2:], plain + payload, saved("GIF", "P") + payload):
+        read = taking.get(taking.upload(content))
+        assert payload in content
+        assert payload not in read.content
+        assert read.headers["content-type"] in {"image/jpeg", "image/gif"}
+        assert read.headers["x-content-type-options"] == "nosniff"

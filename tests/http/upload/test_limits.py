@@ -1,0 +1,76 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.pictures import picture
+from tests.support.stack import Stack, wait_until
+from tests.support.upload.catalog import write_lock
+from tests.support.upload.watch import metric, wait_until_clean
+from tests.support.upload.wire import Answer, assert_refused, exchange, form, part, send_form, upload_head
+
+
+@pytest.fixture(scope="module")
+def usual() -> Iterator[Stack]:
+    """A stack with the limits that an installation has unless told otherwise."""
+    with Stack() as running:
+        yield running
+
+
+def test_burst_and_rate_pass_and_more_is_refused(usual: Stack) -> None:
+    token = usual.token
+    body = form(part(picture(seed=1)))
+
+    def upload(_number: int) -> Answer:
+        return exchange(usual, upload_head(usual, len(body), token=token), body)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert {answer.status for answer in pool.map(upload, range(200))} == {200}
+        answers: list[Answer] = []
+
+        def is_refused() -> bool:
+            answers.extend(pool.map(upload, range(50)))
+            return any(answer.status != 200 for answer in answers)
+
+        wait_until(is_refused, "the limit is reached", seconds=60)
+    refused = [answer for answer in answers if answer.status != 200]
+    for answer in refused:
+        assert_refused(answer, 429, "rate")
+        assert answer.headers["retry-after"] == "1"
+    # Twenty a second are let through from now on.
+    passed: list[int] = []
+
+    def have_forty_passed() -> bool:
+        passed.extend(1 for _ in range(10) if upload(0).status == 200)
+        return len(passed) >= 40
+
+    wait_until(have_forty_passed, "40 more pass", seconds=20)
+
+
+def test_one_upload_too_many_is_told_to_come_again(narrow: Stack) -> None:
+    first, second = picture(), picture()
+    with ThreadPoolExecutor(1) as pool, write_lock(narrow):
+        waiting = pool.submit(narrow.post, first)
+        wait_until(lambda: metric(narrow, "authsvc_uploads_under_way") == 1, "one upload waits for its row")
+        answer = send_form(narrow, part(second))
+        assert_refused(answer, 503, "busy")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert not waiting.done()
+    assert waiting.result().status_code == 200
+    assert narrow.post(second).status_code == 200
+
+
+def test_refused_upload_gives_its_place_back(narrow: Stack) -> None:
+    for content in (b"", b"no picture", b"GIF89a"):
+        assert narrow.post(content).status_code >= 400
+    assert narrow.post(picture()).status_code == 200
+    assert metric(narrow, "authsvc_uploads_under_way") == 0
+
+
+def test_locked_catalog_is_busy_in_the_end(narrow: Stack) -> None:
+    content = picture()
+    with write_lock(narrow):
+        answer = Answer.of(narrow.post(content))
+    assert_refused(answer, 503, "busy")
+    wait_until_clean(narrow)
+    assert narrow.post(content).status_code == 200

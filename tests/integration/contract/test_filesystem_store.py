@@ -1,0 +1,95 @@
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from authsvc.store.filesystem import FilesystemStore, make_shards
+from tests.support.contract.blob_store import BlobStoreContract, Spooled
+from tests.support.contract.small_disk import small_disk, use_up_names
+from tests.support.contract.values import Blob, a_blob
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestFilesystemStore(BlobStoreContract):
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        make_shards(tmp_path / "blobs")
+        return tmp_path / "blobs"
+
+    @pytest.fixture
+    def store(self, root: Path) -> FilesystemStore:
+        return FilesystemStore(root)
+
+    @pytest.fixture
+    def spooled(self, tmp_path: Path) -> Spooled:
+        spool = tmp_path / "spool"
+        spool.mkdir()
+
+        def write(blob: Blob) -> Path:
+            path = spool / os.urandom(8).hex()
+            path.write_bytes(blob.content)
+            path.chmod(0o600)
+            return path
+
+        return write
+
+    @pytest.fixture
+    def full_store(self, tmp_path: Path) -> Iterator[tuple[FilesystemStore, Path]]:
+        with small_disk(tmp_path / "disk", "size=4m,nr_inodes=300") as disk:
+            make_shards(disk / "blobs")
+            source = disk / "source"
+            source.write_bytes(os.urandom(64))
+            use_up_names(disk)
+            yield FilesystemStore(disk / "blobs"), source
+
+    def test_blob_is_readable_by_the_group_and_nobody_else(
+        self, store: FilesystemStore, root: Path, spooled: Spooled
+    ) -> None:
+        blob = a_blob()
+        source = spooled(blob)
+        before = os.umask(0o077)
+        try:
+            store.put(blob.key, source, sha256=blob.sha256)
+        finally:
+            os.umask(before)
+        assert _mode(root / blob.key.path.removeprefix("/")) == 0o640
+
+    def test_blob_lies_where_its_address_says(self, store: FilesystemStore, root: Path, spooled: Spooled) -> None:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        assert (root / blob.key.digest[:2] / f"{blob.key.digest[2:]}.png").read_bytes() == blob.content
+
+    def test_blob_takes_no_second_copy_of_the_bytes(self, store: FilesystemStore, root: Path, spooled: Spooled) -> None:
+        blob = a_blob()
+        source = spooled(blob)
+        store.put(blob.key, source, sha256=blob.sha256)
+        assert (root / blob.key.path.removeprefix("/")).samefile(source)
+
+    def test_files_that_are_no_blobs_are_passed_over(
+        self, store: FilesystemStore, root: Path, spooled: Spooled
+    ) -> None:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        shard = root / blob.key.shard
+        for name in (".hidden", "README", "0" * 30, f"{'0' * 30}.svg", f"{'0' * 29}.png", f"{'A' * 30}.png"):
+            (shard / name).touch()
+        (root / "notes.txt").touch()
+        (root / "zz").mkdir()
+        assert list(store.keys()) == [blob.key]
+
+    def test_shards_hand_their_group_to_blobs_and_close_others_out(self, root: Path) -> None:
+        shards = sorted(root.iterdir())
+        assert [shard.name for shard in shards] == [f"{number:02x}" for number in range(256)]
+        assert {_mode(shard) for shard in shards} == {0o2750}
+
+    def test_shards_are_made_again_where_missing_and_left_alone_elsewhere(self, root: Path) -> None:
+        (root / "7b").rmdir()
+        (root / "7c").chmod(0o2755)
+        make_shards(root)
+        assert _mode(root / "7b") == 0o2750
+        assert _mode(root / "7c") == 0o2755

@@ -1,0 +1,235 @@
+"""Every picture that is one passes, and nothing else reaches a decoder."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from authsvc.errors import Bomb, Corrupt, TooManyFrames
+from authsvc.imaging.dimensions import read_dimensions
+from authsvc.imaging.gif.walk import IMAGE, walk_gif
+from authsvc.imaging.png.frames import later_frames
+from authsvc.model import ImageType
+from tests.support.decoder.pool import made_by_libvips, outcome, pool, processes, run, saved
+from tests.support.imaging.avif_files import MADE
+from tests.support.imaging.real_pictures import PICTURES
+from tests.support.imaging.real_pictures import saved as real
+from tests.support.limits import USUAL
+
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' height='9'/></svg>"
+PPM = b"P6 2 1 255\n" + bytes(6)
+CSV = b"1,2\n3,4\n"
+BMP = real("BMP")
+TIFF = real("TIFF")
+
+
+def test_every_picture_of_the_corpus_is_decoded(tmp_path: Path) -> None:
+    async def check_all() -> dict[str, BaseException | None]:
+        async with pool() as workers:
+            return {
+                name: await outcome(workers.check(saved(tmp_path, content), kind))
+                for name, (kind, content) in PICTURES.items()
+            }
+
+    found = run(check_all)
+    assert len(found) == len(PICTURES) > 40
+    assert {name: error for name, error in found.items() if error is not None} == {}
+
+
+@pytest.mark.parametrize("kind", list(ImageType))
+@pytest.mark.parametrize("content", [SVG, PPM, CSV, BMP, TIFF], ids=["SVG", "PPM", "CSV", "BMP", "TIFF"])
+def test_what_is_none_of_the_five_types_reaches_no_decoder(tmp_path: Path, content: bytes, kind: ImageType) -> None:
+    async def check() -> BaseException | None:
+        async with pool() as workers:
+            return await outcome(workers.check(saved(tmp_path, content), kind))
+
+    assert isinstance(run(check), Corrupt)
+
+
+@pytest.mark.parametrize("content", [SVG, TIFF], ids=["SVG", "TIFF"])
+def test_libvips_by_itself_would_have_decoded_it(tmp_path: Path, content: bytes) -> None:
+    path = saved(tmp_path, content)
+    assert made_by_libvips(f"b'%d' % pyvips.Image.new_from_file({str(path)!r}).width") != b""
+
+
+@pytest.mark.parametrize("content", [SVG, PPM, TIFF, BMP], ids=["SVG", "PPM", "TIFF", "BMP"])
+def test_libvips_as_workers_set_it_up_finds_no_loader(tmp_path: Path, content: bytes) -> None:
+    path = saved(tmp_path, content)
+    code = f"""
+import pyvips
+from authsvc.imaging.decoder import vips
+vips.set_up()
+try:
+    pyvips.Image.new_from_file({str(path)!r})
+except pyvips.Error as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert "not a known file format" in said.stdout or "blocked" in said.stdout
+
+
+def test_picture_of_another_type_than_it_is_said_to_be_is_refused(tmp_path: Path) -> None:
+    async def check() -> list[BaseException | None]:
+        async with pool() as workers:
+            path = saved(tmp_path, real("JPEG"))
+            return [await outcome(workers.check(path, kind)) for kind in ImageType]
+
+    assert [type(error) for error in run(check)] == [type(None), *[Corrupt] * 4]
+
+
+def spoilt_png() -> bytes:
+    """Return a PNG whose data is no zlib stream, though all of its CRCs are right."""
+    content = bytearray(real("PNG"))
+    at = content.index(b"IDAT")
+    length = int.from_bytes(content[at - 4 : at], "big")
+    content[at + 6 : at + 4 + length] = b"\xff" * (length - 2)
+    content[at + 4 + length : at + 8 + length] = zlib.crc32(content[at : at + 4 + length]).to_bytes(4, "big")
+    return bytes(content)
+
+
+def spoilt_webp() -> bytes:
+    content = bytearray(real("WEBP", lossless=True))
+    content[25:-2] = b"\xff" * (len(content) - 27)
+    return bytes(content)
+
+
+def spoilt_avif() -> bytes:
+    content = bytearray(real("AVIF"))
+    at = content.index(b"mdat") + 4
+    content[at:] = b"\xff" * (len(content) - at)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (ImageType.JPEG, real("JPEG", size=(900, 900))[:-5000]),
+        (ImageType.PNG, spoilt_png()),
+        (ImageType.WEBP, spoilt_webp()),
+        (ImageType.AVIF, spoilt_avif()),
+        (ImageType.GIF, b"GIF89a" + bytes(40)),
+    ],
+    ids=["JPEG cut off", "PNG without zlib", "WebP of ones", "AVIF of ones", "GIF of zeros"],
+)
+def test_picture_that_no_decoder_understands_is_corrupt_and_costs_no_worker(
+    tmp_path: Path, kind: ImageType, content: bytes
+) -> None:
+    async def check() -> None:
+        async with pool() as workers:
+            await workers.check(saved(tmp_path), ImageType.PNG)
+            before = processes()
+            error = await outcome(workers.check(saved(tmp_path, content, "spoilt"), kind))
+            assert isinstance(error, Corrupt)
+            assert error.text.startswith(f"The {kind.name} file is damaged: ")
+            assert processes() == before
+
+    run(check)
+
+
+def test_decoder_that_repeats_bytes_of_the_file_tells_of_no_other_job(tmp_path: Path) -> None:
+    content = MADE["turned"].to_bytes()
+    spoilt = content.replace(b"irot", b"ir\xa9t")
+    assert spoilt != content
+
+    async def check() -> None:
+        async with pool() as workers:
+            error = await outcome(workers.check(saved(tmp_path, spoilt), ImageType.AVIF))
+            assert isinstance(error, Corrupt)
+            assert "ir\ufffdt" in error.text
+            await workers.check(saved(tmp_path, content), ImageType.AVIF)
+
+    run(check)
+
+
+def test_picture_that_takes_too_much_memory_is_a_bomb_and_the_next_is_decoded(tmp_path: Path) -> None:
+    content = made_by_libvips(
+        "pyvips.Image.black(6000, 4000, bands=3).write_to_buffer('.avif', effort=0, compression='av1')"
+    )
+    assert len(content) < 20_000
+
+    async def check() -> None:
+        async with pool(max_memory_bytes=300 * 2**20) as workers:
+            assert isinstance(await outcome(workers.check(saved(tmp_path, content), ImageType.AVIF)), Bomb)
+            await workers.check(saved(tmp_path), ImageType.PNG)
+        async with pool() as workers:
+            await workers.check(saved(tmp_path, content), ImageType.AVIF)
+
+    run(check)
+
+
+def test_file_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    async def check() -> BaseException | None:
+        async with pool() as workers:
+            return await outcome(workers.check(tmp_path / "gone", ImageType.PNG))
+
+    assert isinstance(run(check), FileNotFoundError)
+
+
+def gif(screen: tuple[int, int], *frames: tuple[int, int, int, int]) -> bytes:
+    """Return a GIF of one colour: the places and sizes of its frames on its screen."""
+    content = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    for left, top, width, height in frames:
+        file = io.BytesIO()
+        Image.new("P", (width, height)).save(file, "GIF", optimize=False)
+        data = file.getvalue()
+        (block,) = [block for block in walk_gif(data, USUAL).blocks if block.kind == IMAGE]
+        content += struct.pack("<BHHHHB", 0x2C, left, top, width, height, 0) + data[block.start + 10 : block.end]
+    return content + b";"
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (gif((30, 20), (0, 0, 30, 20)), (30, 20)),
+        (gif((1, 1), (0, 0, 300, 200), (0, 0, 1, 1)), (300, 200)),
+        (gif((100, 40), (20, 30, 50, 60)), (100, 90)),
+        (gif((30, 20), (0, 0, 3, 2), (0, 0, 300, 200)), (30, 20)),
+    ],
+    ids=["as large as its screen", "larger", "beyond an edge", "a later frame is larger"],
+)
+def test_gif_is_as_large_as_its_decoders_find_it(tmp_path: Path, content: bytes, size: tuple[int, int]) -> None:
+    found = walk_gif(content, USUAL)
+    assert (found.width, found.height) == size
+    assert read_dimensions(io.BytesIO(content), ImageType.GIF) == size
+    path = saved(tmp_path, content)
+    said = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
+    assert tuple(map(int, said.split())) == size
+
+    async def check() -> None:
+        async with pool() as workers:
+            await workers.check(path, ImageType.GIF, pixels=size[0] * size[1])
+            error = await outcome(workers.check(path, ImageType.GIF, pixels=size[0] * size[1] - 1))
+            assert isinstance(error, Corrupt)
+            assert f"{size[0]} x {size[1]} pixels in it, which is more than it says" in error.text
+
+    run(check)
+
+
+def test_gif_whose_first_frame_is_beyond_the_limits_is_refused_whatever_its_screen() -> None:
+    content = gif((1, 1), (0, 0, 2000, 2000), *[(0, 0, 1, 1)] * 99)
+    with pytest.raises(TooManyFrames, match="has 400 megapixels"):
+        walk_gif(content, USUAL)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+def test_later_frame_of_a_png_is_decoded_too(tmp_path: Path, mode: str) -> None:
+    frames = [Image.effect_noise((60, 40), 20 * number).convert(mode) for number in (1, 2, 3)]
+    file = io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], duration=100)
+    content = file.getvalue()
+    assert len(list(later_frames(content))) == 2
+    begin = content.rindex(b"fdAT") + 8
+    end = content.rindex(b"IEND") - 8
+    spoilt = content[:begin] + bytes(end - begin) + content[end:]
+
+    async def check() -> None:
+        async with pool() as workers:
+            await workers.check(saved(tmp_path, content), ImageType.PNG)
+            assert isinstance(await outcome(workers.check(saved(tmp_path, spoilt), ImageType.PNG)), Corrupt)
+
+    run(check)

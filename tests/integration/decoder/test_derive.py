@@ -1,0 +1,251 @@
+"""What a smaller copy of a picture looks like."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageCms, ImageSequence
+
+from authsvc.errors import Corrupt, Full, Unsupported
+from authsvc.imaging.decoder.job import Derivation
+from authsvc.model import ImageType
+from tests.support.contract.small_disk import small_disk
+from tests.support.decoder.pool import outcome, pool, processes, run, saved
+from tests.support.imaging.real_pictures import PICTURES
+
+WEBP, AVIF, JPEG, PNG, GIF = (ImageType.WEBP, ImageType.AVIF, ImageType.JPEG, ImageType.PNG, ImageType.GIF)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def derived(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> Image.Image:
+    """Return the copy, opened."""
+    return Image.open(io.BytesIO(derived_bytes(folder, content, kind, width, form)))
+
+
+def derived_bytes(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> bytes:
+    error = failure(folder, content, kind, width, form)
+    assert error is None, error
+    return (folder / "target").read_bytes()
+
+
+def failure(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> BaseException | None:
+    async def act() -> BaseException | None:
+        async with pool() as workers:
+            derivation = Derivation(saved(folder, content), kind, folder / "target", width, form)
+            return await outcome(workers.derive(derivation))
+
+    return run(act)
+
+
+def pixel(image: Image.Image, at: tuple[int, int]) -> tuple[int, ...]:
+    found = image.getpixel(at)
+    assert isinstance(found, tuple)
+    return tuple(map(int, found))
+
+
+def is_near(found: tuple[int, ...], wanted: tuple[int, ...], *, by: int = 12) -> bool:
+    return len(found) == len(wanted) and all(abs(a - b) <= by for a, b in zip(found, wanted, strict=True))
+
+
+def test_every_picture_of_the_corpus_has_a_smaller_webp_or_is_an_animation_that_would_be_lost(tmp_path: Path) -> None:
+    async def act() -> dict[str, BaseException | None]:
+        async with pool() as workers:
+            return {
+                name: await outcome(
+                    workers.derive(Derivation(saved(tmp_path, content), kind, tmp_path / f"{number}", 20, WEBP))
+                )
+                for number, (name, (kind, content)) in enumerate(PICTURES.items())
+            }
+
+    found = run(act)
+    lost = {name for name, error in found.items() if isinstance(error, Unsupported)}
+    assert lost == {"PNG, animated", "AVIF, animated"}
+    assert {name: error for name, error in found.items() if error is not None and name not in lost} == {}
+    for number, name in enumerate(PICTURES):
+        if name not in lost:
+            with Image.open(tmp_path / str(number)) as image:
+                assert (image.format, image.width) == ("WEBP", 20), name
+
+
+@pytest.mark.parametrize("form", [JPEG, WEBP, AVIF])
+@pytest.mark.parametrize(
+    ("size", "width", "expected"),
+    [
+        ((1000, 700), 160, (160, 112)),
+        ((100, 70), 160, (100, 70)),
+        ((1, 1), 160, (1, 1)),
+        ((900, 3), 160, (160, 1)),
+        ((3, 9000), 160, (3, 9000)),
+    ],
+    ids=["smaller", "never larger", "one pixel", "flat", "high"],
+)
+def test_copy_has_the_width_and_the_proportions(
+    tmp_path: Path, size: tuple[int, int], width: int, expected: tuple[int, int], form: ImageType
+) -> None:
+    content = encoded(Image.new("RGB", size, "navy"), "JPEG")
+    with derived(tmp_path, content, JPEG, width, form) as image:
+        assert (image.size, image.format) == (expected, "JPEG" if form is JPEG else form.name)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_and_gone(tmp_path: Path, orientation: int) -> None:
+    image = Image.new("RGB", (160, 80), "white")
+    image.paste("red", (0, 0, 40, 40))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(image, "JPEG", quality=95, exif=exif.tobytes())
+    with derived(tmp_path, content, JPEG, 20, WEBP) as copy:
+        assert copy.size == ((20, 40) if orientation >= 5 else (20, 10))
+        assert not copy.getexif()
+        # Where the corner has got to: TIFF 6.0, Orientation.
+        right, down = orientation in {2, 3, 6, 7}, orientation in {3, 4, 7, 8}
+        corner = (copy.width - 2 if right else 1, copy.height - 2 if down else 1)
+        assert is_near(pixel(copy.convert("RGB"), corner), (255, 0, 0), by=60)
+
+
+@pytest.mark.parametrize("kind", [JPEG, PNG, WEBP])
+def test_colours_are_turned_into_srgb_and_the_profile_goes(tmp_path: Path, kind: ImageType) -> None:
+    # A profile whose red is sRGB's green and so on: a picture that shows it wrong is easy to see.
+    swapped = swapped_srgb()
+    name = kind.name
+    content = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), name, icc_profile=swapped)
+    with derived(tmp_path, content, kind, 20, WEBP) as copy:
+        assert "icc_profile" not in copy.info
+        assert is_near(pixel(copy.convert("RGB"), (5, 5)), (0, 255, 0), by=30)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), name, icc_profile=srgb)
+    with derived(tmp_path, plain, kind, 20, WEBP) as copy:
+        assert is_near(pixel(copy.convert("RGB"), (5, 5)), (255, 0, 0), by=30)
+
+
+def swapped_srgb() -> bytes:
+    """Return an sRGB profile in which the primaries red and green have changed places."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(profile[128:132], "big")
+    entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
+    red, green = entries[b"rXYZ"], entries[b"gXYZ"]
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+def test_cmyk_is_turned_into_srgb(tmp_path: Path) -> None:
+    content = encoded(Image.new("CMYK", (60, 40), (0, 255, 255, 0)), "JPEG", quality=95)
+    for form in (JPEG, WEBP):
+        with derived(tmp_path, content, JPEG, 20, form) as copy:
+            assert copy.mode == "RGB"
+            red, green, blue = pixel(copy, (5, 5))
+            assert (red > 180, green < 100, blue < 100) == (True, True, True)
+
+
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    content = encoded(Image.new("I;16", (60, 40), 0x8000), "PNG")
+    for form in (PNG, WEBP):
+        with derived(tmp_path, content, PNG, 20, form) as copy:
+            assert is_near(pixel(copy.convert("RGB"), (5, 5)), (128, 128, 128))
+
+
+@pytest.mark.parametrize("form", [PNG, WEBP, AVIF])
+def test_transparency_is_kept(tmp_path: Path, form: ImageType) -> None:
+    image = Image.new("RGBA", (60, 40), (200, 30, 60, 255))
+    image.paste((0, 0, 0, 0), (30, 0, 60, 40))
+    with derived(tmp_path, encoded(image, "PNG"), PNG, 30, form) as copy:
+        assert is_near(pixel(copy, (3, 3)), (200, 30, 60, 255))
+        assert pixel(copy, (27, 3))[3] == 0
+
+
+@pytest.mark.parametrize("kind", [GIF, WEBP])
+@pytest.mark.parametrize("form", [GIF, WEBP])
+def test_animation_keeps_frames_times_and_repetitions(tmp_path: Path, kind: ImageType, form: ImageType) -> None:
+    if (kind, form) == (WEBP, GIF):
+        form = WEBP  # no reader is given a GIF of a WebP
+    shades = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
+    frames = [Image.new("RGB", (60, 40), shade) for shade in shades]
+    content = encoded(frames[0], kind.name, save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=2)
+    with derived(tmp_path, content, kind, 20, form) as copy:
+        found = [_seen(frame) for frame in ImageSequence.Iterator(copy)]
+        assert [size for size, _, _ in found] == [(20, 13)] * 3
+        assert all(is_near(shade, wanted, by=40) for (_, shade, _), wanted in zip(found, shades, strict=True))
+        assert [duration for _, _, duration in found] == [100, 200, 300]
+        assert copy.info["loop"] in {2, 3}
+
+
+def _seen(frame: Image.Image) -> tuple[tuple[int, int], tuple[int, ...], object]:
+    """Return a frame's size, the colour of a pixel and its milliseconds."""
+    frame.load()
+    return frame.size, pixel(frame.convert("RGB"), (5, 5)), frame.info["duration"]
+
+
+@pytest.mark.parametrize("name", ["GIF, animated", "WEBP, animated", "PNG, animated", "AVIF, animated"])
+def test_no_animation_becomes_a_still_avif(tmp_path: Path, name: str) -> None:
+    kind, content = PICTURES[name]
+    assert isinstance(failure(tmp_path, content, kind, 20, AVIF), Unsupported)
+    assert not (tmp_path / "target").exists()
+
+
+def test_nothing_private_is_copied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SecretCamera"
+    content = encoded(
+        Image.new("RGB", (90, 60)), "JPEG", exif=exif.tobytes(), comment=b"SecretComment", xmp=b"<x>SecretXmp</x>"
+    )
+    assert content.count(b"Secret") == 3
+    for form in (JPEG, WEBP, AVIF):
+        assert b"Secret" not in derived_bytes(tmp_path, content, JPEG, 30, form)
+
+
+def test_picture_that_cannot_be_decoded_leaves_no_file(tmp_path: Path) -> None:
+    content = encoded(Image.effect_noise((400, 300), 50), "JPEG")[:-8000]
+    assert isinstance(failure(tmp_path, content, JPEG, 100, WEBP), Corrupt)
+    assert not (tmp_path / "target").exists()
+
+
+def test_disk_without_room_is_full_and_keeps_no_part(tmp_path: Path) -> None:
+    content = encoded(Image.effect_noise((1500, 1000), 90), "JPEG")
+
+    async def act(target: Path) -> BaseException | None:
+        async with pool() as workers:
+            derivation = Derivation(saved(tmp_path, content), JPEG, target, 1280, JPEG)
+            return await outcome(workers.derive(derivation))
+
+    with small_disk(tmp_path / "disk", "size=16k") as disk:
+        assert isinstance(run(lambda: act(disk / "target")), Full)
+        assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("missing", ["source", "target"])
+def test_file_or_folder_that_is_gone_is_said_to_be(tmp_path: Path, missing: str) -> None:
+    async def act() -> BaseException | None:
+        async with pool() as workers:
+            source = tmp_path / "gone" if missing == "source" else saved(tmp_path)
+            target = tmp_path / "nowhere" / "target" if missing == "target" else tmp_path / "target"
+            return await outcome(workers.derive(Derivation(source, PNG, target, 20, WEBP)))
+
+    assert isinstance(run(act), FileNotFoundError)
+
+
+def test_memory_of_a_worker_does_not_grow(tmp_path: Path) -> None:
+    content = encoded(Image.effect_noise((1200, 900), 90).convert("RGB"), "JPEG")
+
+    async def act() -> list[int]:
+        async with pool() as workers:
+            source, target, resident = saved(tmp_path, content), tmp_path / "target", []
+            for _ in range(60):
+                await workers.derive(Derivation(source, JPEG, target, 800, WEBP))
+                target.unlink()
+                resident.append(_resident_kilobytes())
+            return resident
+
+    resident = run(act)
+    # What it has given back when it is idle; the answer comes before that.
+    assert min(resident[40:]) < min(resident[:20]) + 4 * 1024
+
+
+def _resident_kilobytes() -> int:
+    (pid,) = processes()
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))

@@ -1,0 +1,50 @@
+"""What a worker that hangs costs the end of its service."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import httpx2
+
+from authsvc.access.tokens import fingerprint
+from authsvc.backends import open_backends
+from authsvc.model import Scope, Token
+from authsvc.service.app import create_app
+from authsvc.settings import load
+from tests.support.decoder.pool import processes, run, wait_for
+from tests.support.pictures import picture
+
+TOKEN = "an upload token of our own"
+
+
+def test_service_ends_though_an_upload_is_with_a_worker_that_hangs(tmp_path: Path) -> None:
+    flags = {"data_dir": tmp_path / "data", "socket": tmp_path / "s", "image_workers": 1, "image_timeout": 300}
+    settings = load(flags=flags).settings
+    app = create_app(settings)
+    backends = open_backends(settings)
+    backends.catalog.access.add_token(Token("t", fingerprint(TOKEN), Scope.UPLOAD, 0))
+    backends.catalog.close()
+
+    async def act() -> None:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://service") as client:
+
+            async def upload() -> httpx2.Response:
+                file = {"file": ("a.png", picture())}
+                return await client.post("/api/v1/upimg", files=file, headers={"token": TOKEN})
+
+            async with app.router.lifespan_context(app):
+                assert (await upload()).status_code == 200
+                (pid,) = processes()
+                os.kill(pid, signal.SIGSTOP)
+                hung = asyncio.create_task(upload())
+                # Its worker has it when nothing else is left to be done for it.
+                await wait_for(lambda: list(settings.spool_dir.iterdir()), "it is spooled")
+                await asyncio.sleep(0.5)
+                assert not hung.done()
+            answer = await hung
+            assert (answer.status_code, answer.json()["code"]) == (502, "unavailable")
+        assert processes() == set()
+
+    run(act)

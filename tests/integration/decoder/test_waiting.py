@@ -1,0 +1,118 @@
+"""Jobs that wait for a worker, and workers that are lent to jobs."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+import authsvc.imaging.decoder.pool
+from authsvc.errors import Busy, Unavailable
+from authsvc.imaging.decoder.job import Derivation
+from authsvc.model import ImageType
+from tests.support.decoder.pool import hung_job, outcome, pool, processes, run, saved, started, until_asked
+
+
+def test_job_that_waits_long_for_a_worker_is_told_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authsvc.imaging.decoder.pool, "MOST_WAITING_SECONDS", 0.3)
+
+    async def act() -> None:
+        async with pool() as workers:
+            pid, first = await hung_job(workers, tmp_path)
+            await asyncio.sleep(0)
+            assert isinstance(await outcome(workers.check(tmp_path / "picture", ImageType.PNG)), Busy)
+            os.kill(pid, signal.SIGCONT)
+            assert await first is None
+            # No place was lost by it.
+            await workers.check(tmp_path / "picture", ImageType.PNG)
+
+    run(act)
+
+
+def test_more_jobs_than_may_wait_are_refused_at_once(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool(max_waiting=2) as workers:
+            pid, first = await hung_job(workers, tmp_path)
+            picture = tmp_path / "picture"
+            waiting = [asyncio.create_task(outcome(workers.check(picture, ImageType.PNG))) for _ in range(2)]
+            await asyncio.sleep(0)
+            assert isinstance(await outcome(workers.check(tmp_path / "picture", ImageType.PNG)), Busy)
+            waiting[0].cancel()
+            await asyncio.wait([waiting[0]])
+            instead = asyncio.create_task(outcome(workers.check(tmp_path / "picture", ImageType.PNG)))
+            await asyncio.sleep(0)
+            assert not instead.done()
+            os.kill(pid, signal.SIGCONT)
+            assert [await job for job in (first, waiting[1], instead)] == [None] * 3
+
+    run(act)
+
+
+def test_worker_whose_job_nobody_waits_for_any_more_is_not_lost(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid = await started(workers, tmp_path)
+            os.kill(pid, signal.SIGSTOP)
+            target = tmp_path / "target"
+            derivation = Derivation(tmp_path / "picture", ImageType.PNG, target, 20, ImageType.WEBP)
+            job = asyncio.create_task(workers.derive(derivation))
+            await asyncio.sleep(0)
+            job.cancel()
+            await asyncio.wait([job])
+            assert job.cancelled()
+            os.kill(pid, signal.SIGCONT)
+            await workers.check(tmp_path / "picture", ImageType.PNG)
+            assert processes() == {pid}
+            assert not target.exists()
+
+    run(act)
+
+
+def test_close_ends_a_job_under_way_and_takes_no_more(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            await asyncio.sleep(0)
+            await workers.close()
+            assert isinstance(await job, Unavailable)
+            assert pid not in processes()
+            assert isinstance(await outcome(workers.check(tmp_path / "picture", ImageType.PNG)), Unavailable)
+
+    run(act)
+
+
+def test_worker_that_does_not_end_by_itself_is_killed_in_the_end(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            os.kill(await started(workers, tmp_path), signal.SIGSTOP)
+
+    run(act)
+    assert processes() == set()
+
+
+def test_workers_are_lent_to_as_many_jobs_as_there_are(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool(count=3) as workers:
+            path = saved(tmp_path)
+            await asyncio.gather(*(workers.check(path, ImageType.PNG) for _ in range(9)))
+            assert len(processes()) == 3
+            before = processes()
+            await asyncio.gather(*(workers.check(path, ImageType.PNG) for _ in range(9)))
+            assert processes() == before
+
+    run(act)
+
+
+def test_close_ends_a_job_that_a_worker_has_begun(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool() as workers:
+            pid, job = await hung_job(workers, tmp_path)
+            await until_asked()
+            await workers.close()
+            assert isinstance(await job, Unavailable)
+            assert processes().isdisjoint({pid})
+
+    run(act)

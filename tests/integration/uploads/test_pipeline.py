@@ -1,0 +1,235 @@
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from authsvc.errors import Busy, Collision, Corrupt, TooManyPixels, Unsupported
+from authsvc.library.remove import remove
+from authsvc.model import Image, ImageType, Key
+from authsvc.store.filesystem import FilesystemStore
+from authsvc.uploads.pipeline import Ingest
+from tests.support.contract.values import digests_of
+from tests.support.imaging.private_pictures import PRIVATE, SECRET
+from tests.support.imaging.real_pictures import SIZE
+from tests.support.pictures import FORMATS, picture
+from tests.support.stepped import SteppedImages
+from tests.support.workplace import LIMITS, Received, Workplace, ingest_of
+
+
+@pytest.mark.parametrize(("kind", "extension"), FORMATS.items(), ids=FORMATS.values())
+def test_picture_is_stored_byte_for_byte_under_its_md5_and_detected_type(
+    place: Workplace, kind: str, extension: str
+) -> None:
+    content = picture(kind, (64, 48))
+    image = place.keep(content, name="holiday.exe")
+    digests = digests_of(content)
+    assert image.key == Key(digests.md5, extension)
+    assert (image.sha256, image.size) == (digests.sha256, len(content))
+    assert (image.width, image.height, image.name) == (64, 48, "holiday.exe")
+    assert place.path_of(image.key).read_bytes() == content
+    assert place.row_of(content) == image
+
+
+def test_picture_beyond_the_limits_is_not_stored(place: Workplace) -> None:
+    content = picture(size=(LIMITS.max_side + 1, 2))
+    with pytest.raises(TooManyPixels):
+        place.keep(content)
+    assert place.blobs_of(content) == []
+    assert place.row_of(content) is None
+
+
+def test_duplicate_gets_the_facts_of_the_first_upload(place: Workplace) -> None:
+    content = picture()
+    first = place.keep(content, name="first.png")
+    assert place.keep(content, name="second.png") == first
+    assert place.blobs_of(content) == [first.key]
+
+
+def test_duplicate_of_a_blob_that_moved_in_as_jpeg_keeps_that_address(place: Workplace) -> None:
+    content = picture("JPEG")
+    digests = digests_of(content)
+    key = Key(digests.md5, "jpeg")
+    place.store_blob(content, key)
+    moved_in = Image(key, digests.sha256, len(content), 64, 48, "", 1)
+    place.catalog.images.add(moved_in, digests).result()
+    assert place.keep(content) == moved_in
+    assert place.blobs_of(content) == [key]
+
+
+def test_lost_blob_is_stored_again_under_its_old_key(place: Workplace) -> None:
+    content = picture("JPEG")
+    digests = digests_of(content)
+    moved_in = Image(Key(digests.md5, "jpeg"), digests.sha256, len(content), 64, 48, "", 1)
+    place.catalog.images.add(moved_in, digests).result()
+    assert place.keep(content) == moved_in
+    assert place.path_of(moved_in.key).read_bytes() == content
+
+
+def test_same_new_picture_uploaded_by_many_at_once_is_one_file_and_equal_answers(place: Workplace) -> None:
+    content = picture()
+    ingest = place.ingest
+
+    async def keep_all() -> list[Image]:
+        return await asyncio.gather(
+            *(ingest.keep(place.received(content), name=f"{number}.png") for number in range(20))
+        )
+
+    images = asyncio.run(keep_all())
+    assert set(images) == {place.row_of(content)}
+    assert place.blobs_of(content) == [images[0].key]
+
+
+def test_orphan_blob_of_a_crash_is_taken_over(place: Workplace) -> None:
+    content = picture()
+    key = Key(digests_of(content).md5, "png")
+    place.store_blob(content, key)
+    assert place.keep(content).key == key
+    assert place.blobs_of(content) == [key]
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"just text", Unsupported),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", Unsupported),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), Corrupt),
+    ],
+    ids=["text", "svg", "damaged header"],
+)
+def test_what_is_no_accepted_picture_leaves_nothing(place: Workplace, content: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        place.keep(content)
+    assert place.blobs_of(content) == []
+    assert place.row_of(content) is None
+
+
+def test_forged_md5_of_a_stored_picture_is_refused_and_changes_nothing(place: Workplace) -> None:
+    image = place.keep(content := picture())
+    for kind in ("PNG", "GIF"):
+        with pytest.raises(Collision):
+            place.keep(picture(kind), md5=image.key.digest)
+    assert place.blobs_of(content) == [image.key]
+    assert place.path_of(image.key).read_bytes() == content
+    assert place.row_of(content) == image
+
+
+def test_forged_md5_of_an_orphan_blob_is_refused_and_leaves_it(place: Workplace) -> None:
+    content = picture()
+    key = Key(digests_of(content).md5, "png")
+    place.store_blob(content, key)
+    with pytest.raises(Collision):
+        place.keep(picture(), md5=key.digest)
+    assert place.path_of(key).read_bytes() == content
+    assert place.row_of(content) is None
+
+
+@pytest.mark.parametrize("has_orphan", [False, True], ids=["its own blob goes", "a blob from before stays"])
+def test_forgery_that_only_the_catalog_sees_leaves_no_blob_of_its_own(place: Workplace, *, has_orphan: bool) -> None:
+    image = place.keep(content := picture())
+    # While the first picture is being removed, `find` does not show it.
+    place.catalog.images.bury(image.key, now=1)
+    forged = picture("GIF")
+    forged_key = Key(image.key.digest, "gif")
+    if has_orphan:
+        place.store_blob(forged, forged_key)
+    with pytest.raises(Collision):
+        place.keep(forged, md5=image.key.digest)
+    assert place.blobs_of(content) == [*([forged_key] if has_orphan else []), image.key]
+    assert place.catalog.images.buried() == [image.key]
+
+
+def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(place: Workplace) -> None:
+    image = place.keep(picture())
+    forged = picture("GIF")
+    place.catalog.images.bury(image.key, now=1)
+
+    def finish_the_removal_and_upload() -> Image:
+        place.catalog.images.finish_removal(image.key, partial(place.store.delete, image.key))
+        return place.keep(forged, md5=image.key.digest)
+
+    class SlowToDelete(FilesystemStore):
+        def delete(self, key: Key) -> bool:
+            promised.append(thread.submit(finish_the_removal_and_upload))
+            # Not for long: the catalog may be locked until this deletion is done.
+            wait(promised, timeout=1)
+            return super().delete(key)
+
+    promised: list[Future[Image]] = []
+    ingest = ingest_of(place.catalog.images, SlowToDelete(place.settings.blobs_dir))
+    with ThreadPoolExecutor(1) as thread, pytest.raises(Collision):
+        asyncio.run(ingest.keep(place.received(forged, md5=image.key.digest), name=""))
+    for upload in promised:
+        assert place.path_of(upload.result().key).read_bytes() == forged
+
+
+def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(place: Workplace) -> None:
+    content = picture()
+    key = place.keep(content).key
+    place.store.delete(key)
+    removals = iter(range(7))
+
+    def in_between(step: str) -> None:
+        if step == "add" and next(removals, None) is not None and place.row_of(content) is not None:
+            remove(key, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
+
+    ingest = ingest_of(SteppedImages(place.catalog, in_between), place.store)
+    with suppress(Busy):
+        asyncio.run(ingest.keep(place.received(content), name=""))
+    row = place.row_of(content)
+    assert place.blobs_of(content) == ([] if row is None else [row.key])
+
+
+@pytest.mark.parametrize("content", [picture(), b"just text"], ids=["kept", "refused"])
+def test_received_file_is_gone_when_the_upload_is_answered(place: Workplace, content: bytes) -> None:
+    received = place.received(content)
+    with suppress(Unsupported):
+        image = asyncio.run(place.ingest.keep(received, name=""))
+        assert place.path_of(image.key).read_bytes() == content
+    assert received.spooled is not None
+    assert list(Path(place.settings.spool_dir).iterdir()) == []
+
+
+def test_received_file_that_cannot_be_removed_fails_no_upload(place: Workplace) -> None:
+    class Stuck(Received):
+        def remove(self) -> None:
+            raise PermissionError
+
+    content = picture()
+    image = asyncio.run(place.ingest.keep(Stuck(partial(place.spooled, content)), name=""))
+    assert place.row_of(content) == image
+
+
+def test_private_picture_is_stored_clean_and_nothing_stays_in_the_spool(place: Workplace) -> None:
+    _, content = PRIVATE["JPEG, turned 6"]
+    image = place.keep(content)
+    stored = place.path_of(image.key).read_bytes()
+    assert (SECRET in content, SECRET in stored) == (True, False)
+    assert (image.width, image.height) == SIZE[::-1]
+    assert image.key.digest == digests_of(stored).md5
+    assert place.keep(content) == place.keep(stored) == image
+    assert list(place.settings.spool_dir.iterdir()) == []
+
+
+class Undecodable:
+    """Takes no picture."""
+
+    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
+        raise Corrupt(kind=kind.name, reason=f"{path.suffix} of {pixels} pixels is not taken")
+
+
+@pytest.mark.parametrize("content", [PRIVATE["JPEG, turned 6"][1], picture()], ids=["to be cleaned", "clean"])
+def test_picture_that_is_not_decoded_leaves_nothing(place: Workplace, content: bytes) -> None:
+    ingest = Ingest(images=place.catalog.images, store=place.store, limits=LIMITS, strips=True, decoder=Undecodable())
+    with pytest.raises(Corrupt, match="is not taken"):
+        asyncio.run(ingest.keep(place.received(content), name=""))
+    assert list(place.settings.spool_dir.iterdir()) == []
+    assert list(place.store.keys()) == []
+
+
+def test_known_picture_is_not_decoded_again(place: Workplace) -> None:
+    image = place.keep(content := picture())
+    ingest = Ingest(images=place.catalog.images, store=place.store, limits=LIMITS, strips=True, decoder=Undecodable())
+    assert asyncio.run(ingest.keep(place.received(content), name="")) == image

@@ -1,0 +1,316 @@
+"""Uploads that arrive while others are on their way to the disk are kept together."""
+
+import asyncio
+import errno
+import threading
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from authsvc.catalog.images import SqlImageCatalog
+from authsvc.errors import Busy, Collision, Full, Unsupported
+from authsvc.model import Digests, Image, Key, Spooled
+from authsvc.store.filesystem import FilesystemStore
+from authsvc.store.port import BlobStat, Put
+from authsvc.uploads.pipeline import MAX_GROUP, Ingest
+from authsvc.uploads.spool import Spool
+from tests.support.pictures import picture
+from tests.support.workplace import Received, Workplace, ingest_of
+
+PATIENCE_SECONDS = 30
+
+
+class CountingImages(SqlImageCatalog):
+    """The real catalog, noting how many images each call records."""
+
+    def __init__(self, place: Workplace) -> None:
+        super().__init__(place.catalog._engine, place.catalog._writer)
+        self.sizes: list[int] = []
+
+    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+        self.sizes.append(len(entries))
+        return super().add_all(entries)
+
+
+@dataclass
+class Crowd:
+    """Uploads that wait behind the first, which stands still until `go`."""
+
+    place: Workplace
+    images: CountingImages
+    ingest: Ingest
+    first: asyncio.Task[Image] | None = None
+    may_go: threading.Event = field(default_factory=threading.Event)
+
+    def wait_in_line(self, content: bytes, *, md5: str | None = None) -> asyncio.Task[Image]:
+        return asyncio.create_task(self.ingest.keep(self.place.received(content, md5=md5), name=""))
+
+    async def go(self) -> None:
+        """Let the first one go on, and wait until it is kept."""
+        # Every task has come to its place in the line.
+        await asyncio.sleep(0)
+        self.may_go.set()
+        assert self.first is not None
+        await asyncio.wait_for(self.first, PATIENCE_SECONDS)
+
+
+@asynccontextmanager
+async def crowd(place: Workplace, store: FilesystemStore | None = None) -> AsyncIterator[Crowd]:
+    images = CountingImages(place)
+    made = Crowd(
+        place,
+        images,
+        ingest_of(images, store or place.store),
+    )
+
+    def slowly() -> Spooled:
+        assert made.may_go.wait(PATIENCE_SECONDS)
+        return place.spooled(picture())
+
+    made.first = asyncio.create_task(made.ingest.keep(Received(slowly), name=""))
+    await asyncio.sleep(0)
+    try:
+        yield made
+    finally:
+        made.may_go.set()
+
+
+def test_uploads_that_wait_are_recorded_by_one_call(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            contents = [picture() for _ in range(10)]
+            waiting = [made.wait_in_line(content) for content in contents]
+            await made.go()
+            for content, image in zip(contents, await asyncio.gather(*waiting), strict=True):
+                assert place.row_of(content) == image
+                assert place.path_of(image.key).read_bytes() == content
+            assert made.images.sizes == [1, 10]
+
+    asyncio.run(run())
+
+
+def test_group_has_a_largest_size(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            content = picture()
+            waiting = [made.wait_in_line(content) for _ in range(MAX_GROUP + 1)]
+            await made.go()
+            await asyncio.gather(*waiting)
+            assert place.blobs_of(content) == [(await waiting[-1]).key]
+            assert made.images.sizes == [1, MAX_GROUP, 1]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("position", [0, 2, 4], ids=["first", "in the middle", "last"])
+def test_upload_that_is_refused_harms_no_other_of_its_group(place: Workplace, position: int) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            contents = [picture() for _ in range(4)]
+            image = await place.ingest.keep(place.received(picture()), name="")
+            waiting = [made.wait_in_line(content) for content in contents[:position]]
+            text = made.wait_in_line(b"no picture")
+            forgery = made.wait_in_line(picture(), md5=image.key.digest)
+            waiting += [made.wait_in_line(content) for content in contents[position:]]
+            await made.go()
+            kept = await asyncio.gather(*waiting)
+            assert [place.path_of(each.key).read_bytes() for each in kept] == contents
+            with pytest.raises(Unsupported):
+                await text
+            with pytest.raises(Collision):
+                await forgery
+            assert place.catalog.images.find(image.key.digest) == image
+
+    asyncio.run(run())
+
+
+def test_of_two_forgeries_of_one_name_in_a_group_one_is_kept(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            content = picture()
+            md5 = "0" * 32
+            rivals = [made.wait_in_line(content, md5=md5), made.wait_in_line(picture("GIF"), md5=md5)]
+            await made.go()
+            kept, refused = await asyncio.gather(*rivals, return_exceptions=True)
+            assert isinstance(kept, Image)
+            assert isinstance(refused, Collision)
+            assert list(place.store.keys(md5)) == [kept.key]
+            assert place.path_of(kept.key).read_bytes() == content
+
+    asyncio.run(run())
+
+
+def test_upload_whose_client_went_away_harms_no_other_of_its_group(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            contents = [picture() for _ in range(3)]
+            stays, leaves, stays_too = [made.wait_in_line(content) for content in contents]
+            await asyncio.sleep(0)
+            leaves.cancel()
+            await made.go()
+            for task, content in ((stays, contents[0]), (stays_too, contents[2])):
+                assert place.path_of((await task).key).read_bytes() == content
+            with pytest.raises(asyncio.CancelledError):
+                await leaves
+
+    asyncio.run(run())
+
+
+def test_file_that_is_gone_fails_its_own_upload_alone(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            content = picture()
+
+            def unlinked() -> Spooled:
+                spooled = place.spooled(picture())
+                spooled.path.unlink()
+                return spooled
+
+            stays = made.wait_in_line(content)
+            gone = asyncio.create_task(made.ingest.keep(Received(unlinked), name=""))
+            await made.go()
+            assert place.path_of((await stays).key).read_bytes() == content
+            with pytest.raises(FileNotFoundError):
+                await gone
+
+    asyncio.run(run())
+
+
+def test_no_upload_waits_behind_groups_that_are_done(place: Workplace) -> None:
+    async def run() -> None:
+        ingest = place.ingest
+        for _ in range(3):
+            await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), PATIENCE_SECONDS)
+
+    asyncio.run(run())
+
+
+def test_blob_that_cannot_be_looked_at_fails_its_own_upload_alone(place: Workplace) -> None:
+    async def run() -> None:
+        broken, good, new = picture(), picture(), picture()
+        stored = [await place.ingest.keep(place.received(content), name="") for content in (broken, good)]
+
+        class Damaged(FilesystemStore):
+            def stat(self, key: Key) -> BlobStat | None:
+                if key == stored[0].key:
+                    raise OSError(errno.EIO, "EIO")
+                return super().stat(key)
+
+        async with crowd(place, Damaged(place.settings.blobs_dir)) as made:
+            waiting = [made.wait_in_line(content) for content in (good, broken, new)]
+            await made.go()
+            known, failed, kept = await asyncio.gather(*waiting, return_exceptions=True)
+            assert known == stored[1]
+            assert isinstance(failed, OSError)
+            assert isinstance(kept, Image)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("error", [Busy, Full], ids=["locked", "full"])
+def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
+    place: Workplace, error: type[Busy | Full]
+) -> None:
+    class Failing(CountingImages):
+        is_failing = False
+
+        def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+            if not self.is_failing:
+                return super().add_all(entries)
+            failed: Future[list[Image | Collision]] = Future()
+            failed.set_exception(error())
+            return failed
+
+    async def run() -> None:
+        images = Failing(place)
+        ingest = ingest_of(images, place.store)
+        before = await ingest.keep(place.received(known := picture()), name="")
+        images.is_failing = True
+        contents = [picture() for _ in range(3)]
+        results = await asyncio.gather(
+            *(ingest.keep(place.received(content), name="") for content in (*contents, known)), return_exceptions=True
+        )
+        assert [type(result) for result in results] == [error] * 3 + [Image]
+        if error is Full:
+            assert [place.blobs_of(content) for content in contents] == [[], [], []]
+        assert place.blobs_of(known) == [before.key]
+        images.is_failing = False
+        for content in contents:
+            assert place.path_of((await ingest.keep(place.received(content), name="")).key).read_bytes() == content
+
+    asyncio.run(run())
+
+
+def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workplace) -> None:
+    async def run() -> None:
+        async with crowd(place) as made:
+            assert made.first is not None
+            made.first.cancel()
+            closing = asyncio.create_task(made.ingest.close())
+            await asyncio.sleep(0)
+            assert not closing.done()
+            made.may_go.set()
+            await asyncio.wait_for(closing, PATIENCE_SECONDS)
+            assert made.images.sizes == [1]
+        await ingest_of(made.images, place.store).close()
+
+    asyncio.run(run())
+
+
+class HeldStore(FilesystemStore):
+    """Stands still before or behind its work, until it may go on."""
+
+    def __init__(self, place: Workplace, *, is_behind: bool) -> None:
+        super().__init__(place.settings.blobs_dir)
+        self.reached, self.may_go = threading.Event(), threading.Event()
+        self._is_behind = is_behind
+
+    def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
+        results = super().put_all(puts) if self._is_behind else []
+        self.reached.set()
+        assert self.may_go.wait(PATIENCE_SECONDS)
+        return results or super().put_all(puts)
+
+
+@pytest.mark.parametrize("is_behind", [False, True], ids=["before its file is in the store", "behind that"])
+def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, *, is_behind: bool) -> None:
+    leaving, staying = picture(), picture()
+    store = HeldStore(place, is_behind=is_behind)
+
+    async def run() -> None:
+        ingest = ingest_of(place.catalog.images, store)
+
+        async def upload(content: bytes) -> Image:
+            async with Spool(place.settings.spool_dir, max_bytes=len(content)) as spool:
+                await spool.write(content)
+                spool.end()
+                return await ingest.keep(spool, name="")
+
+        leaves, stays = asyncio.create_task(upload(leaving)), asyncio.create_task(upload(staying))
+        assert await asyncio.to_thread(store.reached.wait, PATIENCE_SECONDS)
+        leaves.cancel()
+        await asyncio.wait([leaves], timeout=PATIENCE_SECONDS)
+        assert leaves.cancelled()
+        store.may_go.set()
+        assert place.path_of((await stays).key).read_bytes() == staying
+        await ingest.close()
+
+    asyncio.run(run())
+    assert list(place.settings.spool_dir.iterdir()) == []
+    # With a blob there is a row, and without one there is none.
+    assert (place.row_of(leaving) is not None) == is_behind
+    assert len(place.blobs_of(leaving)) == is_behind
+
+
+def test_upload_that_no_thread_takes_any_more_is_answered(place: Workplace) -> None:
+    async def run() -> None:
+        threads = ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(threads)
+        threads.shutdown()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name=""), PATIENCE_SECONDS)
+
+    asyncio.run(run())

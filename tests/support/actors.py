@@ -1,0 +1,94 @@
+"""What tests have done in processes of its own: by several at once, or until one is killed."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from authsvc.access.site_list_file import publish_sites
+from authsvc.library.remove import remove
+from authsvc.model import Image
+from authsvc.uploads.pipeline import Ingest
+from tests.support.contract.values import digests_of
+from tests.support.stepped import SteppedImages
+from tests.support.workplace import ingest_of, reopened, settings_in
+
+
+def _kill_this_process(_: object = None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def upload_and_die_before_the_row(data_dir: Path, content: bytes) -> None:
+    place = reopened(settings_in(data_dir))
+
+    def gate(step: str) -> None:
+        if step == "add":
+            _kill_this_process()
+
+    ingest = ingest_of(SteppedImages(place.catalog, gate), place.store)
+    asyncio.run(ingest.keep(place.received(content), name=""))
+
+
+def remove_and_die(data_dir: Path, content: bytes, *, has_deleted: bool) -> None:
+    """Die in the middle of a removal, with the blob still there or gone."""
+    place = reopened(settings_in(data_dir))
+    images = place.catalog.images
+    (key,) = place.blobs_of(content)
+    images.bury(key, now=1)
+
+    def delete_and_die() -> None:
+        if has_deleted:
+            place.store.delete(key)
+        _kill_this_process()
+
+    images.finish_removal(key, delete_and_die)
+
+
+def upload_until(stop: Path, data_dir: Path, contents: Sequence[bytes]) -> int:
+    """Upload the pictures, four times each at once, again and again until the
+    file `stop` appears. Return how many uploads were answered."""
+    place = reopened(settings_in(data_dir))
+
+    async def one(ingest: Ingest, content: bytes) -> Image:
+        return await ingest.keep(place.received(content), name="")
+
+    async def a_round() -> int:
+        ingest = place.ingest
+        return len(await asyncio.gather(*(one(ingest, content) for content in contents for _ in range(4))))
+
+    answers = 0
+    while not stop.exists():
+        answers += asyncio.run(a_round())
+    place.catalog.close()
+    return answers
+
+
+def remove_often(stop: Path, data_dir: Path, contents: Sequence[bytes], times: int) -> None:
+    """Remove whichever of the pictures are there, until so many went; then make `stop`."""
+    place = reopened(settings_in(data_dir))
+    gone = 0
+    try:
+        while gone < times and not stop.exists():
+            for content in contents:
+                image = place.catalog.images.find(digests_of(content).md5)
+                if image is not None:
+                    gone += remove(
+                        image.key, images=place.catalog.images, store=place.store, derivatives=place.derivatives
+                    )
+    finally:
+        stop.touch()
+        place.catalog.close()
+
+
+def change_sites_and_publish(data_dir: Path, name: str, changes: int) -> list[int]:
+    """Add sites, publishing each; return the revisions published."""
+    place = reopened(settings_in(data_dir))
+    publish = partial(publish_sites, place.catalog.access, place.settings)
+    published = []
+    for number in range(changes):
+        place.catalog.access.add_site(f"{number}.{name}.example", now=1)
+        published.append(publish().revision)
+    place.catalog.close()
+    return published

@@ -1,0 +1,198 @@
+"""What every blob store does. A subclass says how to open one."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from authsvc.errors import Collision, Full
+from authsvc.model import Key
+from authsvc.store.port import BlobStat, BlobStore, Put
+from tests.support.contract.values import Blob, a_blob, forgery_of
+
+Spooled = Callable[[Blob], Path]
+
+
+class BlobStoreContract:
+    @pytest.fixture
+    def store(self) -> BlobStore:
+        """An empty store."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def spooled(self) -> Spooled:
+        """A function that writes a blob's bytes to a file that `put` takes."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def full_store(self) -> Iterator[tuple[BlobStore, Path]]:
+        """A store without room for another blob, and a file that it shall not take."""
+        raise NotImplementedError
+
+    def test_new_blob_is_stored_and_read_back(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob()
+        assert store.put(blob.key, spooled(blob), sha256=blob.sha256) is True
+        assert _bytes_in(store, blob.key) == blob.content
+
+    def test_same_bytes_are_not_stored_again(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        assert store.put(blob.key, spooled(blob), sha256=blob.sha256) is False
+        assert list(store.keys()) == [blob.key]
+
+    def test_other_bytes_under_the_key_are_refused_and_the_first_stay(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        forgery = forgery_of(blob)
+        with pytest.raises(Collision):
+            store.put(forgery.key, spooled(forgery), sha256=forgery.sha256)
+        assert _bytes_in(store, blob.key) == blob.content
+
+    def test_another_extension_is_another_blob(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob(extension="jpg")
+        twin = a_blob(blob.content, extension="jpeg")
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        assert store.put(twin.key, spooled(twin), sha256=twin.sha256) is True
+        assert list(store.keys()) == [twin.key, blob.key]
+
+    def test_source_stays_and_its_removal_leaves_the_blob(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob()
+        source = spooled(blob)
+        store.put(blob.key, source, sha256=blob.sha256)
+        assert source.read_bytes() == blob.content
+        source.unlink()
+        assert _bytes_in(store, blob.key) == blob.content
+
+    def test_stat_gives_the_size(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob(b"seven b")
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        assert store.stat(blob.key) == BlobStat(blob.key, 7)
+
+    def test_absent_blob_has_no_stat_and_cannot_be_opened(self, store: BlobStore) -> None:
+        blob = a_blob()
+        assert store.stat(blob.key) is None
+        with pytest.raises(FileNotFoundError):
+            store.open(blob.key)
+
+    def test_deleted_blob_is_gone_and_can_be_stored_again(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        assert store.delete(blob.key) is True
+        assert store.stat(blob.key) is None
+        assert list(store.keys()) == []
+        assert store.put(blob.key, spooled(blob), sha256=blob.sha256) is True
+
+    def test_deletion_of_an_absent_blob_says_so(self, store: BlobStore) -> None:
+        assert store.delete(a_blob().key) is False
+
+    def test_deletion_leaves_the_other_extension(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob(extension="jpg")
+        twin = a_blob(blob.content, extension="jpeg")
+        for each in (blob, twin):
+            store.put(each.key, spooled(each), sha256=each.sha256)
+        store.delete(blob.key)
+        assert list(store.keys()) == [twin.key]
+
+    @pytest.mark.parametrize(
+        "length", [0, 1, 2, 3, 31, 32], ids=lambda length: f"{length} digits" if length != 1 else "one digit"
+    )
+    def test_keys_come_in_order_and_by_prefix(self, store: BlobStore, spooled: Spooled, length: int) -> None:
+        keys = [self._stored(store, spooled) for _ in range(40)]
+        prefix = keys[0].digest[:length]
+        assert list(store.keys(prefix)) == sorted(key for key in keys if key.digest.startswith(prefix))
+
+    def test_prefix_that_nothing_has_gives_no_keys(self, store: BlobStore, spooled: Spooled) -> None:
+        key = self._stored(store, spooled)
+        other = f"{(int(key.digest[:2], 16) + 1) % 256:02x}"
+        assert list(store.keys(other)) == []
+
+    def test_same_bytes_from_many_threads_are_stored_by_exactly_one(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob()
+        sources = [spooled(blob) for _ in range(20)]
+        with ThreadPoolExecutor(20) as threads:
+            results = list(threads.map(lambda source: store.put(blob.key, source, sha256=blob.sha256), sources))
+        assert sorted(results) == [False] * 19 + [True]
+        assert _bytes_in(store, blob.key) == blob.content
+
+    def test_of_two_contents_put_at_once_one_is_kept_and_the_other_refused(
+        self, store: BlobStore, spooled: Spooled
+    ) -> None:
+        blob = a_blob()
+        rivals = [blob, forgery_of(blob)] * 5
+        sources = [spooled(rival) for rival in rivals]
+
+        def put(rival: Blob, source: Path) -> str:
+            try:
+                return "new" if store.put(rival.key, source, sha256=rival.sha256) else "known"
+            except Collision:
+                return "refused"
+
+        with ThreadPoolExecutor(10) as threads:
+            results = list(threads.map(put, rivals, sources))
+        kept = _bytes_in(store, blob.key)
+        assert results.count("new") == 1
+        assert all(
+            (result == "refused") == (rival.content != kept) for rival, result in zip(rivals, results, strict=True)
+        )
+
+    def test_puts_and_deletions_of_one_blob_at_once_all_succeed(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = a_blob()
+        source = spooled(blob)
+
+        def put(_: int) -> bool:
+            return store.put(blob.key, source, sha256=blob.sha256)
+
+        def delete(_: int) -> bool:
+            return store.delete(blob.key)
+
+        with ThreadPoolExecutor(4) as threads:
+            turns = [threads.submit(act, turn) for turn in range(400) for act in (put, delete)]
+        results = [turn.result() for turn in turns]
+        put_anew, gone = results[::2].count(True), results[1::2].count(True)
+        assert put_anew - gone == len(list(store.keys()))
+
+    def test_put_without_room_raises_full_and_leaves_nothing(self, full_store: tuple[BlobStore, Path]) -> None:
+        store, source = full_store
+        before = list(store.keys())
+        blob = a_blob(source.read_bytes())
+        with pytest.raises(Full):
+            store.put(blob.key, source, sha256=blob.sha256)
+        assert store.stat(blob.key) is None
+        assert list(store.keys()) == before
+
+    def test_blobs_put_together_are_stored_each_with_its_own_result(self, store: BlobStore, spooled: Spooled) -> None:
+        known, new, other = a_blob(), a_blob(), a_blob()
+        store.put(known.key, spooled(known), sha256=known.sha256)
+        forgery, twin = forgery_of(known), new
+        puts = [Put(blob.key, spooled(blob), blob.sha256) for blob in (new, forgery, known, twin, other)]
+        first, refused, again, second, last = store.put_all(puts)
+        assert (first, again, second, last) == (True, False, False, True)
+        assert isinstance(refused, Collision)
+        assert sorted(store.keys()) == sorted(blob.key for blob in (known, new, other))
+        for blob in (known, new, other):
+            assert _bytes_in(store, blob.key) == blob.content
+
+    def test_file_that_is_not_there_harms_no_other_put_with_it(self, store: BlobStore, spooled: Spooled) -> None:
+        blob, gone = a_blob(), a_blob()
+        source = spooled(gone)
+        source.unlink()
+        failed, stored = store.put_all([Put(gone.key, source, gone.sha256), Put(blob.key, spooled(blob), blob.sha256)])
+        assert isinstance(failed, FileNotFoundError)
+        assert stored is True
+        assert list(store.keys()) == [blob.key]
+
+    def test_put_of_nothing_is_nothing(self, store: BlobStore) -> None:
+        assert store.put_all([]) == []
+        assert list(store.keys()) == []
+
+    @staticmethod
+    def _stored(store: BlobStore, spooled: Spooled) -> Key:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        return blob.key
+
+
+def _bytes_in(store: BlobStore, key: Key) -> bytes:
+    with store.open(key) as file:
+        return file.read()

@@ -1,0 +1,237 @@
+"""What every image catalog does. A subclass says how to open one."""
+
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+
+from authsvc.catalog.port import ImageCatalog
+from authsvc.errors import Collision, NotThere
+from authsvc.model import Image, Key
+from tests.support.contract.values import an_image, received_as, some_digests
+
+
+class _DiskTrouble(Exception):
+    pass
+
+
+def _added(images: ImageCatalog, image: Image) -> Image:
+    return images.add(image, received_as(image)).result()
+
+
+class ImageCatalogContract:
+    @pytest.fixture
+    def images(self) -> ImageCatalog:
+        """An empty catalog."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def elsewhere(self) -> ImageCatalog:
+        """The same catalog, opened a second time."""
+        raise NotImplementedError
+
+    def test_added_image_is_found_by_its_digest(self, images: ImageCatalog, elsewhere: ImageCatalog) -> None:
+        image = an_image(name="Katze 猫.png", created_at=1_712_345_678)
+        assert _added(images, image) == image
+        assert images.find(image.key.digest) == image
+        assert elsewhere.find(image.key.digest) == image
+
+    def test_unknown_image_is_not_found(self, images: ImageCatalog) -> None:
+        image = an_image()
+        assert images.find(image.key.digest) is None
+        assert images.find_received(image.sha256) is None
+
+    def test_known_bytes_keep_the_facts_of_their_first_upload(self, images: ImageCatalog) -> None:
+        first = _added(images, an_image(extension="jpeg", name="first.jpeg", created_at=1))
+        again = an_image(digest=first.key.digest, sha256=first.sha256, extension="jpg", name="again.jpg", created_at=2)
+        assert _added(images, again) == first
+        assert images.find(first.key.digest) == first
+        assert images.page(after=None, limit=10) == [first]
+
+    def test_forged_digest_is_refused_and_the_first_image_stays(self, images: ImageCatalog) -> None:
+        first = _added(images, an_image())
+        forgery = an_image(digest=first.key.digest)
+        with pytest.raises(Collision):
+            _added(images, forgery)
+        assert images.find(first.key.digest) == first
+        assert images.find_received(forgery.sha256) is None
+
+    def test_images_added_together_get_each_its_own_result(self, images: ImageCatalog, elsewhere: ImageCatalog) -> None:
+        known, buried = _added(images, an_image()), _added(images, an_image())
+        images.bury(buried.key, now=2)
+        new, twice = an_image(), an_image(name="first.png")
+        again = an_image(digest=twice.key.digest, sha256=twice.sha256, name="again.png")
+        entries = [new, an_image(digest=known.key.digest), known, buried, twice, again, an_image(digest=new.key.digest)]
+        results = images.add_all([(image, received_as(image)) for image in entries]).result()
+        assert [result for result in results if isinstance(result, Image)] == [new, known, buried, twice, twice]
+        assert [at for at, result in enumerate(results) if isinstance(result, Collision)] == [1, 6]
+        kept = {image.key.digest: image for image in (new, known, buried, twice)}
+        assert elsewhere.find_all([*kept, "0" * 32]) == kept
+        received = {image.sha256: image for image in kept.values()}
+        assert elsewhere.find_all_received([image.sha256 for image in entries]) == received
+        assert images.buried() == []
+
+    def test_nothing_added_and_nothing_asked_is_nothing(self, images: ImageCatalog) -> None:
+        assert images.add_all([]).result() == []
+        assert images.find_all([]) == {}
+        assert images.find_all_received([]) == {}
+
+    def test_image_is_found_by_every_form_in_which_it_was_received(self, images: ImageCatalog) -> None:
+        image = an_image()
+        forms = [some_digests(), some_digests()]
+        for form in forms:
+            images.add(image, form).result()
+        assert [images.find_received(form.sha256) for form in forms] == [image, image]
+        assert images.page(after=None, limit=10) == [image]
+
+    def test_form_that_is_cleaned_differently_now_leads_to_its_newest_image(self, images: ImageCatalog) -> None:
+        form = some_digests()
+        images.add(an_image(), form).result()
+        newer = an_image()
+        images.add(newer, form).result()
+        assert images.find_received(form.sha256) == newer
+
+    def test_buried_image_is_found_no_more(self, images: ImageCatalog, elsewhere: ImageCatalog) -> None:
+        image = _added(images, an_image())
+        assert images.bury(image.key, now=2) is True
+        for opened in (images, elsewhere):
+            assert opened.find(image.key.digest) is None
+            assert opened.find_received(image.sha256) is None
+            assert opened.page(after=None, limit=10) == []
+            assert opened.buried() == [image.key]
+
+    def test_burial_of_an_unknown_image_says_so(self, images: ImageCatalog) -> None:
+        image = _added(images, an_image(extension="jpeg"))
+        assert images.bury(an_image().key, now=2) is False
+        assert images.bury(Key(image.key.digest, "jpg"), now=2) is False
+        assert images.find(image.key.digest) == image
+        assert images.buried() == []
+
+    def test_upload_lifts_the_tombstone(self, images: ImageCatalog) -> None:
+        image = _added(images, an_image(name="first.png"))
+        images.bury(image.key, now=2)
+        assert _added(images, an_image(digest=image.key.digest, sha256=image.sha256)) == image
+        assert images.find(image.key.digest) == image
+        assert images.buried() == []
+        calls: list[str] = []
+        assert images.finish_removal(image.key, lambda: calls.append("deleted")) is False
+        assert calls == []
+
+    def test_forgery_does_not_lift_the_tombstone(self, images: ImageCatalog) -> None:
+        image = _added(images, an_image())
+        images.bury(image.key, now=2)
+        with pytest.raises(Collision):
+            _added(images, an_image(digest=image.key.digest))
+        assert images.buried() == [image.key]
+
+    def test_finished_removal_forgets_the_image_and_how_it_was_received(self, images: ImageCatalog) -> None:
+        image = _added(images, an_image(name="first.png"))
+        images.bury(image.key, now=2)
+        calls: list[str] = []
+        assert images.finish_removal(image.key, lambda: calls.append("deleted")) is True
+        assert calls == ["deleted"]
+        assert images.find(image.key.digest) is None
+        assert images.find_received(image.sha256) is None
+        assert images.buried() == []
+        newcomer = an_image(digest=image.key.digest)
+        assert _added(images, newcomer) == newcomer
+
+    def test_image_without_a_tombstone_is_not_removed(self, images: ImageCatalog) -> None:
+        image = _added(images, an_image())
+        calls: list[str] = []
+        assert images.finish_removal(image.key, lambda: calls.append("deleted")) is False
+        assert images.finish_removal(an_image().key, lambda: calls.append("deleted")) is False
+        assert calls == []
+        assert images.find(image.key.digest) == image
+
+    def test_tombstone_stays_when_the_blob_cannot_be_deleted(self, images: ImageCatalog) -> None:
+        image = _added(images, an_image())
+        images.bury(image.key, now=2)
+
+        def fail() -> None:
+            raise _DiskTrouble
+
+        with pytest.raises(_DiskTrouble):
+            images.finish_removal(image.key, fail)
+        assert images.buried() == [image.key]
+
+    def test_nobody_adds_the_image_while_its_blob_is_deleted(
+        self, images: ImageCatalog, elsewhere: ImageCatalog
+    ) -> None:
+        image = _added(images, an_image(name="first.png"))
+        anew = an_image(digest=image.key.digest, sha256=image.sha256, name="anew.png")
+        images.bury(image.key, now=2)
+        events: list[str] = []
+        adding = []
+
+        def delete_blob() -> None:
+            for opened in (images, elsewhere):
+                future = opened.add(anew, received_as(anew))
+                future.add_done_callback(lambda _: events.append("added"))
+                adding.append(future)
+            wait(adding, timeout=0.3)
+            events.append("deleted")
+
+        assert images.finish_removal(image.key, delete_blob) is True
+        assert [future.result() for future in adding] == [anew, anew]
+        assert events == ["deleted", "added", "added"]
+
+    @pytest.mark.parametrize("is_buried", [False, True], ids=["recorded", "buried"])
+    def test_blob_of_a_known_image_is_not_discarded(self, images: ImageCatalog, *, is_buried: bool) -> None:
+        image = _added(images, an_image())
+        if is_buried:
+            images.bury(image.key, now=2)
+        calls: list[str] = []
+        assert images.discard(image.key, lambda: calls.append("deleted")) is False
+        assert calls == []
+
+    def test_blob_of_no_image_is_discarded(self, images: ImageCatalog) -> None:
+        image = _added(images, an_image(extension="jpeg"))
+        calls: list[str] = []
+        assert images.discard(Key(image.key.digest, "jpg"), lambda: calls.append("deleted")) is True
+        assert calls == ["deleted"]
+        assert images.find(image.key.digest) == image
+
+    def test_pages_give_every_image_once_and_newest_first(self, images: ImageCatalog) -> None:
+        added = [_added(images, an_image()) for _ in range(7)]
+        seen: list[Image] = []
+        while page := images.page(after=seen[-1].key if seen else None, limit=3):
+            assert len(page) <= 3
+            seen += page
+            # What comes meanwhile is newer than all pages to come.
+            _added(images, an_image())
+        assert seen == added[::-1]
+
+    def test_page_goes_on_behind_an_image_buried_meanwhile(self, images: ImageCatalog) -> None:
+        oldest, middle, _ = (_added(images, an_image()) for _ in range(3))
+        images.bury(middle.key, now=2)
+        assert images.page(after=middle.key, limit=5) == [oldest]
+
+    @pytest.mark.parametrize("is_other_extension", [False, True], ids=["unknown digest", "other extension"])
+    def test_page_behind_an_unknown_image_is_refused(self, images: ImageCatalog, *, is_other_extension: bool) -> None:
+        image = _added(images, an_image(extension="jpg"))
+        after = Key(image.key.digest, "jpeg") if is_other_extension else an_image().key
+        with pytest.raises(NotThere):
+            images.page(after=after, limit=5)
+
+    def test_same_image_from_many_threads_is_recorded_once(self, images: ImageCatalog, elsewhere: ImageCatalog) -> None:
+        image = an_image()
+        copies = [an_image(digest=image.key.digest, sha256=image.sha256, name=f"{number}.png") for number in range(20)]
+
+        def add(number: int) -> Image:
+            return _added((images, elsewhere)[number % 2], copies[number])
+
+        with ThreadPoolExecutor(20) as threads:
+            results = list(threads.map(add, range(20)))
+        assert set(results) == {images.find(image.key.digest)}
+        assert results[0] in copies
+        assert len(images.page(after=None, limit=50)) == 1
+
+    def test_images_from_many_threads_are_all_recorded(self, images: ImageCatalog) -> None:
+        added = [an_image() for _ in range(60)]
+
+        def add(image: Image) -> Image:
+            return _added(images, image)
+
+        with ThreadPoolExecutor(20) as threads:
+            assert list(threads.map(add, added)) == added
+        assert set(images.page(after=None, limit=100)) == set(added)

@@ -1,0 +1,109 @@
+"""Run real workers on an event loop as the service has it, and get hold of their processes."""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+from PIL import Image
+
+from authsvc.imaging.decoder.pool import Workers
+from authsvc.model import ImageType
+from tests.support.up.processes import descendants, status_of
+
+PATIENCE_SECONDS = 60.0
+GIB = 2**30
+
+T = TypeVar("T")
+
+
+def run(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run `act` as the service would."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(asyncio.wait_for(act(), PATIENCE_SECONDS))
+
+
+@asynccontextmanager
+async def pool(
+    *, count: int = 1, max_waiting: int = 8, seconds: float = 30, max_memory_bytes: int = GIB
+) -> AsyncIterator[Workers]:
+    """Return workers that are closed in the end; a job may take so many seconds."""
+    workers = Workers(count=count, max_waiting=max_waiting, timeout=seconds, max_memory_bytes=max_memory_bytes)
+    try:
+        yield workers
+    finally:
+        await workers.close()
+        assert processes() == set()
+
+
+def processes(parent: int | None = None) -> set[int]:
+    """Return the workers that a process, by default this one, has now."""
+    wanted = str(parent or os.getpid())
+    return {
+        process.pid
+        for process in descendants(os.getpid())
+        if status_of(process.pid)["PPid"] == wanted
+        and "authsvc.imaging.decoder.process" in Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
+    }
+
+
+async def wait_for(probe: Callable[[], T], what: str) -> T:
+    """Return the first truthy result of `probe`, while the loop goes on."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS / 2
+    while not (result := probe()):
+        assert asyncio.get_running_loop().time() < deadline, what
+        await asyncio.sleep(0.01)
+    return result
+
+
+async def started(workers: Workers, folder: Path) -> int:
+    """Have the one worker do a first job; return its process."""
+    await workers.check(saved(folder), ImageType.PNG)
+    (pid,) = processes()
+    return pid
+
+
+async def outcome(job: Awaitable[None]) -> BaseException | None:
+    """Return what a job raises, None when it is done."""
+    try:
+        await job
+    except Exception as error:  # noqa: BLE001 — it is what the test looks at
+        return error
+    return None
+
+
+def saved(folder: Path, content: bytes | None = None, name: str = "picture") -> Path:
+    """Return a file with this content, by default a PNG."""
+    path = folder / name
+    if content is None:
+        file = io.BytesIO()
+        Image.new("RGB", (40, 30), "teal").save(file, "PNG")
+        content = file.getvalue()
+    path.write_bytes(content)
+    return path
+
+
+def made_by_libvips(program: str) -> bytes:
+    """Return what a line of Python, in a process of its own, makes of libvips; it is not loaded here."""
+    code = f"import sys, pyvips; sys.stdout.buffer.write({program})"
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60).stdout
+
+
+async def hung_job(workers: Workers, folder: Path) -> tuple[int, asyncio.Task[BaseException | None]]:
+    """Return a stopped worker and the job that it was given."""
+    pid = await started(workers, folder)
+    os.kill(pid, signal.SIGSTOP)
+    return pid, asyncio.create_task(outcome(workers.check(folder / "picture", ImageType.PNG)))
+
+
+async def until_asked() -> None:
+    """Wait until the job's own task waits for a worker's answer."""
+    for _ in range(20):
+        await asyncio.sleep(0.01)

@@ -1,0 +1,84 @@
+"""docs/operations.md, followed as it stands: its commands, by heading, in a machine."""
+
+import re
+from pathlib import PurePosixPath
+from types import ModuleType
+
+from tests.support.docs.markdown import DOCS, blocks, section
+from tests.support.server.acme import DIRECTORY
+from tests.support.server.checkout import PLACE, copy_checkout
+from tests.support.server.machine import Machine
+
+PAGE = DOCS / "operations.md"
+SETTINGS = "/etc/authsvc/authsvc.toml"
+FOLLOW_SECONDS = 300
+ORIGIN = "/root/origin"
+IDENTITY = "-c user.name=Somebody -c user.email=somebody@example.com"
+CLONE = f"""\
+cd {ORIGIN}
+git init --quiet --initial-branch=main
+git add --all
+git {IDENTITY} commit --quiet --message=first
+git clone --quiet {ORIGIN} {PLACE}
+"""
+UNATTENDED = f"""\
+server = {DIRECTORY}
+email = owner@example.com
+agree-tos = true
+non-interactive = true
+"""
+
+
+def take(heading: str, beginning: str = "", *, language: str = "sh") -> str:
+    """Return the one block below a heading with that beginning."""
+    there = section(PAGE, heading)
+    found = [block.text for block in blocks(PAGE, language) if f"```{language}\n{block.text}```" in there]
+    found = [text for text in found if text.startswith(beginning)]
+    assert len(found) == 1, f"{len(found)} blocks below {heading} begin with {beginning!r}"
+    return found[0]
+
+
+def untaken(*modules: ModuleType) -> list[str]:
+    """Return the shell blocks of the page that are a constant in none of these modules."""
+    taken = [value for module in modules for value in vars(module).values() if isinstance(value, str)]
+    return [block.text for block in blocks(PAGE, "sh") if block.text not in taken]
+
+
+def places() -> dict[str, str]:
+    """Return the table of places: what becomes of a path, or a pattern, at the end."""
+    row = re.compile(r"^\| `(/[^`]+)` \| .* \| ([^|]+) \|$", re.MULTILINE)
+    return dict(row.findall(section(PAGE, "## What is where")))
+
+
+def is_there(machine: Machine, pattern: str) -> bool:
+    """Return whether something in the machine matches."""
+    path = PurePosixPath(pattern)
+    return any(machine.path(str(path.parent)).glob(path.name))
+
+
+def follow(machine: Machine, commands: str, *, cwd: str = PLACE) -> str:
+    """Run a block as root in the clone, which must succeed; return what it says."""
+    done = machine.run("sh", "-euc", f"exec 2>&1\n{commands}", cwd=cwd, timeout=FOLLOW_SECONDS)
+    return done.stdout
+
+
+def edit(machine: Machine, path: str, old: str, new: str) -> str:
+    """Replace the first `old` in a file, as a person does who edits it; return what it says then."""
+    file = machine.path(path)
+    text = file.read_text("utf-8")
+    assert old in text, text
+    text = text.replace(old, new, 1)
+    file.write_text(text, "utf-8")
+    return text
+
+
+def clone(machine: Machine) -> None:
+    """Clone the checkout, as it is now, from a repository that lies in the machine, too."""
+    copy_checkout(machine.path(ORIGIN))
+    machine.shell(CLONE)
+
+
+def answer_certbot(machine: Machine) -> None:
+    """Give certbot beforehand what it asks a person for, and another authority than Let's Encrypt."""
+    with machine.path("/etc/letsencrypt/cli.ini").open("a", encoding="ascii") as settings:
+        settings.write(UNATTENDED)

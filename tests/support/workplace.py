@@ -1,0 +1,116 @@
+"""A data folder with its back ends open, and uploads for it."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from authsvc.catalog.port import ImageCatalog
+from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.data_folder import make_folders
+from authsvc.model import Digests, Image, ImageType, Key, Spooled
+from authsvc.settings import Settings, load
+from authsvc.sizes.cache import DerivativeCache
+from authsvc.store.filesystem import FilesystemStore, make_shards
+from authsvc.store.port import BlobStore
+from authsvc.uploads.pipeline import Ingest
+from tests.support.contract.values import digests_of
+from tests.support.limits import USUAL
+
+LIMITS = replace(USUAL, max_side=1000, max_pixels=100_000)
+
+
+@dataclass(slots=True)
+class Received:
+    """An upload whose file is made by its first `finish`."""
+
+    make: Callable[[], Spooled]
+    spooled: Spooled | None = None
+
+    def finish(self) -> Spooled:
+        self.spooled = self.spooled or self.make()
+        return self.spooled
+
+    def remove(self) -> None:
+        if self.spooled is not None:
+            self.spooled.path.unlink(missing_ok=True)
+
+
+class Undecoded:
+    """Takes every picture, for tests of what is around the decoding."""
+
+    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
+        pass
+
+
+def ingest_of(images: ImageCatalog, store: BlobStore) -> Ingest:
+    """Return an ingest that cleans pictures and decodes none, with small limits."""
+    return Ingest(images=images, store=store, limits=LIMITS, strips=True, decoder=Undecoded())
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    settings: Settings
+    catalog: Catalog
+    store: FilesystemStore
+
+    @property
+    def derivatives(self) -> DerivativeCache:
+        return DerivativeCache(
+            self.settings.derivatives_dir,
+            beside=self.settings.blobs_dir,
+            max_bytes=self.settings.derivative_cache_max_bytes,
+        )
+
+    @property
+    def ingest(self) -> Ingest:
+        return ingest_of(self.catalog.images, self.store)
+
+    def received(self, content: bytes, *, md5: str | None = None) -> Received:
+        """Return an upload; with `md5` one that is forged to have it."""
+        return Received(partial(self.spooled, content, md5=md5))
+
+    def spooled(self, content: bytes, *, md5: str | None = None) -> Spooled:
+        """Write an upload's file; with `md5` it claims to have it."""
+        path = self.settings.spool_dir / f"{uuid.uuid4().hex}.part"
+        path.write_bytes(content)
+        digests = digests_of(content)
+        return Spooled(path, len(content), Digests(md5 or digests.md5, digests.sha256))
+
+    def keep(self, content: bytes, *, name: str = "", md5: str | None = None) -> Image:
+        """Upload a picture from beginning to end."""
+        return asyncio.run(self.ingest.keep(self.received(content, md5=md5), name=name))
+
+    def store_blob(self, content: bytes, key: Key) -> None:
+        """Put a blob into the store alone, as a crash or a move leaves one."""
+        self.path_of(key).write_bytes(content)
+
+    def path_of(self, key: Key) -> Path:
+        return self.settings.blobs_dir / key.path.removeprefix("/")
+
+    def blobs_of(self, content: bytes) -> list[Key]:
+        """Return the blobs that claim to be these bytes, whatever their extension."""
+        return list(self.store.keys(digests_of(content).md5))
+
+    def row_of(self, content: bytes) -> Image | None:
+        return self.catalog.images.find(digests_of(content).md5)
+
+
+def settings_in(data_dir: Path, **flags: object) -> Settings:
+    return load(flags={"data_dir": data_dir, **flags}).settings
+
+
+def open_workplace(data_dir: Path, new_catalog: Path) -> Workplace:
+    """Make a data folder whose catalog is a copy of `new_catalog`, and open it."""
+    settings = settings_in(data_dir)
+    make_folders(settings)
+    make_shards(settings.blobs_dir)
+    shutil.copy(new_catalog, settings.catalog_path)
+    return reopened(settings)
+
+
+def reopened(settings: Settings) -> Workplace:
+    return Workplace(settings, open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir))

@@ -1,0 +1,72 @@
+"""What goes wrong on a server is found by `authsvc doctor`, and the commands that it names mend it."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server.machine import Machine, booted
+from tests.support.server.root import Layers
+from tests.support.server.visits import examine
+
+OTHERS = {"certificate", "clock"}
+"""There is no certificate yet, and nobody keeps a machine's clock."""
+EDIT_SETTINGS = """\
+started=$(systemctl show authsvc.service -P ExecMainStartTimestamp --timestamp=unix)
+echo 'max_upload_bytes = 4096' >>/etc/authsvc/authsvc.toml
+touch --date=@$((${started#@} + 2)) /etc/authsvc/authsvc.toml"""
+LATE_SITE = """\
+systemctl stop authsvc-sites.path
+authsvc site add late.example.com
+rm /var/lib/authsvc/run/sites.changed"""
+WRONG = {
+    "stopped units": {
+        "systemctl stop authsvc.socket authsvc.service": "authsvc.service is inactive",
+        "systemctl stop nginx": "it does not run",
+    },
+    "a service that waits, a boot that would not": {
+        "systemctl disable -q authsvc.socket": "authsvc.socket does not start at boot",
+        EDIT_SETTINGS: "authsvc.toml has changed since the service was started",
+    },
+    "nginx out of step": {
+        LATE_SITE: "nginx's map is at revision",
+        "echo >>/etc/nginx/authsvc/snippets/verdict.conf": "verdict.conf is not what the settings say",
+        "rm /etc/nginx/sites-enabled/zz-authsvc.conf": "the site is not enabled",
+        "deluser -q www-data authsvc; systemctl restart nginx": "www-data may not look into",
+    },
+    "files that changed hands": {
+        "chown -R www-data: /var/lib/authsvc/run": "/var/lib/authsvc/run belongs to www-data, not to authsvc",
+        "chown root:root /var/lib/authsvc": "/var/lib/authsvc belongs to root, not to authsvc",
+        "chmod 777 /var/lib/authsvc/blobs": "/var/lib/authsvc/blobs can be written by everybody",
+        "rmdir /var/lib/authsvc/tmp": "/var/lib/authsvc/tmp is missing",
+    },
+    "a data folder from another server": {
+        "chown -R 54321:54321 /var/lib/authsvc": "/var/lib/authsvc belongs to 54321, not to authsvc",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def machine(installed: Layers) -> Iterator[Machine]:
+    with booted(installed) as made:
+        yield made
+
+
+def complaints(machine: Machine) -> list[dict[str, str]]:
+    """Return what the doctor finds wrong."""
+    return [found for found in examine(machine)[0] if found["state"] != "ok" and found["check"] not in OTHERS]
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_doctor_finds_it_and_names_what_mends_it(machine: Machine, what: str) -> None:
+    for command in WRONG[what]:
+        machine.shell(command)
+    found = complaints(machine)
+    said = "\n".join(finding["text"] for finding in found)
+    for text in WRONG[what].values():
+        assert text in said
+    for finding in found:
+        machine.run("sh", "-c", finding["mend"], check=False)
+    assert complaints(machine) == []
+    ask = ("curl", "-fsS", "--unix-socket", "/run/authsvc/authsvc.sock", "http://authsvc/readyz")
+    assert json.loads(machine.run(*ask, user="www-data").stdout)["problems"] == []

@@ -1,0 +1,188 @@
+"""HTTPS with a certificate from certbot: before, with, and after its renewal."""
+
+import json
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
+from tests.support.server.certificates import (
+    AUTHORITY,
+    certificate_findings,
+    complaints,
+    run_certbot,
+    served_serial,
+    start_authority,
+    stop_authority,
+)
+from tests.support.server.checkout import PLACE
+from tests.support.server.machine import Machine, booted
+from tests.support.server.root import Layers
+from tests.support.stack import wait_until
+
+HTTP, HTTPS = "http://img.example.com", "https://img.example.com"
+GET_CERTIFICATE = (
+    "certbot certonly --webroot -w /var/lib/authsvc-acme -d img.example.com -d pics.example.org "
+    "--deploy-hook 'authsvc nginx install --reload'"
+)
+
+
+@pytest.fixture(scope="session")
+def https_disk(installed: Layers) -> Iterator[Layers]:
+    """A server for which the command that the doctor prints has got a certificate."""
+    with booted(installed) as machine:
+        authority = start_authority(machine)
+        run_certbot(machine, certificate_findings(machine)[0]["mend"])
+        stop_authority(authority)
+        wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
+        yield machine.snapshot()
+
+
+@pytest.fixture(scope="module")
+def secure(https_disk: Layers) -> Iterator[Machine]:
+    """A server with that certificate, for tests that leave it as it is."""
+    with booted(https_disk) as machine:
+        yield machine
+
+
+@pytest.fixture
+def own_secure(https_disk: Layers) -> Iterator[Machine]:
+    """A server with that certificate, of the test's own."""
+    with booted(https_disk) as machine:
+        yield machine
+
+
+def test_without_a_certificate_all_works_over_plain_http(server: Machine) -> None:
+    url = upload(server, HTTP).replace(HTTPS, HTTP)
+    assert read(server, url, ALLOWED) == (200, True)
+    assert read(server, url, STRANGER) == (403, False)
+    assert server.run("curl", "-sS", HTTPS, check=False).returncode == 7  # nobody listens
+
+
+def test_without_a_certificate_one_is_told_the_command_that_gets_it(server: Machine) -> None:
+    found, status = certificate_findings(server)
+    assert (status, found["state"], found["mend"]) == (1, "fault", GET_CERTIFICATE)
+    assert "no HTTPS for img.example.com" in found["text"]
+    printed = server.run("authsvc", "nginx", "install").stdout
+    assert [line.strip() for line in printed.splitlines()][-1] == GET_CERTIFICATE
+
+
+def test_command_gets_a_certificate_and_its_hook_switches_to_https(secure: Machine) -> None:
+    assert complaints(secure) == []
+    for host in ("img.example.com", "pics.example.org"):
+        assert curl(secure, f"https://{host}/robots.txt", cacert=AUTHORITY).status == 200
+    assert "--deploy-hook" not in secure.run("authsvc", "nginx", "install").stdout
+
+
+@pytest.mark.parametrize("version", [pytest.param("1.1", id="HTTP 1.1"), pytest.param("2", id="HTTP 2")])
+@pytest.mark.parametrize("host", ["img.example.com", "pics.example.org"])
+def test_pictures_go_up_and_down_over_https(secure: Machine, host: str, version: str) -> None:
+    speak = {"1.1": "--http1.1", "2": "--http2"}[version]
+    base = f"https://{host}"
+    url = upload(secure, base, speak, cacert=AUTHORITY).replace(HTTPS, base)
+    assert url.startswith(base)
+    assert curl(secure, url, "-e", ALLOWED, speak, cacert=AUTHORITY).version == version
+    assert read(secure, url, ALLOWED, speak, cacert=AUTHORITY) == (200, True)
+    for referer in (f"{base}/", f"{HTTP}/"):
+        assert read(secure, url, referer, speak, cacert=AUTHORITY) == (200, True)
+    assert read(secure, url, STRANGER, speak, cacert=AUTHORITY) == (403, False)
+
+
+def test_http2_is_what_a_browser_gets(secure: Machine) -> None:
+    said = secure.shell("openssl s_client -connect img.example.com:443 -alpn h2,http/1.1 </dev/null 2>&1")
+    assert "ALPN protocol: h2\n" in said
+
+
+def test_upload_without_a_good_token_is_refused_over_https(secure: Machine) -> None:
+    refused = curl(
+        secure, f"{HTTPS}/api/v1/upimg", "-F", "file=@/etc/hosts", "-H", "token: wrong", "--http2", cacert=AUTHORITY
+    )
+    assert (refused.status, refused.version, json.loads(refused.body)["code"]) == (401, "2", "bad_token")
+
+
+@pytest.mark.parametrize("host", ["img.example.com", "pics.example.org"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/7b/e4.png?size=1&x=%2F", id="query"),
+        pytest.param("/?path=/a%2fb", id="old address"),
+        pytest.param("//a/../b%20c", id="odd path"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "status"), [("GET", 301), ("HEAD", 301), ("POST", 308), ("PUT", 308), ("OPTIONS", 308)]
+)
+def test_http_is_sent_on_to_the_same_address(secure: Machine, method: str, status: int, path: str, host: str) -> None:
+    ask = ("-I",) if method == "HEAD" else ("-X", method)
+    answer = curl(secure, f"http://{host}{path}", "--path-as-is", *ask)
+    assert (answer.status, answer.headers["location"]) == (status, f"https://{host}{path}")
+
+
+def test_upload_to_the_old_address_arrives_when_the_client_follows(secure: Machine) -> None:
+    url = upload(secure, HTTP, "-L", cacert=AUTHORITY)
+    assert read(secure, url.replace(HTTPS, HTTP), ALLOWED, "-L", cacert=AUTHORITY) == (200, True)
+
+
+@pytest.mark.parametrize("base", [HTTP, HTTPS, "http://pics.example.org"])
+def test_challenge_is_answered_also_with_a_certificate(secure: Machine, base: str) -> None:
+    folder = "/var/lib/authsvc-acme/.well-known/acme-challenge"
+    secure.shell(f"mkdir -p {folder}; echo the answer >{folder}/a-token_1")
+    answer = curl(secure, f"{base}/.well-known/acme-challenge/a-token_1", cacert=AUTHORITY)
+    assert (answer.status, answer.body) == (200, b"the answer\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_spoken"),
+    [
+        pytest.param("1", False, id="TLS 1.0 refused"),
+        pytest.param("1_1", False, id="TLS 1.1 refused"),
+        pytest.param("1_2", True, id="TLS 1.2 spoken"),
+        pytest.param("1_3", True, id="TLS 1.3 spoken"),
+    ],
+)
+def test_only_good_versions_of_tls_are_spoken(secure: Machine, version: str, *, is_spoken: bool) -> None:
+    # Debian's own client would not speak the old ones.
+    client = ("openssl", "s_client", "-connect", "img.example.com:443", "-cipher", "ALL:@SECLEVEL=0", f"-tls{version}")
+    done = secure.run(*client, "-CAfile", AUTHORITY, "-verify_return_error", stdin="", check=False)
+    assert (done.returncode == 0) == is_spoken
+    assert ("alert protocol version" in done.stderr) != is_spoken
+
+
+def test_renewed_certificate_is_served_without_a_failed_read(own_secure: Machine) -> None:
+    path = urlsplit(upload(own_secure, HTTPS, cacert=AUTHORITY)).path
+    reader = own_secure.start("python3", f"{PLACE}/tests/support/server/tlsreader.py", path, AUTHORITY)
+    assert reader.stdout
+    before = reader.stdout.readline()
+    serial = served_serial(own_secure)
+    authority = start_authority(own_secure, days=10)
+    own_secure.run("certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew")
+    stop_authority(authority)
+    wait_until(lambda: served_serial(own_secure) != serial, "nginx serves the new certificate", seconds=30)
+    after = reader.stdout.readline()
+    reader.terminate()
+    answers = json.loads(reader.communicate(timeout=60)[0])
+    assert before.startswith("certificate")
+    assert after.startswith("certificate")
+    assert set(answers) == {"200"}
+
+    found, status = certificate_findings(own_secure)
+    assert (status, found["state"], found["text"]) == (0, "warning", "it expires in 9 days")
+    # What the doctor says, as Debian's timer does it twice a day: it is due.
+    assert found["mend"] == "certbot renew"
+    start_authority(own_secure)
+    own_secure.run("systemctl", "start", "certbot.service")
+    wait_until(lambda: complaints(own_secure) == [], "the doctor is content", seconds=30)
+
+
+def test_doctor_sees_that_nginx_still_serves_the_older_one(own_secure: Machine) -> None:
+    before = served_serial(own_secure)
+    start_authority(own_secure)
+    own_secure.run("certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew", "--deploy-hook", "true")
+    found, status = certificate_findings(own_secure)
+    assert (status, found["state"], found["mend"]) == (1, "fault", "authsvc nginx install --reload")
+    assert "older" in found["text"]
+    assert served_serial(own_secure) == before
+    own_secure.shell(found["mend"])
+    wait_until(lambda: complaints(own_secure) == [], "the doctor is content", seconds=30)
+    assert served_serial(own_secure) != before

@@ -1,0 +1,73 @@
+"""Follow docs/operations.md from one server to another, and from `make run` to a server."""
+
+import re
+import shutil
+import signal
+
+from tests.support.server.checkout import PLACE
+from tests.support.server.machine import Machine
+from tests.support.server.operations_page import SETTINGS, edit, follow, take
+from tests.support.server.visits import assert_works, read, upload
+from tests.support.stack import wait_until
+
+PACK = take("## Move to another server", "systemctl stop")
+UNPACK = take(
+    "## Move to another server",
+    "make install DOMAIN=img.example.com\nsystemctl stop authsvc.socket authsvc.service authsvc-sites.path\n",
+)
+FROM_MAKE_RUN = take(
+    "## Move to another server", "make install DOMAIN=img.example.com\nsystemctl stop authsvc.socket authsvc.service\n"
+)
+START_SECONDS = 120
+MOVED = "/root/authsvc-move.tar"
+OF_OTHERS = "find /var/lib/authsvc ! -user authsvc -o ! -group authsvc"
+EVERYTHING = "authsvc site list --json; authsvc token list --json"
+
+
+def test_other_server_has_pictures_sites_tokens_and_settings(server: Machine, fresh: Machine) -> None:
+    edit(server, SETTINGS, "\ndata_dir", "\nmax_upload_bytes = 500000\ndata_dir")
+    path = upload(server)
+    lists = server.shell(EVERYTHING)
+    follow(server, PACK)
+    # Its users got other numbers than those of the old server.
+    fresh.run("useradd", "--system", "--user-group", "somebody")
+    shutil.copy(server.path(MOVED), fresh.path(MOVED))
+    shutil.copy(server.path("/root/token"), fresh.path("/root/token"))
+    follow(fresh, UNPACK)
+    assert owner(fresh) != owner(server)
+    assert fresh.shell(OF_OTHERS) == ""
+    assert fresh.shell(EVERYTHING) == lists
+    assert read(fresh, path, "blog.example.com") == "200"
+    assert read(fresh, path, "stranger.example.net") == "403"
+    assert_works(fresh)
+    assert_works(fresh, "pics.example.org")
+    assert re.search(r"max_upload_bytes +500000 ", fresh.run("authsvc", "check-config").stdout)
+    assert fresh.run("make", "-C", PLACE, "install").returncode == 0
+    assert_works(fresh)
+
+
+def owner(machine: Machine) -> tuple[int, int]:
+    folder = machine.path("/var/lib/authsvc/blobs").stat()
+    return folder.st_uid, folder.st_gid
+
+
+def test_what_was_tried_with_make_run_is_served_on(fresh: Machine) -> None:
+    tried = fresh.start("make", "run", cwd=PLACE)
+    assert tried.stdout
+    said = ""
+    while "upload a picture:" not in said:
+        line = tried.stdout.readline()
+        assert line, said
+        said += line
+    token = re.search(r"shown this once:\s+(\S+)", said)
+    assert token
+    fresh.path("/root/token").write_text(token[1], "ascii")
+    path = upload(fresh, "localhost:8080")
+    fresh.run(f"{PLACE}/.venv/bin/authsvc", "--data-dir", f"{PLACE}/var", "site", "add", "blog.example.com")
+    tried.send_signal(signal.SIGTERM)
+    tried.wait(START_SECONDS)
+    follow(fresh, FROM_MAKE_RUN)
+    assert fresh.shell(OF_OTHERS) == ""
+    wait_until(lambda: read(fresh, path, "blog.example.com") == "200", "the old picture is served", seconds=10)
+    assert read(fresh, path, "stranger.example.net") == "403"
+    assert_works(fresh)

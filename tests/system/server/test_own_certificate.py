@@ -1,0 +1,154 @@
+"""HTTPS with certificate files of one's own, and what the doctor says of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
+from tests.support.server.certificates import (
+    OWN,
+    certificate_findings,
+    complaints,
+    make_certificate,
+    served_serial,
+)
+from tests.support.server.checkout import PLACE
+from tests.support.server.machine import Machine, booted
+from tests.support.server.root import Entry, Layers
+from tests.support.stack import wait_until
+
+HTTPS = "https://img.example.com"
+HOSTS = ("img.example.com", "pics.example.org")
+INSTALL = ("make", "install", f"DOMAIN={' '.join(HOSTS)}", f"CERTIFICATE={OWN[0]}", f"CERTIFICATE_KEY={OWN[1]}")
+RELOAD = ("authsvc", "nginx", "install", "--reload")
+
+
+@pytest.fixture(scope="module")
+def own_disk(installed: Layers) -> Iterator[Layers]:
+    """A server that speaks HTTPS with files of its owner's."""
+    with booted(installed) as machine:
+        make_certificate(machine, *HOSTS)
+        machine.run(*INSTALL, cwd=PLACE)
+        wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
+        yield machine.snapshot()
+
+
+@pytest.fixture(scope="module")
+def owner(own_disk: Layers) -> Iterator[Machine]:
+    """Such a server, for tests that give it a certificate of their own first."""
+    with booted(own_disk) as machine:
+        yield machine
+
+
+@pytest.fixture
+def owner_alone(own_disk: Layers) -> Iterator[Machine]:
+    """Such a server, of the test's own."""
+    with booted(own_disk) as machine:
+        yield machine
+
+
+def reload(machine: Machine) -> None:
+    before = served_serial(machine)
+    machine.run(*RELOAD)
+    wait_until(lambda: served_serial(machine) != before, "nginx serves the new certificate", seconds=30)
+
+
+def test_own_files_are_served_and_remembered(owner_alone: Machine) -> None:
+    assert complaints(owner_alone) == []
+    url = upload(owner_alone, HTTPS, "--http2", cacert=OWN[0])
+    assert read(owner_alone, url, ALLOWED, "--http2", cacert=OWN[0]) == (200, True)
+    assert read(owner_alone, url, STRANGER, "--http2", cacert=OWN[0]) == (403, False)
+    assert curl(owner_alone, "https://pics.example.org/robots.txt", cacert=OWN[0]).status == 200
+    assert curl(owner_alone, "http://img.example.com/a").headers["location"] == f"{HTTPS}/a"
+    before = owner_alone.listing("/etc", "/usr/local")
+    owner_alone.run("make", "install", cwd=PLACE)
+    assert owner_alone.listing("/etc", "/usr/local") == before
+
+
+def test_files_that_are_not_there_yet_are_named_and_used_once_they_are(server: Machine) -> None:
+    said = server.run(*INSTALL, cwd=PLACE).stdout
+    found, status = certificate_findings(server)
+    assert (status, found["state"]) == (1, "fault")
+    for advice in (said, found["mend"]):
+        assert OWN[0] in advice
+        assert "certbot certonly" not in advice
+    assert curl(server, "http://img.example.com/robots.txt").status == 200
+    make_certificate(server, *HOSTS)
+    server.run("authsvc", "nginx", "install")
+    wait_until(lambda: served_serial(server), "nginx speaks HTTPS", seconds=30)
+    assert complaints(server) == []
+
+
+def in_etc(machine: Machine) -> dict[str, Entry]:
+    """Return what is there; a file that was changed and put back counts as the same."""
+    return {path: entry._replace(mtime_ns=0) for path, entry in machine.listing("/etc").items()}
+
+
+def test_key_of_another_certificate_is_refused_and_nothing_is_harmed(owner_alone: Machine) -> None:
+    serial = served_serial(owner_alone)
+    owner_alone.shell(f"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {OWN[1]}")
+    before = in_etc(owner_alone)
+    refused = owner_alone.run(*RELOAD, check=False)
+    assert refused.returncode != 0
+    assert "key values mismatch" in refused.stderr
+    assert in_etc(owner_alone) == before
+    assert served_serial(owner_alone) == serial
+    assert any("key values mismatch" in complaint for complaint in complaints(owner_alone))
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "status", "text"),
+    [
+        pytest.param(10.5, "warning", 0, "it expires in 10 days", id="soon"),
+        pytest.param(-3.5, "fault", 1, "it expired 3 days ago", id="days ago"),
+    ],
+)
+def test_end_of_validity_is_told(owner: Machine, days: float, state: str, status: int, text: str) -> None:
+    make_certificate(owner, *HOSTS, begins_days=-80, ends_days=days)
+    reload(owner)
+    found, exit_status = certificate_findings(owner)
+    assert (found["state"], exit_status, found["text"]) == (state, status, text)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "text"),
+    [
+        pytest.param(("img.example.com",), "it is not for pics.example.org, but for img.example.com", id="one missing"),
+        pytest.param((), "it is not for img.example.com, pics.example.org, but for no name", id="no name"),
+        pytest.param(("*.example.com",), "it is not for pics.example.org, but for *.example.com", id="a wildcard"),
+    ],
+)
+def test_wrong_names_are_told(owner: Machine, hosts: tuple[str, ...], text: str) -> None:
+    make_certificate(owner, *hosts)
+    reload(owner)
+    found, status = certificate_findings(owner)
+    assert (found["state"], status, found["text"]) == ("fault", 1, text)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "days"),
+    [
+        pytest.param(HOSTS, 10, id="expires soon"),
+        pytest.param(("a.example.com",), 90, id="other names"),
+    ],
+)
+def test_owner_of_the_files_is_told_to_replace_them_and_not_to_ask_certbot(
+    owner: Machine, hosts: tuple[str, ...], days: float
+) -> None:
+    make_certificate(owner, *hosts, begins_days=-80, ends_days=days)
+    reload(owner)
+    mend = certificate_findings(owner)[0]["mend"]
+    assert OWN[0] in mend
+    assert OWN[1] in mend
+    assert mend.endswith("authsvc nginx install --reload")
+    assert "certbot" not in mend
+
+
+def test_replaced_file_that_nginx_has_not_loaded_is_told(owner: Machine) -> None:
+    make_certificate(owner, *HOSTS)
+    reload(owner)
+    make_certificate(owner, *HOSTS)
+    found, status = certificate_findings(owner)
+    assert (found["state"], status, found["mend"]) == ("fault", 1, "authsvc nginx install --reload")
+    reload(owner)
+    assert complaints(owner) == []

@@ -1,0 +1,112 @@
+"""What is around the service: its socket, its user, its folders, its lines in the journal."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server.machine import Machine, booted
+from tests.support.server.root import Layers
+from tests.support.stack import wait_until
+
+SOCKET = "/run/authsvc/authsvc.sock"
+NO_CONNECTION = 7
+"""curl's exit status."""
+SEND_GARBAGE = f"""
+import socket
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect("{SOCKET}")
+    connection.sendall(b"garbage\\r\\n\\r\\n")
+    print(connection.recv(1000))
+"""
+WARNING = 4
+ERROR = 3
+
+
+@pytest.fixture(scope="module")
+def machine(installed: Layers) -> Iterator[Machine]:
+    with booted(installed) as made:
+        yield made
+
+
+def connects(machine: Machine, user: str) -> bool:
+    command = ("curl", "-sS", "-o", "/dev/null", "--unix-socket", SOCKET, "http://authsvc/healthz")
+    done = machine.run(*command, user=user, check=False)
+    assert done.returncode in {0, NO_CONNECTION}, done.stderr
+    return done.returncode == 0
+
+
+def stat(machine: Machine, path: str) -> str:
+    return machine.run("stat", "--format=%A %U %G", path).stdout.strip()
+
+
+def journal(machine: Machine) -> list[tuple[int, str]]:
+    """Return priority and text of what the service itself has said."""
+    command = ("journalctl", "--unit=authsvc.service", "--output=json", "--no-pager")
+    entries = map(json.loads, machine.run(*command).stdout.splitlines())
+    return [(int(entry["PRIORITY"]), entry["MESSAGE"]) for entry in entries if entry["_TRANSPORT"] == "stdout"]
+
+
+def wait_for(machine: Machine, priority: int, words: str) -> None:
+    wait_until(
+        lambda: any(found == priority and words in text for found, text in journal(machine)),
+        f"{words!r} is in the journal as {priority}",
+    )
+
+
+def test_socket_is_the_services_and_its_groups(machine: Machine) -> None:
+    assert stat(machine, SOCKET) == "srw-rw---- authsvc authsvc"
+    # Who could replace the socket would get all tokens.
+    assert stat(machine, "/run/authsvc") == "drwxr-xr-x root root"
+
+
+@pytest.mark.parametrize(("user", "is_let_in"), [("www-data", True), ("nobody", False), ("root", True)])
+def test_socket_lets_in(machine: Machine, user: str, is_let_in: bool) -> None:  # noqa: FBT001 — a parameter of pytest's
+    assert connects(machine, user) is is_let_in
+
+
+def test_nginxs_user_joins_the_services_group_and_never_the_reverse(machine: Machine) -> None:
+    assert machine.run("id", "-nG", "www-data").stdout.split() == ["www-data", "authsvc"]
+    assert machine.run("id", "-nG", "authsvc").stdout.split() == ["authsvc"]
+
+
+def test_services_user_cannot_log_in(machine: Machine) -> None:
+    name, password, _, _, _, home, shell = machine.run("getent", "passwd", "authsvc").stdout.strip().split(":")
+    assert (name, home, shell) == ("authsvc", "/var/lib/authsvc", "/usr/sbin/nologin")
+    assert machine.run("getent", "shadow", "authsvc").stdout.split(":")[1].startswith("!"), password
+
+
+def test_folders_are_open_to_whom_they_are_for(machine: Machine) -> None:
+    assert stat(machine, "/var/lib/authsvc") == "drwxr-s--- authsvc authsvc"
+    # certbot writes there as root, and nginx reads.
+    assert stat(machine, "/var/lib/authsvc-acme") == "drwxr-xr-x root root"
+
+
+def test_service_runs_as_its_user_without_any_right(machine: Machine) -> None:
+    pid = machine.run("systemctl", "show", "authsvc.service", "-P", "MainPID").stdout.strip()
+    lines = machine.path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    status = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    assert {status[f"Cap{which}"] for which in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    uid = machine.run("id", "-u", "authsvc").stdout.strip()
+    assert status["Uid"].split() == [uid] * 4
+
+
+def test_warnings_reach_the_journal_as_warnings(machine: Machine) -> None:
+    assert "400 Bad Request" in machine.run("python3", "-c", SEND_GARBAGE).stdout
+    wait_for(machine, WARNING, "Invalid HTTP request received.")
+
+
+def test_reason_of_a_failed_start_reaches_the_journal_as_an_error(server: Machine) -> None:
+    server.shell("echo 'port = 0' >>/etc/authsvc/authsvc.toml")
+    assert server.run("systemctl", "restart", "authsvc.service", check=False).returncode != 0
+    wait_for(server, ERROR, "setting port = 0 (file)")
+
+
+def test_service_makes_what_is_missing_in_its_folder(server: Machine) -> None:
+    server.shell("systemctl stop authsvc.socket authsvc.service; rm -r /var/lib/authsvc/*; systemctl start authsvc")
+    assert connects(server, "www-data")
+    for folder in ("blobs", "blobs/7b", "nginx", "run"):
+        assert stat(server, f"/var/lib/authsvc/{folder}") == "drwxr-s--- authsvc authsvc"
+    assert stat(server, "/var/lib/authsvc/tmp") == "drwx--S--- authsvc authsvc"
+    assert stat(server, "/var/lib/authsvc/catalog") == "drwx------ authsvc authsvc"

@@ -1,0 +1,156 @@
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.server.checkout import PLACE, put_checkout
+from tests.support.server.machine import Machine
+from tests.support.server.root import Entry, Layers
+from tests.support.server.visits import INSTALL_SECONDS, assert_works, prepare
+
+DOMAIN = "DOMAIN=img.example.com pics.example.org"
+STAGE = "/srv/stage"
+LONGEST_LINE = 200
+HOMELY = """\
+mkdir -p /root/python/bin /root/python/lib
+cp "$(readlink -f /usr/bin/python3)" /root/python/bin/python3
+version=$(/usr/bin/python3 -c 'import sys; print(f"python3.{sys.version_info.minor}")')
+ln -s "/usr/lib/$version" "/root/python/lib/$version"
+"""
+
+
+class Staged(NamedTuple):
+    """What `make install DESTDIR=…` has said and written; and a disk on which that was unpacked."""
+
+    said: str
+    written: dict[str, Entry]
+    disk: Layers
+
+
+@pytest.fixture(scope="module")
+def staged() -> Iterator[Staged]:
+    with Machine() as machine:
+        put_checkout(machine)
+        changes(machine)
+        command = f"umask 077; make -C {PLACE} install DESTDIR={STAGE}"
+        said = machine.chroot("sh", "-ec", command, timeout=INSTALL_SECONDS).stdout
+        written = {path: Entry.of(file) for path, file in changes(machine).items()} | machine.listing(STAGE)
+        machine.chroot("sh", "-ec", f"cp -a {STAGE}/. /; rm -r {STAGE}")
+        yield Staged(said, written, machine.snapshot())
+
+
+@pytest.fixture
+def switched_off() -> Iterator[Machine]:
+    """A server that is off, with the checkout."""
+    with Machine() as machine:
+        put_checkout(machine)
+        changes(machine)
+        yield machine
+
+
+def changes(machine: Machine) -> dict[str, Path]:
+    """Return what was changed or removed on the disk since it was last asked for, folders aside."""
+    top = machine.snapshot().folders[0]
+    return {f"/{path.relative_to(top)}": path for path in top.rglob("*") if path.is_symlink() or not path.is_dir()}
+
+
+def commands_in(said: str) -> list[str]:
+    """Return the commands that it tells to run."""
+    return re.findall(r"^  (\S.*)$", said, re.MULTILINE)
+
+
+def test_staging_writes_below_its_folder_only(staged: Staged) -> None:
+    written = staged.written
+    assert {path for path in written if not path.startswith(STAGE)} == set()
+    modes = {path: entry.mode for path, entry in written.items() if entry.kind != "link"}
+    assert {path for path, mode in modes.items() if mode not in {0o644, 0o755}} == set()
+    assert modes[f"{STAGE}/usr/local/bin/authsvc"] == 0o755
+    assert modes[f"{STAGE}/usr/local/lib/systemd/system/authsvc.service"] == 0o644
+    assert not {path for path in written if path.startswith((f"{STAGE}/etc/nginx", f"{STAGE}/var"))}
+    assert f"{STAGE}/usr/local/lib/authsvc/restart-needed" not in written
+
+
+def test_nothing_staged_names_the_folder_that_it_was_staged_in(staged: Staged) -> None:
+    with Machine(base=staged.disk) as machine:
+        named = machine.chroot("grep", "-rlI", STAGE, "/usr/local/lib/authsvc", check=False)
+        assert (named.returncode, named.stdout) == (1, "")
+
+
+def test_what_was_staged_works_where_it_is_unpacked(staged: Staged) -> None:
+    with Machine(base=staged.disk) as machine:
+        assert "authsvc" in machine.chroot("authsvc", "--version").stdout
+        machine.boot()
+        for command in commands_in(staged.said):
+            machine.shell(command)
+        prepare(machine)
+        assert_works(machine)
+
+
+def test_where_systemd_does_not_run_the_commands_for_it_are_printed_and_do_it_later(staged: Staged) -> None:
+    with Machine(base=staged.disk) as machine:
+        said = machine.chroot("make", "-C", PLACE, "install", DOMAIN, timeout=INSTALL_SECONDS).stdout
+        commands = commands_in(said.partition("systemd does not run here; when it does:")[2])[:2]
+        assert commands == [
+            "systemctl daemon-reload",
+            "systemctl enable --now authsvc.socket authsvc.service authsvc-sites.path",
+        ]
+        machine.boot()
+        for command in commands:
+            machine.shell(command)
+        prepare(machine)
+        assert_works(machine)
+
+
+def test_dry_run_shows_one_short_command_a_line_and_changes_nothing(switched_off: Machine) -> None:
+    said = switched_off.chroot("make", "-C", PLACE, "-n", "install", DOMAIN).stdout
+    assert changes(switched_off) == {}
+    lines = [line for line in said.splitlines() if not line.startswith("make: ")]
+    assert max(map(len, lines)) <= LONGEST_LINE
+    for line in lines:
+        assert re.fullmatch(r"(scripts/\S+|/usr/local/bin/authsvc)( .*)?", line), line
+        assert not re.search(r"[;|\\]|&&", line), line
+    for step in ("scripts/install-release /usr/local/lib/authsvc", "scripts/install-units start"):
+        assert step in lines
+
+
+def test_without_root_it_says_how_and_changes_nothing(switched_off: Machine) -> None:
+    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--")
+    switched_off.chroot("cp", "-a", PLACE, "/srv/authsvc")
+    changes(switched_off)
+    refused = switched_off.chroot(*nobody, "make", "-C", "/srv/authsvc", "install", DOMAIN, check=False)
+    assert refused.returncode != 0
+    assert "installing needs root; run: sudo make install" in refused.stderr
+    assert changes(switched_off) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "under which name? run: make install DOMAIN=img.example.com"),
+        (["DOMAIN=https://img.example.com/"], "https://img.example.com/ is no domain; write it like img.example.com"),
+        ([DOMAIN, "STATE_DIR=/home/pictures"], "/home/pictures: the service may not look there; choose another"),
+        ([DOMAIN, "STATE_DIR=pictures"], "pictures: write it from the root, such as /srv/authsvc"),
+        ([DOMAIN, "PREFIX=/root/local"], "/root/local: the service may not look there; choose another"),
+        ([DOMAIN, "STATE_DIR=/srv/my pictures"], "/srv/my pictures: PREFIX, STATE_DIR and NGINX_USER take letters"),
+    ],
+    ids=["no domain", "an address for a domain", "a home", "no full path", "programs in a home", "a space"],
+)
+def test_argument_that_cannot_work_is_refused_before_anything_changes(
+    switched_off: Machine, arguments: list[str], reason: str
+) -> None:
+    refused = switched_off.chroot("make", "-C", PLACE, "install", *arguments, check=False)
+    assert refused.returncode != 0
+    assert reason in refused.stderr
+    assert changes(switched_off) == {}
+
+
+def test_python_in_a_home_is_refused_before_anything_changes(switched_off: Machine) -> None:
+    switched_off.chroot("sh", "-ec", HOMELY)
+    changes(switched_off)
+    python = "PYTHON=/root/python/bin/python3"
+    refused = switched_off.chroot("make", "-C", PLACE, "install", DOMAIN, python, check=False)
+    assert refused.returncode != 0
+    assert "lies in a home, where the service may not look; run: make install PYTHON=/usr/bin/python3" in refused.stderr
+    assert changes(switched_off) == {}

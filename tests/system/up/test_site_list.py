@@ -1,0 +1,78 @@
+"""What the parent does with the list of sites that is published for nginx."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.nginx.site_list import wait_until_service_is_quiet
+from tests.support.pictures import picture
+from tests.support.stack import wait_until
+from tests.support.up.fresh import FreshStack
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[FreshStack]:
+    with FreshStack() as stack:
+        yield stack
+
+
+def publish(stack: FreshStack, text: str) -> None:
+    """Put a list in place as the service does, whole."""
+    target = stack.data_dir / "run" / "sites.list"
+    fresh = target.with_suffix(".test")
+    fresh.write_text(text)
+    fresh.replace(target)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("# authsvc sites, revision 99\nhttp://a.example\n", "is no site pattern", id="a line is no site"),
+        pytest.param("# authsvc sites, revision x\na.example\n", "does not name a revision", id="no revision"),
+        pytest.param("", "cannot be read", id="empty"),
+    ],
+)
+def test_unusable_list_is_announced_and_the_old_one_stays(running: FreshStack, text: str, words: str) -> None:
+    path = running.upload(picture())
+    rules = (running.data_dir / "nginx" / "conf" / "authsvc-sites.conf").read_text()
+    publish(running, text)
+    wait_until(lambda: words in running.output, "it says what is wrong")
+    assert "the sites that nginx knows stay as they are" in running.output
+    assert (running.data_dir / "nginx" / "conf" / "authsvc-sites.conf").read_text() == rules
+    assert running.get(path, Referer="http://localhost/").status_code == 200
+
+
+def test_new_site_reaches_the_map_of_nginx(running: FreshStack) -> None:
+    running.cli("site", "add", "new.example")
+    rules = Path(running.data_dir, "nginx", "conf", "authsvc-sites.conf")
+    wait_until(lambda: "new.example" in rules.read_text(), "the map has it")
+    # Or the service would put its list over another test's.
+    wait_until_service_is_quiet(running)
+
+
+def test_lost_map_of_nginx_does_not_end_everything() -> None:
+    with FreshStack() as stack:
+        path = stack.upload(picture())
+        rules = stack.data_dir / "nginx" / "conf" / "authsvc-sites.conf"
+        rules.unlink()
+        stack.cli("site", "add", "new.example")
+        wait_until(lambda: rules.exists() or "stay as they are" in stack.output, "it is noticed")
+        assert stack.get(path, Referer="http://localhost/").status_code == 200
+        assert "Traceback" not in stack.output
+        assert stack.process.poll() is None
+
+
+def test_change_that_could_not_be_applied_is_tried_again() -> None:
+    with FreshStack() as stack:
+        path = stack.upload(picture())
+        stack.cli("site", "add", "gone.example")
+        wait_until(lambda: stack.get(path, Referer="http://gone.example/").status_code == 200, "it is allowed")
+        conf = stack.data_dir / "nginx" / "conf"
+        obstacle = conf / ".authsvc-sites.conf.new"
+        obstacle.mkdir()
+        stack.cli("site", "remove", "gone.example")
+        wait_until(lambda: "stay as they are" in stack.output, "the failure is announced")
+        obstacle.rmdir()
+        wait_until(lambda: stack.get(path, Referer="http://gone.example/").status_code == 403, "it is refused")
+        assert stack.output.count("stay as they are") == 1

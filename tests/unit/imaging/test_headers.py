@@ -1,0 +1,167 @@
+"""Headers built byte by byte, which no encoder at hand writes."""
+
+import io
+import struct
+
+import pytest
+
+from authsvc.errors import Corrupt
+from authsvc.imaging.dimensions import read_dimensions
+from authsvc.model import ImageType
+from tests.support.imaging.real_pictures import segment
+
+SOI = b"\xff\xd8"
+FRAME = struct.pack(">BHHB", 8, 41, 73, 1) + b"\1\x11\0"
+
+
+def jpeg(*segments: bytes) -> tuple[int, int]:
+    return read_dimensions(io.BytesIO(SOI + b"".join(segments)), ImageType.JPEG)
+
+
+@pytest.mark.parametrize("marker", sorted({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}), ids=hex)
+def test_every_kind_of_jpeg_frame_is_read(marker: int) -> None:
+    assert jpeg(segment(marker, FRAME)) == (73, 41)
+
+
+@pytest.mark.parametrize("marker", [0xC4, 0xC8, 0xCC], ids=["Huffman table", "reserved", "arithmetic table"])
+def test_jpeg_table_is_not_taken_for_a_frame(marker: int) -> None:
+    assert jpeg(segment(marker, bytes(16)), segment(0xC0, FRAME)) == (73, 41)
+
+
+@pytest.mark.parametrize("marker", [0x01, *range(0xD0, 0xD8)], ids=hex)
+def test_jpeg_marker_without_length_is_passed(marker: int) -> None:
+    assert jpeg(bytes([0xFF, marker]), segment(0xC0, FRAME)) == (73, 41)
+
+
+def test_bytes_between_jpeg_segments_are_passed() -> None:
+    assert jpeg(b"\0", segment(0xE0, b""), b"a\xff\0b\xff", segment(0xC0, FRAME)) == (73, 41)
+
+
+BAD_JPEGS = {
+    "nothing more": (b"", "too early"),
+    "end of image": (b"\xff\xd9" + segment(0xC0, FRAME), "before the first scan"),
+    "scan first": (segment(0xDA, b"") + segment(0xC0, FRAME), "before the first scan"),
+    "no marker": (bytes(9000) + segment(0xC0, FRAME), "no marker in 8192 bytes"),
+    "segment without its length": (b"\xff\xe0\0", "too early"),
+    "segment beyond the end": (segment(0xE0, b"abc")[:-1], "too early"),
+    "frame cut off": (segment(0xC0, FRAME)[:8], "too early"),
+    "fill bytes alone": (b"\xff" * 1000, "too early"),
+    "no height": (segment(0xC0, struct.pack(">BHHB", 8, 0, 73, 1)), "73 x 0 pixels"),
+    "no width": (segment(0xC0, struct.pack(">BHHB", 8, 41, 0, 1)), "0 x 41 pixels"),
+    "endless segments": (segment(0xFE, b"") * 3000 + segment(0xC0, FRAME), "before the first scan"),
+}
+
+
+@pytest.mark.parametrize(("rest", "reason"), BAD_JPEGS.values(), ids=BAD_JPEGS.keys())
+def test_jpeg_without_a_readable_frame_is_corrupt(rest: bytes, reason: str) -> None:
+    with pytest.raises(Corrupt, match=reason):
+        jpeg(rest)
+
+
+class CountedReads(io.BytesIO):
+    """A file that knows how often it was read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+def test_megabytes_of_jpeg_fill_bytes_are_not_read_one_by_one() -> None:
+    file = CountedReads(SOI + b"\xff" * 2**18)
+    with pytest.raises(Corrupt):
+        read_dimensions(file, ImageType.JPEG)
+    assert file.reads < 10_000
+
+
+PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\r"
+BAD_HEADS = {
+    "PNG without IHDR": (ImageType.PNG, PNG_HEAD + b"CgBI" + bytes(8), "first chunk is not IHDR"),
+    "PNG of no width": (ImageType.PNG, PNG_HEAD + b"IHDR" + struct.pack(">II", 0, 5), "0 x 5 pixels"),
+    "GIF of no height": (ImageType.GIF, b"GIF89a" + struct.pack("<HHxxx", 5, 0) + b";", "5 x 0 pixels"),
+    "WebP of another chunk": (ImageType.WEBP, b"RIFF\0\0\0\0WEBPJUNK" + bytes(30), "no VP8, VP8L or VP8X chunk"),
+    "VP8 without its start code": (ImageType.WEBP, b"RIFF\0\0\0\0WEBPVP8 " + bytes(30), "no VP8, VP8L or VP8X chunk"),
+    "VP8L without its signature": (ImageType.WEBP, b"RIFF\0\0\0\0WEBPVP8L" + bytes(30), "no VP8, VP8L or VP8X chunk"),
+}
+
+
+@pytest.mark.parametrize(("kind", "content", "reason"), BAD_HEADS.values(), ids=BAD_HEADS.keys())
+def test_head_that_makes_no_sense_is_corrupt(kind: ImageType, content: bytes, reason: str) -> None:
+    with pytest.raises(Corrupt, match=reason):
+        read_dimensions(io.BytesIO(content), kind)
+
+
+def test_vp8_scaling_bits_are_no_part_of_the_size() -> None:
+    head = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 73 | 0xC000, 41 | 0x4000)
+    assert read_dimensions(io.BytesIO(head), ImageType.WEBP) == (73, 41)
+
+
+def box(name: bytes, *contents: bytes) -> bytes:
+    content = b"".join(contents)
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def large_box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4sQ", 1, name, 16 + len(content)) + content
+
+
+def meta(*properties: bytes) -> bytes:
+    """Return the content of a MetaBox with these item properties."""
+    return bytes(4) + box(b"hdlr", bytes(25)) + box(b"iprp", box(b"ipco", *properties), box(b"ipma", bytes(8)))
+
+
+def ispe(width: int, height: int) -> bytes:
+    return box(b"ispe", struct.pack(">4xII", width, height))
+
+
+FTYP = box(b"ftyp", b"avif", bytes(4), b"avif")
+GOOD = meta(ispe(73, 41))
+
+
+def avif(*boxes: bytes) -> tuple[int, int]:
+    return read_dimensions(io.BytesIO(b"".join(boxes)), ImageType.AVIF)
+
+
+AVIFS = {
+    "plain": (FTYP, box(b"meta", GOOD)),
+    "other boxes before": (FTYP, box(b"free", bytes(99)), box(b"mdat", bytes(5000)), box(b"meta", GOOD)),
+    "64-bit box before": (FTYP, large_box(b"mdat", bytes(99)), box(b"meta", GOOD)),
+    "64-bit meta": (FTYP, large_box(b"meta", GOOD)),
+    "tiles before the whole": (FTYP, box(b"meta", meta(ispe(40, 41), box(b"pixi", bytes(8)), ispe(73, 41)))),
+    "whole before its tiles": (FTYP, box(b"meta", meta(ispe(73, 41), ispe(40, 41), ispe(73, 41)))),
+    "thumbnail": (FTYP, box(b"meta", meta(ispe(7, 4), ispe(73, 41)))),
+    "first of two metas": (FTYP, box(b"meta", GOOD), box(b"meta", meta(ispe(9, 9)))),
+}
+
+
+@pytest.mark.parametrize("boxes", AVIFS.values(), ids=AVIFS.keys())
+def test_avif_size_is_that_of_the_whole_picture(boxes: tuple[bytes, ...]) -> None:
+    assert avif(*boxes) == (73, 41)
+
+
+BAD_AVIFS = {
+    "no meta": ((FTYP, box(b"mdat", bytes(9))), "too early"),
+    "meta of no size": ((FTYP, b"\0\0\0\0meta", GOOD), "no meta box"),
+    "box shorter than its header": ((FTYP, b"\0\0\0\7free", GOOD), "no meta box"),
+    "64-bit box shorter than its header": ((FTYP, struct.pack(">I4sQ", 1, b"free", 15), GOOD), "no meta box"),
+    "64-bit size cut off": ((FTYP, b"\0\0\0\1free\0\0"), "too early"),
+    "box of exabytes": ((FTYP, struct.pack(">I4sQ", 1, b"free", 2**63)), "no meta box"),
+    "box beyond the end": ((FTYP, b"\xff\xff\xff\xfffree"), "too early"),
+    "meta beyond the end": ((FTYP, box(b"meta", GOOD)[:-1]), "too early"),
+    "meta of megabytes": ((FTYP, box(b"meta", GOOD, bytes(2**20))), "too early"),
+    "endless boxes": ((box(b"free") * 2000, box(b"meta", GOOD)), "no meta box"),
+    "empty meta": ((FTYP, box(b"meta")), "damaged"),
+    "no properties": ((FTYP, box(b"meta", bytes(4), box(b"iprp"))), "no image size property"),
+    "no size property": ((FTYP, box(b"meta", meta(box(b"pixi", bytes(8))))), "no image size property"),
+    "size elsewhere": ((FTYP, box(b"meta", bytes(4), ispe(73, 41))), "no image size property"),
+    "size property cut off": ((FTYP, box(b"meta", meta(box(b"ispe", bytes(11))))), "damaged"),
+    "property shorter than its header": ((FTYP, box(b"meta", meta(b"\0\0\0\1ispe", ispe(73, 41)))), "no image size"),
+    "no pixels": ((FTYP, box(b"meta", meta(ispe(0, 41)))), "0 x 41 pixels"),
+}
+
+
+@pytest.mark.parametrize(("boxes", "reason"), BAD_AVIFS.values(), ids=BAD_AVIFS.keys())
+def test_avif_without_a_readable_size_is_corrupt(boxes: tuple[bytes, ...], reason: str) -> None:
+    with pytest.raises(Corrupt, match=reason):
+        avif(*boxes)

@@ -1,0 +1,34 @@
+"""Where the templates of nginx's files are looked for."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from authsvc.errors import Broken
+from authsvc.nginx import templates
+from authsvc.nginx.templates import template_dir
+
+
+@pytest.fixture
+def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation's: the package lies in it, without a checkout around."""
+    monkeypatch.setattr(templates, "__file__", str(tmp_path / "site-packages" / "authsvc" / "nginx" / "templates.py"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    return tmp_path
+
+
+def test_checkout_has_them_beside_the_package() -> None:
+    assert template_dir() == Path(__file__).parents[3] / "nginx"
+
+
+def test_installation_has_them_below_its_prefix(prefix: Path) -> None:
+    folder = prefix / "share" / "authsvc" / "nginx"
+    folder.mkdir(parents=True)
+    (folder / "authsvc-http.conf.j2").touch()
+    assert template_dir() == folder
+
+
+def test_installation_without_them_says_where_it_looked(prefix: Path) -> None:
+    with pytest.raises(Broken, match=rf"in none of .*{prefix}/share/authsvc/nginx; install authsvc again"):
+        template_dir()

@@ -50,7 +50,7 @@ class Engine:
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp"), (self.name, answer)
         return answer.content
 
-    def settle(self) -> float:
+    def reload_done(self) -> float:
         """Wait until it is idle; return the seconds of processor that it has spent meanwhile."""
         begin = now = self.processor_seconds()
         for _ in range(SETTLE_LOOKS):

@@ -55,7 +55,7 @@ class Series:
             list(pool.map(lambda name: engine.derive(client, name, width, quality), names))
         self.rates.append(len(names) / (time.monotonic() - start))
         self.core_rates.append(len(names) / (engine.processor_seconds() - spent))
-        self.afterwards.append(1000 * engine.settle() / len(names))
+        self.afterwards.append(1000 * engine.reload_done() / len(names))
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def one_by_one(engine: Engine, names: Sequence[str], width: int, quality: int) -
             start = time.monotonic()
             engine.derive(client, name, width, quality)
             found.append((time.monotonic() - start) * 1000)
-    engine.settle()
+    engine.reload_done()
     return found
 
 
@@ -105,7 +105,7 @@ def matched(engines: Mapping[str, Engine], scenes: Mapping[str, bytes], case: tu
         if name != OURS:
             qualities[name], _ = matching_quality(target, lambda quality, engine=engine: score_of(engine, quality))  # type: ignore[misc]
         print(f"{size} to {width}: {name} has quality {qualities[name]}", file=sys.stderr)
-    engines[OURS].settle()
+    engines[OURS].reload_done()
     return qualities
 
 

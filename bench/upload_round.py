@@ -43,7 +43,7 @@ class FailedError(Exception):
 
 def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
     """Load `way` with distinct pictures; every one must be there afterwards. Raises FailedError."""
-    settle(way)
+    reload_done(way)
     way.forget()
     rss_before = _memory(way.service, "VmRSS")
     if way.service:
@@ -55,7 +55,7 @@ def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
     said = json.loads(done.stdout.splitlines()[-1])
     client = os.times()
-    uploads, kept = int(said["uploads"]), settle(way)
+    uploads, kept = int(said["uploads"]), reload_done(way)
     if said["refused"] or said["broken"] or not uploads <= kept <= uploads + clients:
         message = f"{way.name}: {said}, {kept} pictures"
         raise FailedError(message)
@@ -78,7 +78,7 @@ def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
     return measured
 
 
-def settle(way: Way) -> int:
+def reload_done(way: Way) -> int:
     """Wait until the uploads that the load generator left behind are done; return how many pictures there are."""
     counts = [-2, -1]
     while counts[-1] != counts[-2]:

@@ -353,7 +353,7 @@ def _table(group: Group, lines: Sequence[Line]) -> str:
 
 
 def _plain(key: str) -> str:
-    """Turn `first_try_ms` into `first try, ms`."""
+    """ConfigLock `first_try_ms` into `first try, ms`."""
     words = key.split("_")
     unit = _CLOCKED.get(words[-1]) if len(words) > 1 else None
     return f"{' '.join(words[:-1])}, {unit}" if unit else " ".join(words)

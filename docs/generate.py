@@ -15,9 +15,9 @@ import click
 from click.shell_completion import get_completion_class
 
 from authsvc.cli.root import authsvc
-from authsvc.errors import AnswerError, AuthsvcError, Full, Misuse, Unable, Unavailable, UploadRefused
+from authsvc.errors import AnswerError, AuthsvcError, DiskFull, OperatorError, ServerError, Unavailable, UploadRefused
 from authsvc.model import SiteList
-from authsvc.nginx.render import Surroundings, render
+from authsvc.nginx.render import RenderTarget, render
 from authsvc.settings import ENV_PREFIX, Settings, load
 from docs.campaign import campaign_page
 from docs.commandtree import contexts
@@ -91,7 +91,7 @@ BRANCHES: Final = (
         "## The upload cannot be taken",
         "Sending the same thing again does not help.",
     ),
-    (Unable, "## The server cannot take it now", "Sending the same thing again later may help."),
+    (ServerError, "## The server cannot take it now", "Sending the same thing again later may help."),
 )
 
 NGINX_HEAD: Final = """## What nginx answers by itself
@@ -163,7 +163,7 @@ def errors_page() -> str:
         parts.append(f"{title}\n\n{note}\n\n" + _answer_table(branch) + "\n")
     columns = ("nginx's status", "Status", "Code")
     parts.append(NGINX_HEAD + _table(columns, _nginx_rows()) + "\n")
-    rows = [(f"`{kind.__name__}`", _meaning(kind)) for kind in Misuse.__subclasses__()]
+    rows = [(f"`{kind.__name__}`", _meaning(kind)) for kind in OperatorError.__subclasses__()]
     parts.append(MISUSE_HEAD + _table(("Kind", "Meaning"), rows))
     return "".join(parts)
 
@@ -244,7 +244,7 @@ def _answer_table(branch: type[AnswerError]) -> str:
             str(kind.status),
             f"`{kind.code}`",
             _meaning(kind),
-            re.sub(r"\{\w+\}", "…", kind.sentence),
+            re.sub(r"\{\w+\}", "…", kind.template),
             "" if kind.retry_after is None else f"{kind.retry_after} s",
         )
         for kind in kinds
@@ -254,12 +254,12 @@ def _answer_table(branch: type[AnswerError]) -> str:
 
 def _nginx_rows() -> list[tuple[str, str, str]]:
     """Read what nginx answers from the very file that makes it do so."""
-    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(0, ()), NOWHERE, Surroundings(NOWHERE, NOWHERE))
+    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(0, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
     lines = re.findall(
         r"^error_page ([\d ]+) =(\d+) /_error/(\w+);", files["snippets/upload-errors.conf"], re.MULTILINE
     )
     # The one line whose answer depends: on whether the token was found good.
-    by_token = [("500", str(kind.status), f"`{kind.code}`") for kind in (Full, Unavailable)]
+    by_token = [("500", str(kind.status), f"`{kind.code}`") for kind in (DiskFull, Unavailable)]
     return by_token + [(statuses.replace(" ", ", "), status, f"`{code}`") for statuses, status, code in lines]
 
 

@@ -8,7 +8,7 @@ from authsvc.catalog.engine import reading, writing
 from authsvc.catalog.port import AccessCatalog, AccessList, Revision
 from authsvc.catalog.schema import revisions, sites, tokens
 from authsvc.catalog.writer import GroupWriter
-from authsvc.errors import BadName, NotThere
+from authsvc.errors import BadName, NoSuchObject
 from authsvc.model import Scope, Token
 
 
@@ -68,7 +68,7 @@ class SqlAccessCatalog(AccessCatalog):
         with writing(self._engine) as connection:
             row = connection.execute(select(tokens.c.revoked_at).where(tokens.c.name == name)).one_or_none()
             if row is None:
-                raise NotThere(reason=f"there is no token named {name!r}; `authsvc token list` shows them")
+                raise NoSuchObject(reason=f"there is no token named {name!r}; `authsvc token list` shows them")
             if row.revoked_at is not None:
                 return False
             connection.execute(update(tokens).where(tokens.c.name == name).values(revoked_at=now))

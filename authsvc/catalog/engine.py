@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
-from authsvc.errors import Broken, Busy, Full
+from authsvc.errors import Broken, Busy, DiskFull
 
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long a writer waits for another process's transaction."""
@@ -63,13 +63,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def in_our_words() -> Iterator[None]:
-    """Turn the database's errors into Full, Busy or Broken."""
+    """Turn the database's errors into DiskFull, Busy or Broken."""
     try:
         yield
     except DatabaseError as error:
         text = str(error.orig)
         if "full" in text or "disk I/O error" in text:
-            raise Full from error
+            raise DiskFull from error
         # The last is SQLITE_PROTOCOL: another program has held a recovery's locks for ten seconds.
         if "locked" in text or "busy" in text or "locking protocol" in text:
             raise Busy from error

@@ -11,7 +11,7 @@ from authsvc.catalog.engine import reading, writing
 from authsvc.catalog.port import ImageCatalog
 from authsvc.catalog.schema import images, received
 from authsvc.catalog.writer import GroupWriter
-from authsvc.errors import Collision, NotThere
+from authsvc.errors import Collision, NoSuchObject
 from authsvc.model import Digests, Image, Key
 
 # Built once: SQLAlchemy needs longer to build and to recognise a statement than SQLite to run it.
@@ -69,7 +69,7 @@ class SqlImageCatalog(ImageCatalog):
             if after is not None:
                 start = connection.scalar(select(images.c.id).where(_is_key(after)))
                 if start is None:
-                    raise NotThere(reason=f"there is no picture {after} to go on from")
+                    raise NoSuchObject(reason=f"there is no picture {after} to go on from")
                 query = query.where(images.c.id < start)
             return [_image(row) for row in connection.execute(query)]
 

@@ -3,7 +3,7 @@
 Blocking, unless a method returns a future; call them on a thread, from any
 number of threads and processes. What a method has changed when it returns, or
 when its future is done, survives a power cut. Every method raises Busy when
-the database stays locked, and Full when it has no room.
+the database stays locked, and DiskFull when it has no room.
 """
 
 from abc import ABC, abstractmethod
@@ -52,7 +52,7 @@ class ImageCatalog(ABC):
     def page(self, *, after: Key | None, limit: int) -> Sequence[Image]:
         """Return up to `limit` images, newest first, older than `after`.
 
-        None starts at the newest. Raises NotThere for an unknown `after`.
+        None starts at the newest. Raises NoSuchObject for an unknown `after`.
         """
 
     @abstractmethod
@@ -126,7 +126,7 @@ class AccessCatalog(ABC):
     def revoke_token(self, name: str, *, now: int) -> bool:
         """Make the token invalid from now on. False when it was so already.
 
-        Raises NotThere when no token has this name.
+        Raises NoSuchObject when no token has this name.
         """
 
     @abstractmethod

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine
 
 from authsvc.catalog.engine import writing
-from authsvc.errors import Busy, Full
+from authsvc.errors import Busy, DiskFull
 
 MAX_GROUP: Final = 256
 """Most writes in one transaction; other processes wait while it lasts."""
@@ -78,7 +78,7 @@ class GroupWriter:
         try:
             with writing(self._engine) as connection:
                 results = [act(connection) for act, _ in group]
-        except (Busy, Full) as error:
+        except (Busy, DiskFull) as error:
             # What ails the database ails them all; each by itself would only wait as long again.
             for _, done in group:
                 done.set_exception(error)

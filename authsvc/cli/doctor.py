@@ -1,4 +1,4 @@
-"""`authsvc doctor`: what is wrong, and the command that mends it."""
+"""`authsvc doctor`: what is wrong, and the command that fixes it."""
 
 import os
 import re
@@ -9,10 +9,10 @@ from typing import Final
 import click
 
 from authsvc.cli.context import EXIT_FAILED, Given, pass_given, printable, show_json
-from authsvc.doctor import Finding, State, examine
+from authsvc.doctor import Finding, State, run
 
 _SEVERAL: Final = re.compile("&&|;")
-_COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "red"}
+_COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.ERROR: "red"}
 
 
 @click.command()
@@ -25,19 +25,19 @@ _COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.FAULT: "red
 )
 @pass_given
 def doctor(given: Given, main_file: Path | None, *, as_json: bool) -> None:
-    """Look at everything that the service needs; say what is wrong, and the command that mends it.
+    """Look at everything that the service needs; say what is wrong, and the command that fixes it.
 
     Changes nothing. Run it as root: some of it nobody else can see. Exit status
-    1 says that there is a fault; a warning will be one some day.
+    1 says that there is a error; a warning will be one some day.
     """
     loaded = given.load()
-    findings = list(examine(loaded.settings, config_file=loaded.config_file, main_file=main_file))
+    findings = list(run(loaded.settings, config_file=loaded.config_file, main_file=main_file))
     if as_json:
         show_json([_as_json(finding) for finding in findings])
     else:
         for finding in findings:
             _tell(finding)
-    if any(finding.state is State.FAULT for finding in findings):
+    if any(finding.state is State.ERROR for finding in findings):
         raise SystemExit(EXIT_FAILED)
 
 
@@ -46,16 +46,16 @@ def _as_json(finding: Finding) -> dict[str, str | None]:
         "check": finding.check,
         "state": finding.state.value,
         "text": finding.text,
-        "mend": finding.mend or None,
+        "fix": finding.fix or None,
     }
 
 
 def _tell(finding: Finding) -> None:
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state])
     click.echo(f"{state} {finding.check:<12} {printable(finding.text)}")
-    if finding.mend:
-        mend = finding.mend if os.geteuid() == 0 else _with_sudo(finding.mend)
-        click.echo(f"{'':<8} {'':<12} mend it: {printable(mend)}")
+    if finding.fix:
+        fix = finding.fix if os.geteuid() == 0 else _with_sudo(finding.fix)
+        click.echo(f"{'':<8} {'':<12} fix it: {printable(fix)}")
 
 
 def _with_sudo(command: str) -> str:

@@ -4,7 +4,7 @@ import click
 
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import EXIT_FAILED, Given, moment, pass_given, show_json, show_table
-from authsvc.errors import AuthsvcError, Misuse, NotThere
+from authsvc.errors import AuthsvcError, NoSuchObject, OperatorError
 from authsvc.library.remove import remove
 from authsvc.model import Image, Key
 from authsvc.settings import Settings
@@ -48,7 +48,7 @@ def show(given: Given, key: str, *, as_json: bool) -> None:
     with backends_of(given) as backends:
         found = backends.catalog.images.find(wanted)
     if found is None:
-        raise NotThere(reason=f"there is no picture {key!r}; `authsvc image list` shows them")
+        raise NoSuchObject(reason=f"there is no picture {key!r}; `authsvc image list` shows them")
     described = _described(found, given.settings)
     if as_json:
         show_json(described)
@@ -106,7 +106,7 @@ def _key(text: str) -> Key:
     try:
         return Key.parse(text)
     except ValueError as error:
-        raise Misuse(reason=str(error)) from error
+        raise OperatorError(reason=str(error)) from error
 
 
 def _digest(text: str) -> str:

@@ -14,8 +14,8 @@ from authsvc.errors import BadSetting, Broken
 from authsvc.model import SiteList
 from authsvc.nginx.certificate import how_to_get, is_certificate_missing
 from authsvc.nginx.existing import ServerNginx, read_server
-from authsvc.nginx.install import Installed, install_server, places_in, remove_server
-from authsvc.nginx.lock import Turn, taken_turn
+from authsvc.nginx.install import Installed, install_paths, install_server, remove_server
+from authsvc.nginx.lock import ConfigLock, acquire
 from authsvc.nginx.program import is_running, nginx_program, read_build, reload
 from authsvc.nginx.render import write_files
 from authsvc.nginx.site_map import bucket_bytes_of, install_sites, render_sites
@@ -72,12 +72,12 @@ def install_command(given: Given, main_file: Path | None, *, reloads: bool) -> N
     with _turn(main_file) as turn:
         site_list = _published(settings)
         with _advice(), turn.taking_back():
-            installed = install_server(settings, site_list, program, main_file, before_change=turn.owe_reload)
+            installed = install_server(settings, site_list, program, main_file, before_change=turn.reload_pending)
         _tell_changes(installed)
         _tell_site(installed)
         _reload(installed.server, turn, is_needed=bool(installed.changed) or reloads, is_done=installed.is_reloaded)
     if is_certificate_missing(settings):
-        advice = how_to_get(settings, site=installed.places.site)
+        advice = how_to_get(settings, site=installed.paths.site)
         click.echo(f"nginx: speaks plain HTTP until there is a certificate; get one:\n  {advice}")
 
 
@@ -97,10 +97,10 @@ def uninstall_command(given: Given, main_file: Path | None) -> None:
         return
     with _turn(main_file) as turn:
         with _advice(), turn.taking_back():
-            removed = remove_server(program, main_file, before_change=turn.owe_reload)
+            removed = remove_server(program, main_file, before_change=turn.reload_pending)
         _tell_changes(removed)
         if removed.site is Outcome.KEPT:
-            click.echo(f"nginx: the site file was edited, so it is kept as {removed.places.edited_site}, switched off")
+            click.echo(f"nginx: the site file was edited, so it is kept as {removed.paths.edited_site}, switched off")
         _reload(removed.server, turn, is_needed=bool(removed.changed))
         turn.leave_nothing()
 
@@ -119,7 +119,7 @@ def apply_sites_command(given: Given, main_file: Path | None) -> None:
     with _turn(main_file) as turn:
         with _advice():
             server = read_server(program, main_file)
-        folder = places_in(server).conf
+        folder = install_paths(server).conf
         # First: a change behind it makes a new mark, and has its own turn.
         settings.site_change_path.unlink(missing_ok=True)
         if not folder.is_dir():
@@ -128,7 +128,9 @@ def apply_sites_command(given: Given, main_file: Path | None) -> None:
         site_list = _published(settings)
         text = render_sites(settings, site_list, bucket_bytes=bucket_bytes_of(folder))
         with _advice(), turn.taking_back():
-            is_new = install_sites(folder, text, program=program, main_file=main_file, before_change=turn.owe_reload)
+            is_new = install_sites(
+                folder, text, program=program, main_file=main_file, before_change=turn.reload_pending
+            )
         click.echo(f"nginx: the map of sites is at revision {site_list.revision}{'' if is_new else ' already'}")
         _reload(server, turn, is_needed=is_new)
 
@@ -139,9 +141,9 @@ def _nginx_of(settings: Settings, main_file: Path | None) -> tuple[str, Path]:
 
 
 @contextmanager
-def _turn(main_file: Path) -> Iterator[Turn]:
+def _turn(main_file: Path) -> Iterator[ConfigLock]:
     try:
-        with taken_turn(main_file) as turn:
+        with acquire(main_file) as turn:
             yield turn
     except PermissionError as error:
         raise Broken(reason=f"{error.filename}: {error.strerror}; use sudo") from error
@@ -167,7 +169,7 @@ def _published(settings: Settings) -> SiteList:
 
 
 def _tell_changes(done: Installed) -> None:
-    conf = done.places.conf
+    conf = done.paths.conf
     inside = [path for path in done.changed if conf in path.parents]
     if inside:
         word = "wrote" if inside[0].exists() else "removed"
@@ -181,20 +183,20 @@ def _tell_changes(done: Installed) -> None:
 
 def _tell_site(installed: Installed) -> None:
     if installed.site is Outcome.KEPT:
-        places = installed.places
-        click.echo(f"nginx: {places.site} was edited and is kept; what it would be now is in {places.default_site}")
+        paths = installed.paths
+        click.echo(f"nginx: {paths.site} was edited and is kept; what it would be now is in {paths.default_site}")
 
 
-def _reload(server: ServerNginx, turn: Turn, *, is_needed: bool, is_done: bool = False) -> None:
+def _reload(server: ServerNginx, turn: ConfigLock, *, is_needed: bool, is_done: bool = False) -> None:
     """Reload nginx where that is needed, due from before or both, unless it is done already; say so."""
     if is_done:
         click.echo("nginx: reloaded")
     elif not is_needed and not turn.was_due:
         click.echo("nginx: everything is in place already")
     elif is_running(server.pid_file):
-        turn.owe_reload()
+        turn.reload_pending()
         reload(server.program, server.main_file, server.pid_file)
         click.echo("nginx: reloaded")
     else:
         click.echo("nginx: does not run; start it: systemctl start nginx", err=True)
-    turn.settle()
+    turn.reload_done()

@@ -7,7 +7,7 @@ import click
 from authsvc.access.site_list_file import publish_sites
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import Given, pass_given, show_json, show_table
-from authsvc.errors import NotThere
+from authsvc.errors import NoSuchObject
 from authsvc.verdict.sites import canonical_site
 
 
@@ -40,7 +40,7 @@ def remove(given: Given, pattern: str) -> None:
     settings = given.settings
     with backends_of(given) as backends:
         if not backends.catalog.access.remove_site(canonical):
-            raise NotThere(reason=f"{canonical} is not on the list; `authsvc site list` shows it")
+            raise NoSuchObject(reason=f"{canonical} is not on the list; `authsvc site list` shows it")
         publish_sites(backends.catalog.access, settings)
     click.echo(f"{canonical} may no longer embed")
     if canonical in settings.own_hosts:

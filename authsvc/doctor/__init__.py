@@ -1,6 +1,6 @@
-"""Look at everything that an installation needs, and say what is wrong and how to mend it."""
+"""Look at everything that an installation needs, and say what is wrong and how to fix it."""
 
-from authsvc.doctor.examination import examine
 from authsvc.doctor.finding import Finding, State
+from authsvc.doctor.run import run
 
-__all__ = ["Finding", "State", "examine"]
+__all__ = ["Finding", "State", "run"]

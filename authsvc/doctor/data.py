@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from authsvc.doctor.finding import Finding, fault, fine
+from authsvc.doctor.finding import Finding, failure, fine
 from authsvc.settings import Settings
 
 
@@ -29,17 +29,17 @@ def check_data(settings: Settings, owner: Owner | None) -> Iterator[Finding]:
     if not settings.catalog_path.is_file():
         # On a disk of its own the folder may be root's still, and so would all be that root makes in it.
         make = f"install -d -m 2750 {_options(owner)} {quote(str(folder))} && " if owner else ""
-        yield fault("data", f"{folder} has no catalog", mend=f"{make}authsvc init")
+        yield failure("data", f"{folder} has no catalog", fix=f"{make}authsvc init")
         return
     if owner is None:
         # Who made it is the service: the folder itself may have been moved here.
         status = settings.catalog_path.stat()
         owner = Owner(status.st_uid, status.st_gid)
-    faults = 0
+    errors = 0
     for finding in _faults(settings, owner):
-        faults += 1
+        errors += 1
         yield finding
-    if not faults:
+    if not errors:
         yield fine("data", f"{folder} belongs to {_user(owner.uid)}")
 
 
@@ -48,7 +48,7 @@ def _faults(settings: Settings, owner: Owner) -> Iterator[Finding]:
     folders = (settings.data_dir, settings.blobs_dir, settings.spool_dir, *full)
     for path in folders:
         if not path.is_dir():
-            yield fault("data", f"{path} is missing", mend="authsvc init")
+            yield failure("data", f"{path} is missing", fix="authsvc init")
     files = [file for folder in full if folder.is_dir() for file in sorted(folder.iterdir())]
     for path in (*folders, *files):
         # Also a file that the service has just removed.
@@ -68,13 +68,13 @@ def _faults_of(path: Path, owner: Owner, *, has_group: bool = False) -> Iterator
     if status.st_uid != owner.uid or (has_group and status.st_gid != owner.gid):
         found = _user(status.st_uid) + (f":{group_name(status.st_gid)}" if has_group else "")
         wanted = _user(owner.uid) + (group if has_group else "")
-        yield fault(
+        yield failure(
             "data",
             f"{path} belongs to {found}, not to {wanted}",
-            mend=f"chown -R {_user(owner.uid)}{group} {quote(str(path))}",
+            fix=f"chown -R {_user(owner.uid)}{group} {quote(str(path))}",
         )
     if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_IWOTH:
-        yield fault("data", f"{path} can be written by everybody", mend=f"chmod o-w {quote(str(path))}")
+        yield failure("data", f"{path} can be written by everybody", fix=f"chmod o-w {quote(str(path))}")
 
 
 def _options(owner: Owner) -> str:

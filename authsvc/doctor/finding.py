@@ -5,21 +5,21 @@ from dataclasses import dataclass
 
 
 class State(enum.Enum):
-    """How bad it is: WARNING will be a fault one day, FAULT is one now."""
+    """How bad it is: WARNING will be an error one day, ERROR is one now."""
 
     OK = "ok"
     WARNING = "warning"
-    FAULT = "fault"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `mend` is the command that helps, or ""."""
+    """One thing that was looked at; `fix` is the command that helps, or ""."""
 
     check: str
     state: State
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 def fine(check: str, text: str) -> Finding:
@@ -27,11 +27,11 @@ def fine(check: str, text: str) -> Finding:
     return Finding(check, State.OK, text)
 
 
-def warning(check: str, text: str, *, mend: str) -> Finding:
+def warning(check: str, text: str, *, fix: str) -> Finding:
     """It works, but will not for ever."""
-    return Finding(check, State.WARNING, text, mend)
+    return Finding(check, State.WARNING, text, fix)
 
 
-def fault(check: str, text: str, *, mend: str) -> Finding:
+def failure(check: str, text: str, *, fix: str) -> Finding:
     """It does not work."""
-    return Finding(check, State.FAULT, text, mend)
+    return Finding(check, State.ERROR, text, fix)

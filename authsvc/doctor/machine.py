@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from authsvc.doctor.finding import Finding, fault, fine, warning
+from authsvc.doctor.finding import Finding, failure, fine, warning
 from authsvc.settings import Settings
 
 LOW_BYTES: Final = 2**30
@@ -27,16 +27,16 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
     status = os.statvfs(settings.data_dir)
     free = status.f_bavail * status.f_frsize
     text = f"{free / _GIB:.1f} GiB free at {settings.data_dir}"
-    mend = f"df -h {settings.data_dir}; du -sh {settings.data_dir}/*"
+    fix = f"df -h {settings.data_dir}; du -sh {settings.data_dir}/*"
     if free < settings.max_upload_bytes * 2:
-        yield fault("disk", f"{text}: less than two uploads need", mend=mend)
+        yield failure("disk", f"{text}: less than two uploads need", fix=fix)
     elif free < LOW_BYTES or free < LOW_SHARE * status.f_blocks * status.f_frsize:
-        yield warning("disk", text, mend=mend)
+        yield warning("disk", text, fix=fix)
     else:
         yield fine("disk", text)
     # btrfs and others count no inodes.
     if status.f_files and status.f_favail < LOW_SHARE * status.f_files:
-        yield warning("disk", f"{status.f_favail} inodes free, of {status.f_files}", mend=f"df -i {settings.data_dir}")
+        yield warning("disk", f"{status.f_favail} inodes free, of {status.f_files}", fix=f"df -i {settings.data_dir}")
 
 
 def check_clock(error_us: int | None) -> Iterator[Finding]:
@@ -47,8 +47,8 @@ def check_clock(error_us: int | None) -> Iterator[Finding]:
     if error_us is None or error_us < _MAX_CLOCK_ERROR_US:
         yield fine("clock", "the clock is kept right" if error_us is not None else "the kernel does not say")
     else:
-        mend = "timedatectl set-ntp true" if _TIME_CLIENT.exists() else "apt-get install systemd-timesyncd"
-        yield warning("clock", "nothing keeps the clock right", mend=mend)
+        fix = "timedatectl set-ntp true" if _TIME_CLIENT.exists() else "apt-get install systemd-timesyncd"
+        yield warning("clock", "nothing keeps the clock right", fix=fix)
 
 
 def clock_error_us() -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from authsvc.doctor.finding import Finding, fault, fine, warning
+from authsvc.doctor.finding import Finding, failure, fine, warning
 from authsvc.settings import Settings
 
 TIMEOUT_SECONDS: Final = 5.0
@@ -53,13 +53,13 @@ def check_service(settings: Settings) -> Iterator[Finding]:
     try:
         answer = ask_service(settings, "/readyz")
     except OSError as error:
-        yield fault("service", f"it does not answer on {path}: {error.strerror or error}", mend=_START)
+        yield failure("service", f"it does not answer on {path}: {error.strerror or error}", fix=_START)
         return
     problems = answer.get("problems")
     if not isinstance(problems, list):
         problems = ["another version of it runs"]
     for problem in problems:
-        yield fault("service", str(problem), mend="journalctl -u authsvc -n 20")
+        yield failure("service", str(problem), fix="journalctl -u authsvc -n 20")
     if not problems:
         yield fine("service", f"it answers on {path} and can take uploads")
     if answer.get("nginx_lags"):
@@ -67,5 +67,5 @@ def check_service(settings: Settings) -> Iterator[Finding]:
         yield warning(
             "sites",
             f"nginx runs revision {seen} of the sites; {wanted} is the newest",
-            mend="authsvc nginx install --reload",
+            fix="authsvc nginx install --reload",
         )

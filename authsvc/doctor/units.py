@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.doctor.data import Owner
-from authsvc.doctor.finding import Finding, fault, fine, warning
+from authsvc.doctor.finding import Finding, failure, fine, warning
 
 UNITS: Final = ("authsvc.socket", "authsvc.service", "authsvc-sites.path")
 _SYSTEMD_MARK: Final = Path("/run/systemd/system")
@@ -21,20 +21,20 @@ def check_units(config_file: Path | None, *, mark: Path = _SYSTEMD_MARK) -> Iter
     systemctl = shutil.which("systemctl")
     if systemctl is None or not mark.is_dir() or _show(systemctl, UNITS[0], "LoadState") != "loaded":
         return
-    faults = 0
+    errors = 0
     for unit in UNITS:
         state = _show(systemctl, unit, "ActiveState")
         if state != "active":
-            faults += 1
-            yield fault("units", f"{unit} is {state}", mend=f"systemctl restart {unit}; journalctl -u {unit} -n 20")
+            errors += 1
+            yield failure("units", f"{unit} is {state}", fix=f"systemctl restart {unit}; journalctl -u {unit} -n 20")
         elif _show(systemctl, unit, "UnitFileState") == "disabled":
-            faults += 1
-            yield fault("units", f"{unit} does not start at boot", mend=f"systemctl enable {unit}")
+            errors += 1
+            yield failure("units", f"{unit} does not start at boot", fix=f"systemctl enable {unit}")
     if config_file is not None and _is_newer(config_file, systemctl):
-        faults += 1
-        mend = "authsvc nginx install && systemctl restart authsvc"
-        yield warning("units", f"{config_file} has changed since the service was started", mend=mend)
-    if not faults:
+        errors += 1
+        fix = "authsvc nginx install && systemctl restart authsvc"
+        yield warning("units", f"{config_file} has changed since the service was started", fix=fix)
+    if not errors:
         yield fine("units", "all are active")
 
 

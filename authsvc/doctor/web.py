@@ -11,12 +11,12 @@ from typing import Final
 from authsvc.access.site_list_file import read_site_list
 from authsvc.data_folder import Account, first_closed_folder
 from authsvc.doctor.data import group_name
-from authsvc.doctor.finding import Finding, fault, fine, warning
+from authsvc.doctor.finding import Finding, failure, fine, warning
 from authsvc.errors import AuthsvcError, Broken
 from authsvc.model import SiteList
 from authsvc.nginx.certificate import first_in_file, how_to_get, how_to_renew, presented_certificate
 from authsvc.nginx.existing import ServerNginx, read_server
-from authsvc.nginx.install import CONF_FOLDER, LINK_NAME, places_in, refuse_conflict, stale_files
+from authsvc.nginx.install import CONF_FOLDER, LINK_NAME, install_paths, refuse_conflict, stale_files
 from authsvc.nginx.program import is_running, nginx_program
 from authsvc.nginx.render import MAIN_FILE
 from authsvc.nginx.site_map import SITES_FILE
@@ -42,40 +42,40 @@ def check_web(settings: Settings, main_file: Path | None = None) -> Iterator[Fin
         return
     try:
         server = read_server(nginx_program(settings), main_file)
-        places = places_in(server)
+        paths = install_paths(server)
     except Broken as error:
-        yield fault("nginx", error.text, mend=INSTALL if _is_about_ours(settings, error) else "nginx -t")
+        yield failure("nginx", error.text, fix=INSTALL if _is_about_ours(settings, error) else "nginx -t")
         return
-    if not places.conf.is_dir():
+    if not paths.conf.is_dir():
         yield fine("nginx", f"{server.main_file} does not include authsvc; it runs beside it, or under `authsvc up`")
         return
     if not is_running(server.pid_file):
-        yield fault("nginx", "it does not run", mend="systemctl start nginx; journalctl -u nginx -n 20")
-    yield from _check_map(settings, places.conf)
+        yield failure("nginx", "it does not run", fix="systemctl start nginx; journalctl -u nginx -n 20")
+    yield from _check_map(settings, paths.conf)
     yield from _check_files(settings, server)
     yield from _check_names(settings, server)
     if settings.data_dir.is_dir():
         yield from _check_worker(settings, server)
-    yield from _check_certificate(settings, places.site)
+    yield from _check_certificate(settings, paths.site)
 
 
 def _check_files(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
-    places = places_in(server)
+    paths = install_paths(server)
     try:
         site_list = read_site_list(settings.site_list_path)
         # The list is a check of its own; beside an edited file the default is only there to be read.
-        is_edited = not is_unedited(places.site, default=places.default_site)
-        ignored = {places.conf / SITES_FILE, *([places.default_site] if is_edited else [])}
+        is_edited = not is_unedited(paths.site, default=paths.default_site)
+        ignored = {paths.conf / SITES_FILE, *([paths.default_site] if is_edited else [])}
         stale = [path for path in stale_files(settings, site_list, server) if path not in ignored]
     except AuthsvcError as error:
-        yield fault("nginx", error.text, mend="authsvc init")
+        yield failure("nginx", error.text, fix="authsvc init")
         return
     for path in stale:
-        yield fault("nginx", f"{path} is not what the settings say", mend=INSTALL)
-    if places.link is not None and not places.link.exists():
-        yield fault("nginx", f"the site is not enabled: {places.link} is missing", mend=INSTALL)
+        yield failure("nginx", f"{path} is not what the settings say", fix=INSTALL)
+    if paths.link is not None and not paths.link.exists():
+        yield failure("nginx", f"the site is not enabled: {paths.link} is missing", fix=INSTALL)
     elif not stale:
-        note = f"; {places.site} was edited by hand" if is_edited else ""
+        note = f"; {paths.site} was edited by hand" if is_edited else ""
         yield fine("nginx", f"{server.main_file} is in step with the settings{note}")
 
 
@@ -89,19 +89,19 @@ def _check_names(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     try:
         refuse_conflict(server.warnings, settings)
     except Broken as error:
-        yield fault("nginx", error.text, mend=f"grep -rn {settings.domains[0]} {server.main_file.parent}")
+        yield failure("nginx", error.text, fix=f"grep -rn {settings.domains[0]} {server.main_file.parent}")
 
 
 def _check_map(settings: Settings, conf: Path) -> Iterator[Finding]:
-    mend = "authsvc nginx apply-sites; systemctl restart authsvc-sites.path"
+    fix = "authsvc nginx apply-sites; systemctl restart authsvc-sites.path"
     try:
         wanted = read_site_list(settings.site_list_path)
     except AuthsvcError as error:
-        yield fault("sites", error.text, mend="authsvc init")
+        yield failure("sites", error.text, fix="authsvc init")
         return
     found = _revision_in(conf / SITES_FILE)
     if found != wanted.revision:
-        yield fault("sites", f"nginx's map is at revision {found}, the list at {wanted.revision}", mend=mend)
+        yield failure("sites", f"nginx's map is at revision {found}, the list at {wanted.revision}", fix=fix)
     else:
         yield fine("sites", f"nginx's map is at revision {found}, {_count(wanted)}")
 
@@ -111,7 +111,7 @@ def _check_worker(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
-        yield fault("rights", f"nginx's user {name} does not exist", mend=f"adduser --system {name}")
+        yield failure("rights", f"nginx's user {name} does not exist", fix=f"adduser --system {name}")
         return
     group = settings.data_dir.stat().st_gid
     gid = group if _is_member(entry.pw_name, group) else entry.pw_gid
@@ -119,10 +119,10 @@ def _check_worker(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     for path in (settings.blobs_dir, settings.socket_path.parent):
         closed = first_closed_folder(path, account)
         if closed is not None:
-            yield fault(
+            yield failure(
                 "rights",
                 f"{name} may not look into {closed}",
-                mend=f"adduser {name} {group_name(group)} && systemctl reload nginx",
+                fix=f"adduser {name} {group_name(group)} && systemctl reload nginx",
             )
             return
     yield fine("rights", f"{name} may read the pictures and reach the service")
@@ -146,21 +146,21 @@ def _check_certificate(settings: Settings, site: Path) -> Iterator[Finding]:
     try:
         shown = presented_certificate(host, address=("127.0.0.1", _TLS_PORT))
     except (OSError, KeyError) as error:
-        mend = INSTALL if settings.has_certificate else get
-        yield fault("certificate", f"nginx speaks no HTTPS for {host}: {error}", mend=mend)
+        fix = INSTALL if settings.has_certificate else get
+        yield failure("certificate", f"nginx speaks no HTTPS for {host}: {error}", fix=fix)
         return
     left = shown.expires - time.time()
     days = int(left / _DAY_SECONDS)
     missing = [domain for domain in settings.domains if not shown.covers(domain)]
     if missing:
         hosts = ", ".join(shown.hosts) or "no name"
-        yield fault("certificate", f"it is not for {', '.join(missing)}, but for {hosts}", mend=get)
+        yield failure("certificate", f"it is not for {', '.join(missing)}, but for {hosts}", fix=get)
     elif _is_outdated(settings, shown.der):
-        yield fault("certificate", "nginx still uses an older one than the file has", mend=f"{INSTALL} --reload")
+        yield failure("certificate", "nginx still uses an older one than the file has", fix=f"{INSTALL} --reload")
     elif left < 0:
-        yield fault("certificate", f"it expired {-days} days ago", mend=how_to_renew(settings))
+        yield failure("certificate", f"it expired {-days} days ago", fix=how_to_renew(settings))
     elif days < RENEW_DAYS:
-        yield warning("certificate", f"it expires in {days} days", mend=how_to_renew(settings))
+        yield warning("certificate", f"it expires in {days} days", fix=how_to_renew(settings))
     else:
         yield fine("certificate", f"it is good for {days} more days")
 

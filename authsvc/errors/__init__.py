@@ -21,23 +21,23 @@ AuthsvcError
 │   ├── Bomb                 422  bomb           it, or a part of it, unpacks to far more than it may
 │   ├── TooSlow              422  too_slow       decoding it takes longer than it may
 │   └── HeadersTooLarge      431  headers_too_large
-├── Unable                        the server does not take it now; it may later
+├── ServerError                        the server does not take it now; it may later
 │   ├── RateLimited          429  rate           too many uploads from one address
 │   ├── Internal             500  internal       a fault of ours
 │   ├── Unavailable          502  unavailable    nginx does not reach the service
 │   ├── Busy                 503  busy           too many uploads under way
 │   ├── TimedOut             504  timeout        the service did not answer in time
-│   └── Full                 507  full           no room left on the disk
-└── Misuse                        an operator's command or setting is wrong
+│   └── DiskFull                 507  full           no room left on the disk
+└── OperatorError                        an operator's command or setting is wrong
     ├── BadSetting                a setting is unknown or out of range
     ├── BadSite                   not a site pattern
     ├── BadName                   a token's name, scope or text is unusable
-    ├── NotThere                  the named token, site or image does not exist
+    ├── NoSuchObject                  the named token, site or image does not exist
     ├── InUse                     a port or data folder is taken
     └── Broken                    a folder, file or program is not as needed
 
 The first two branches have an HTTP status and a stable code, which
-`docs/errors.md` lists; `routes.answers` turns them into answers. Misuse is
+`docs/errors.md` lists; `routes.answers` turns them into answers. OperatorError is
 what the command line prints as one line before it exits.
 """
 
@@ -47,13 +47,13 @@ from typing import ClassVar
 class AuthsvcError(Exception):
     """A failure whose text may be shown to whoever caused it.
 
-    `text` is the class's sentence, filled in with `values`.
+    `text` is the class's template, filled in with `values`.
     """
 
-    sentence: ClassVar[str] = "{reason}"
+    template: ClassVar[str] = "{reason}"
 
     def __init__(self, **values: object) -> None:
-        self.text = self.sentence.format(**values)
+        self.text = self.template.format(**values)
         super().__init__(self.text)
 
 
@@ -75,7 +75,7 @@ class Empty(UploadRefused):
 
     status = 400
     code = "empty"
-    sentence = "The file is empty. Choose a picture that has some bytes."
+    template = "The file is empty. Choose a picture that has some bytes."
 
 
 class NoFile(UploadRefused):
@@ -83,7 +83,7 @@ class NoFile(UploadRefused):
 
     status = 400
     code = "no_file"
-    sentence = (
+    template = (
         "The form has no file. Send the picture as a multipart/form-data part "
         "with a filename, for example: curl -F file=@picture.png"
     )
@@ -94,7 +94,7 @@ class BadMultipart(UploadRefused):
 
     status = 400
     code = "bad_multipart"
-    sentence = "The body is not readable multipart/form-data: {reason}. Send one file part with ordinary headers."
+    template = "The body is not readable multipart/form-data: {reason}. Send one file part with ordinary headers."
 
 
 class BadRequest(UploadRefused):
@@ -102,7 +102,7 @@ class BadRequest(UploadRefused):
 
     status = 400
     code = "bad_request"
-    sentence = "The request is not valid HTTP. Check the address, the headers and the length."
+    template = "The request is not valid HTTP. Check the address, the headers and the length."
 
 
 class BadToken(UploadRefused):
@@ -110,7 +110,7 @@ class BadToken(UploadRefused):
 
     status = 401
     code = "bad_token"
-    sentence = (
+    template = (
         "The token is missing or not valid. Send it as the header `token: …` or "
         "`Authorization: Bearer …`; `authsvc token add NAME` makes a new one."
     )
@@ -121,7 +121,7 @@ class WrongScope(UploadRefused):
 
     status = 403
     code = "scope"
-    sentence = "This token may not upload. Make one with `authsvc token add NAME --scope upload`."
+    template = "This token may not upload. Make one with `authsvc token add NAME --scope upload`."
 
 
 class NotFound(UploadRefused):
@@ -129,7 +129,7 @@ class NotFound(UploadRefused):
 
     status = 404
     code = "not_found"
-    sentence = "There is nothing at this address. Pictures are uploaded to /api/v1/upimg."
+    template = "There is nothing at this address. Pictures are uploaded to /api/v1/upimg."
 
 
 class MethodNotAllowed(UploadRefused):
@@ -137,7 +137,7 @@ class MethodNotAllowed(UploadRefused):
 
     status = 405
     code = "method_not_allowed"
-    sentence = "This address takes POST only."
+    template = "This address takes POST only."
 
 
 class Collision(UploadRefused):
@@ -145,7 +145,7 @@ class Collision(UploadRefused):
 
     status = 409
     code = "collision"
-    sentence = (
+    template = (
         "Another picture with the same md5 but other bytes is stored already, so this one is "
         "refused. Save the picture again in an editor, which changes its bytes, and upload that."
     )
@@ -156,7 +156,7 @@ class TooLarge(UploadRefused):
 
     status = 413
     code = "too_large"
-    sentence = "The picture is larger than {limit_bytes} bytes. Make it smaller, or raise max_upload_bytes."
+    template = "The picture is larger than {limit_bytes} bytes. Make it smaller, or raise max_upload_bytes."
 
 
 class Unsupported(UploadRefused):
@@ -164,7 +164,7 @@ class Unsupported(UploadRefused):
 
     status = 415
     code = "unsupported"
-    sentence = (
+    template = (
         "The file is not a JPEG, PNG, GIF, WebP or AVIF picture, whatever its name says. Convert it to one of these."
     )
 
@@ -174,7 +174,7 @@ class Corrupt(UploadRefused):
 
     status = 422
     code = "corrupt"
-    sentence = "The {kind} file is damaged: {reason}. Export the picture again and upload that."
+    template = "The {kind} file is damaged: {reason}. Export the picture again and upload that."
 
 
 class Truncated(UploadRefused):
@@ -182,7 +182,7 @@ class Truncated(UploadRefused):
 
     status = 422
     code = "truncated"
-    sentence = "The picture is cut off: {reason}. Upload the whole file."
+    template = "The picture is cut off: {reason}. Upload the whole file."
 
 
 class TooManyPixels(UploadRefused):
@@ -190,7 +190,7 @@ class TooManyPixels(UploadRefused):
 
     status = 422
     code = "too_many_pixels"
-    sentence = "The picture has {found}; the limit is {limit}. Make it smaller, or raise {setting}."
+    template = "The picture has {found}; the limit is {limit}. Make it smaller, or raise {setting}."
 
 
 class TooManyScans(UploadRefused):
@@ -198,7 +198,7 @@ class TooManyScans(UploadRefused):
 
     status = 422
     code = "too_many_scans"
-    sentence = "The JPEG has more than {limit} scans. Export it again, or raise max_scans."
+    template = "The JPEG has more than {limit} scans. Export it again, or raise max_scans."
 
 
 class TooManyFrames(UploadRefused):
@@ -206,7 +206,7 @@ class TooManyFrames(UploadRefused):
 
     status = 422
     code = "too_many_frames"
-    sentence = "The animation has {found}; the limit is {limit}. Make it shorter or smaller, or raise {setting}."
+    template = "The animation has {found}; the limit is {limit}. Make it shorter or smaller, or raise {setting}."
 
 
 class Bomb(UploadRefused):
@@ -214,7 +214,7 @@ class Bomb(UploadRefused):
 
     status = 422
     code = "bomb"
-    sentence = "The {what} unpacks to more than {limit_bytes} bytes. Export the picture again, smaller or without it."
+    template = "The {what} unpacks to more than {limit_bytes} bytes. Export the picture again, smaller or without it."
 
 
 class TooSlow(UploadRefused):
@@ -222,7 +222,7 @@ class TooSlow(UploadRefused):
 
     status = 422
     code = "too_slow"
-    sentence = "Decoding the picture takes longer than {limit} seconds. Make it smaller, or raise image_timeout."
+    template = "Decoding the picture takes longer than {limit} seconds. Make it smaller, or raise image_timeout."
 
 
 class HeadersTooLarge(UploadRefused):
@@ -230,90 +230,90 @@ class HeadersTooLarge(UploadRefused):
 
     status = 431
     code = "headers_too_large"
-    sentence = "The request's headers are too large. Send fewer cookies or a shorter address."
+    template = "The request's headers are too large. Send fewer cookies or a shorter address."
 
 
-class Unable(AnswerError):
+class ServerError(AnswerError):
     """The server does not take the upload now; sending it again may help."""
 
 
-class RateLimited(Unable):
+class RateLimited(ServerError):
     """More uploads from one address than nginx's limits let through."""
 
     status = 429
     code = "rate"
     retry_after = 1
-    sentence = "Too many uploads from this address. Wait a second and try again."
+    template = "Too many uploads from this address. Wait a second and try again."
 
 
-class Internal(Unable):
+class Internal(ServerError):
     """A fault in this service; its log has the traceback."""
 
     status = 500
     code = "internal"
-    sentence = "Something went wrong on the server; its log says what. Try again later."
+    template = "Something went wrong on the server; its log says what. Try again later."
 
 
-class Unavailable(Unable):
+class Unavailable(ServerError):
     """nginx does not reach the service, or this one stops before the disk has what it was sent."""
 
     status = 502
     code = "unavailable"
     retry_after = 2
-    sentence = "The upload service is not running or is just restarting. Try again in a few seconds."
+    template = "The upload service is not running or is just restarting. Try again in a few seconds."
 
 
-class Busy(Unable):
+class Busy(ServerError):
     """More uploads are under way than `max_concurrent_uploads`, no worker has time, or the catalog stays locked."""
 
     status = 503
     code = "busy"
     retry_after = 2
-    sentence = "The server is busy with other uploads. Try again in a few seconds."
+    template = "The server is busy with other uploads. Try again in a few seconds."
 
 
-class TimedOut(Unable):
+class TimedOut(ServerError):
     """The service took the upload but did not answer in time."""
 
     status = 504
     code = "timeout"
     retry_after = 5
-    sentence = "The upload service did not answer in time. Try again; a picture is never stored twice."
+    template = "The upload service did not answer in time. Try again; a picture is never stored twice."
 
 
-class Full(Unable):
+class DiskFull(ServerError):
     """The disk, or the quota on it, has no room left."""
 
     status = 507
     code = "full"
-    sentence = "The server's disk is full, so nothing was stored. Ask its owner to make room."
+    template = "The server's disk is full, so nothing was stored. Ask its owner to make room."
 
 
-class Misuse(AuthsvcError):
+class OperatorError(AuthsvcError):
     """A command, a setting or the machine is not as it must be."""
 
 
-class BadSetting(Misuse):
+class BadSetting(OperatorError):
     """A setting is unknown, of the wrong type or out of range."""
 
 
-class BadSite(Misuse):
-    """The text is no site pattern; the sentence says how to spell it."""
+class BadSite(OperatorError):
+    """The text is no site pattern; the template says how to spell it."""
 
-    sentence = "{pattern!r} is not a site: {reason}"
+    template = "{pattern!r} is not a site: {reason}"
 
 
-class BadName(Misuse):
+class BadName(OperatorError):
     """A token's name, scope, expiry or own text cannot be used."""
 
 
-class NotThere(Misuse):
+class NoSuchObject(OperatorError):
     """The named token, site or image does not exist."""
 
 
-class InUse(Misuse):
+class InUse(OperatorError):
     """Another process holds the port or the data folder."""
 
 
-class Broken(Misuse):
+class Broken(OperatorError):
     """A folder, a file or a program is missing or not usable."""

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Final, Generic, TypeVar
 
-from authsvc.imaging.avif.strip import avif_orientation, cut_avif, strip_avif
+from authsvc.imaging.avif.strip import avif_orientation, strip_avif, without_trailer_avif
 from authsvc.imaging.avif.walk import Avif, walk_avif
 from authsvc.imaging.exif import UPRIGHT, is_sideways
-from authsvc.imaging.gif.strip import cut_gif, strip_gif
+from authsvc.imaging.gif.strip import strip_gif, without_trailer_gif
 from authsvc.imaging.gif.walk import Gif, walk_gif
-from authsvc.imaging.jpeg.strip import cut_jpeg, jpeg_orientation, strip_jpeg
+from authsvc.imaging.jpeg.strip import jpeg_orientation, strip_jpeg, without_trailer_jpeg
 from authsvc.imaging.jpeg.walk import Jpeg, walk_jpeg
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import Piece
-from authsvc.imaging.png.strip import cut_png, png_orientation, strip_png
+from authsvc.imaging.png.strip import png_orientation, strip_png, without_trailer_png
 from authsvc.imaging.png.walk import Png, walk_png
-from authsvc.imaging.webp.strip import cut_webp, strip_webp
+from authsvc.imaging.webp.strip import strip_webp, without_trailer_webp
 from authsvc.imaging.webp.walk import Webp, walk_webp
 from authsvc.model import ImageType
 
@@ -66,9 +66,9 @@ def _upright(_data: bytes | mmap, _found: Gif | Webp) -> int:
 _INSPECTORS: Final[
     dict[ImageType, _Inspector[Avif] | _Inspector[Gif] | _Inspector[Jpeg] | _Inspector[Png] | _Inspector[Webp]]
 ] = {
-    ImageType.JPEG: _Inspector(walk_jpeg, jpeg_orientation, strip_jpeg, cut_jpeg),
-    ImageType.PNG: _Inspector(walk_png, png_orientation, strip_png, cut_png),
-    ImageType.GIF: _Inspector(walk_gif, _upright, strip_gif, cut_gif),
-    ImageType.AVIF: _Inspector(walk_avif, avif_orientation, strip_avif, cut_avif),
-    ImageType.WEBP: _Inspector(walk_webp, _upright, strip_webp, cut_webp),
+    ImageType.JPEG: _Inspector(walk_jpeg, jpeg_orientation, strip_jpeg, without_trailer_jpeg),
+    ImageType.PNG: _Inspector(walk_png, png_orientation, strip_png, without_trailer_png),
+    ImageType.GIF: _Inspector(walk_gif, _upright, strip_gif, without_trailer_gif),
+    ImageType.AVIF: _Inspector(walk_avif, avif_orientation, strip_avif, without_trailer_avif),
+    ImageType.WEBP: _Inspector(walk_webp, _upright, strip_webp, without_trailer_webp),
 }

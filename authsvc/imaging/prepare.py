@@ -12,7 +12,7 @@ from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import contents, length
 from authsvc.imaging.sniff import HEAD_BYTES, sniff
 from authsvc.model import ImageType, Spooled
-from authsvc.system.durable import full_when_no_room
+from authsvc.system.durable import disk_full_when_no_room
 
 CLEAN_SUFFIX = ".clean.part"
 """Of a clean file beside the spooled one; what a crash leaves goes as other spool files do."""
@@ -39,7 +39,7 @@ def prepare(received: Spooled, limits: Limits | None, *, strips: bool = False) -
     whatever their size: their header alone is read. Raises
     Unsupported for other types than the five, Corrupt for a damaged header,
     Truncated for one that ends too early, TooManyPixels, TooManyFrames, TooManyScans
-    or Bomb beyond a limit, Full without room for the clean file.
+    or Bomb beyond a limit, DiskFull without room for the clean file.
     """
     with received.path.open("rb") as file:
         kind = sniff(file.read(HEAD_BYTES))
@@ -57,9 +57,9 @@ def prepare(received: Spooled, limits: Limits | None, *, strips: bool = False) -
 
 
 def _write(path: Path, blocks: Iterable[bytes]) -> None:
-    """Write a new file; when that fails it is not there. Raises Full."""
+    """Write a new file; when that fails it is not there. Raises DiskFull."""
     try:
-        with full_when_no_room(), path.open("xb") as file:
+        with disk_full_when_no_room(), path.open("xb") as file:
             file.writelines(blocks)
     except BaseException:
         path.unlink(missing_ok=True)

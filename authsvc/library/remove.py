@@ -4,7 +4,7 @@ import time
 from functools import partial
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.errors import NotThere
+from authsvc.errors import NoSuchObject
 from authsvc.model import Key
 from authsvc.sizes.cache import DerivativeCache
 from authsvc.store.port import BlobStore
@@ -14,7 +14,7 @@ def remove(key: Key, *, images: ImageCatalog, store: BlobStore, derivatives: Der
     """Remove the picture and its derivatives for good. Blocking.
 
     Returns False when somebody has uploaded it again meanwhile, so that it
-    stays. Raises NotThere when there is no such picture. A crash in between
+    stays. Raises NoSuchObject when there is no such picture. A crash in between
     leaves a tombstone, from which `finish_removals` goes on.
     """
     delete_blob = partial(_delete, key, store, derivatives)
@@ -22,7 +22,7 @@ def remove(key: Key, *, images: ImageCatalog, store: BlobStore, derivatives: Der
         # A crash or a locked catalog may have left a blob without a row.
         if store.stat(key) is not None and images.discard(key, delete_blob):
             return True
-        raise NotThere(reason=f"there is no picture {key}; `authsvc image list` shows them")
+        raise NoSuchObject(reason=f"there is no picture {key}; `authsvc image list` shows them")
     # Another removal may have finished it first.
     return images.finish_removal(key, delete_blob) or images.find(key.digest) is None
 

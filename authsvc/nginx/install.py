@@ -15,7 +15,7 @@ from authsvc.model import SiteList
 from authsvc.nginx.existing import ServerNginx, read_server
 from authsvc.nginx.placeholders import placeholder_copies
 from authsvc.nginx.program import check_config, is_running, reload
-from authsvc.nginx.render import SERVER_FILE, Surroundings, render
+from authsvc.nginx.render import SERVER_FILE, RenderTarget, render
 from authsvc.nginx.site_map import FOREIGN_BUCKET_BYTES, OWN_BUCKET_BYTES
 from authsvc.settings import Settings
 from authsvc.system.conffile import Outcome, is_unedited, write_conffile
@@ -40,7 +40,7 @@ _IPV6_MARK: Final = Path("/proc/net/if_inet6")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class InstallPaths:
     """Where authsvc's files lie in one nginx's configuration.
 
     `link` is None where nginx includes `conf.d` alone, and `jit` is None where
@@ -74,11 +74,11 @@ class Installed:
     changed: tuple[Path, ...]
     is_reloaded: bool
     site: Outcome
-    places: Places
+    paths: InstallPaths
     warnings: tuple[str, ...]
 
 
-def places_in(server: ServerNginx) -> Places:
+def install_paths(server: ServerNginx) -> InstallPaths:
     """Find the folders in which this nginx looks. Raises Broken when there are none."""
     base = server.main_file.parent
     sites = server.included_folders("http")
@@ -92,9 +92,9 @@ def places_in(server: ServerNginx) -> Places:
     # The last of them, for the same reason as the last name in it.
     enabled = sites[-1]
     if enabled.name != "sites-enabled":
-        return Places(base / CONF_FOLDER, enabled / LINK_NAME, None, jit)
+        return InstallPaths(base / CONF_FOLDER, enabled / LINK_NAME, None, jit)
     available = enabled.with_name("sites-available")
-    return Places(base / CONF_FOLDER, available / "authsvc.conf", enabled / LINK_NAME, jit)
+    return InstallPaths(base / CONF_FOLDER, available / "authsvc.conf", enabled / LINK_NAME, jit)
 
 
 def install_server(
@@ -112,8 +112,8 @@ def install_server(
     """
     with FileChanges(before_change) as changes:
         server = _read_past_ours(changes, program, main_file)
-        places = places_in(server)
-        site = _write(changes, settings, site_list, server, places)
+        paths = install_paths(server)
+        site = _write(changes, settings, site_list, server, paths)
         changed = tuple(changes.changed)
         said = check_config(program, main_file) if changes.is_begun else ""
         refuse_conflict(said, settings)
@@ -122,10 +122,10 @@ def install_server(
         if is_reloaded:
             reload(program, main_file, server.pid_file)
     # Not the site file's, which may hold somebody's edits.
-    remove_leftovers(path for path in places.conf.rglob("*") if path.is_file())
-    remove_leftovers(path for path in (places.link, places.jit) if path is not None)
-    warnings = (*said.splitlines(), *_overlooked(server, places))
-    return Installed(server, changed, is_reloaded, site, places, warnings)
+    remove_leftovers(path for path in paths.conf.rglob("*") if path.is_file())
+    remove_leftovers(path for path in (paths.link, paths.jit) if path is not None)
+    warnings = (*said.splitlines(), *_shadowed_listens(server, paths))
+    return Installed(server, changed, is_reloaded, site, paths, warnings)
 
 
 def remove_server(program: str, main_file: Path, *, before_change: Callable[[], None] | None = None) -> Installed:
@@ -135,49 +135,49 @@ def remove_server(program: str, main_file: Path, *, before_change: Callable[[], 
     """
     with FileChanges(before_change) as changes:
         server = _read_past_ours(changes, program, main_file)
-        places = places_in(server)
-        is_edited = places.site.exists() and not is_unedited(places.site, default=places.default_site)
-        if places.link is not None:
-            changes.remove(places.link)
+        paths = install_paths(server)
+        is_edited = paths.site.exists() and not is_unedited(paths.site, default=paths.default_site)
+        if paths.link is not None:
+            changes.remove(paths.link)
         elif is_edited:
-            changes.write(places.edited_site, places.site.read_bytes())
-        if not is_edited or places.link is None:
-            changes.remove(places.site)
-        if places.jit is not None:
-            changes.remove(places.jit)
-        for path in sorted(places.conf.rglob("*"), reverse=True):
+            changes.write(paths.edited_site, paths.site.read_bytes())
+        if not is_edited or paths.link is None:
+            changes.remove(paths.site)
+        if paths.jit is not None:
+            changes.remove(paths.jit)
+        for path in sorted(paths.conf.rglob("*"), reverse=True):
             if path.is_file():
                 changes.remove(path)
         changed = tuple(changes.changed)
         said = check_config(program, main_file) if changes.is_begun else ""
-    for folder in sorted((path for path in places.conf.rglob("*") if path.is_dir()), reverse=True):
+    for folder in sorted((path for path in paths.conf.rglob("*") if path.is_dir()), reverse=True):
         folder.rmdir()
-    if places.conf.is_dir():
-        places.conf.rmdir()
+    if paths.conf.is_dir():
+        paths.conf.rmdir()
     outcome = Outcome.KEPT if is_edited else Outcome.WRITTEN
-    return Installed(server, changed, is_reloaded=False, site=outcome, places=places, warnings=tuple(said.splitlines()))
+    return Installed(server, changed, is_reloaded=False, site=outcome, paths=paths, warnings=tuple(said.splitlines()))
 
 
 def stale_files(settings: Settings, site_list: SiteList, server: ServerNginx) -> list[Path]:
     """Return the files that would change if authsvc were installed now. Changes nothing."""
-    places = places_in(server)
-    files = _files(settings, site_list, server, places)
+    paths = install_paths(server)
+    files = _files(settings, site_list, server, paths)
     # The site file may be edited; its default follows the settings.
-    wanted = {places.default_site: files.pop(SERVER_FILE).encode()}
-    wanted |= {places.conf / name: text.encode() for name, text in files.items()}
-    wanted |= placeholder_copies(settings, places.conf / _PLACEHOLDERS)
+    wanted = {paths.default_site: files.pop(SERVER_FILE).encode()}
+    wanted |= {paths.conf / name: text.encode() for name, text in files.items()}
+    wanted |= placeholder_copies(settings, paths.conf / _PLACEHOLDERS)
     return [path for path, content in wanted.items() if not path.is_file() or path.read_bytes() != content]
 
 
-def surroundings_in(server: ServerNginx, places: Places) -> Surroundings:
+def render_target(server: ServerNginx, paths: InstallPaths) -> RenderTarget:
     """Say what the rendered files will find in this nginx."""
     # Never in the data folder: root's nginx makes it and gives it away, and
     # the service could put a link there.
-    return Surroundings(
-        placeholder_dir=places.conf / _PLACEHOLDERS,
+    return RenderTarget(
+        placeholder_dir=paths.conf / _PLACEHOLDERS,
         verdict_cache=server.pid_file.parent / "authsvc-verdicts",
         access_log=server.log_dir / "authsvc.log",
-        bucket_bytes=FOREIGN_BUCKET_BYTES if _hash_sizes_are_taken(server, places) else OWN_BUCKET_BYTES,
+        bucket_bytes=FOREIGN_BUCKET_BYTES if _hash_sizes_are_taken(server, paths) else OWN_BUCKET_BYTES,
         has_http2_directive=server.version >= _HTTP2_DIRECTIVE_SINCE,
         has_ipv6=_IPV6_MARK.exists(),
     )
@@ -205,35 +205,35 @@ def _read_past_ours(changes: FileChanges, program: str, main_file: Path) -> Serv
 
 
 def _write(
-    changes: FileChanges, settings: Settings, site_list: SiteList, server: ServerNginx, places: Places
+    changes: FileChanges, settings: Settings, site_list: SiteList, server: ServerNginx, paths: InstallPaths
 ) -> Outcome:
-    files = _files(settings, site_list, server, places)
+    files = _files(settings, site_list, server, paths)
     site_text = files.pop(SERVER_FILE)
     # What others include comes first: whoever is killed on the way leaves no include of a missing file.
     for name, text in sorted(files.items(), key=lambda file: "/" not in file[0]):
-        changes.write(places.conf / name, text)
-    for path, content in placeholder_copies(settings, places.conf / _PLACEHOLDERS).items():
+        changes.write(paths.conf / name, text)
+    for path, content in placeholder_copies(settings, paths.conf / _PLACEHOLDERS).items():
         changes.write(path, content)
     # The site last: whoever is killed on the way has changed nothing for nginx.
-    if places.jit is not None:
-        if _is_taken(server, "pcre_jit", places.jit):
-            changes.remove(places.jit)
+    if paths.jit is not None:
+        if _is_taken(server, "pcre_jit", paths.jit):
+            changes.remove(paths.jit)
         else:
-            changes.write(places.jit, _JIT_TEXT)
-    if places.link is None and places.edited_site.exists() and not places.site.exists():
-        changes.write(places.site, places.edited_site.read_bytes())
-        changes.remove(places.edited_site)
-    site = write_conffile(changes, places.site, site_text, default=places.default_site)
-    if places.link is not None:
-        changes.link(places.link, places.site)
+            changes.write(paths.jit, _JIT_TEXT)
+    if paths.link is None and paths.edited_site.exists() and not paths.site.exists():
+        changes.write(paths.site, paths.edited_site.read_bytes())
+        changes.remove(paths.edited_site)
+    site = write_conffile(changes, paths.site, site_text, default=paths.default_site)
+    if paths.link is not None:
+        changes.link(paths.link, paths.site)
     return site
 
 
-def _files(settings: Settings, site_list: SiteList, server: ServerNginx, places: Places) -> dict[str, str]:
-    return render(settings, site_list, places.conf, surroundings_in(server, places))
+def _files(settings: Settings, site_list: SiteList, server: ServerNginx, paths: InstallPaths) -> dict[str, str]:
+    return render(settings, site_list, paths.conf, render_target(server, paths))
 
 
-def _hash_sizes_are_taken(server: ServerNginx, places: Places) -> bool:
+def _hash_sizes_are_taken(server: ServerNginx, paths: InstallPaths) -> bool:
     """Return whether we may not set them: they are set elsewhere, or another file has a map.
 
     nginx fixes both sizes when it meets the first `map`; a later line is a
@@ -242,7 +242,7 @@ def _hash_sizes_are_taken(server: ServerNginx, places: Places) -> bool:
     return any(
         d.words[0] in {"map", "map_hash_bucket_size", "map_hash_max_size"}
         for d in server.directives
-        if places.conf not in d.file.parents and d.file not in {places.site, places.link}
+        if paths.conf not in d.file.parents and d.file not in {paths.site, paths.link}
     )
 
 
@@ -250,16 +250,16 @@ def _is_taken(server: ServerNginx, name: str, ours: Path) -> bool:
     return any(directive.file != ours for directive in server.named(name))
 
 
-def _overlooked(server: ServerNginx, places: Places) -> Iterator[str]:
+def _shadowed_listens(server: ServerNginx, paths: InstallPaths) -> Iterator[str]:
     """Warn of servers that listen on an address of their own: nginx asks them alone there."""
     for directive in server.named("listen"):
-        if directive.file in {places.site, places.link} or len(directive.words) < _LISTEN_WORDS:
+        if directive.file in {paths.site, paths.link} or len(directive.words) < _LISTEN_WORDS:
             continue
         where = directive.words[1]
         if _OWN_ADDRESS.fullmatch(where) and not where.startswith(_NOBODYS_OWN):
             yield (
                 f"note: a server in {directive.file} listens on {where}, so requests to that address do not reach "
-                f"authsvc; add `listen {where}` to {places.site}, with `ssl` as it has it"
+                f"authsvc; add `listen {where}` to {paths.site}, with `ssl` as it has it"
             )
 
 

@@ -15,7 +15,7 @@ _DUE: Final = b"a reload of nginx is due\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ConfigLock:
     """The right to change authsvc's files in one nginx, as long as its context lasts.
 
     A reload that is due is remembered in the lock file: whoever is killed
@@ -27,7 +27,7 @@ class Turn:
     was_due: bool
     """Whether somebody before has changed files that nginx has not read."""
 
-    def owe_reload(self) -> None:
+    def reload_pending(self) -> None:
         """Remember, before a file changes, that nginx will have to read it."""
         os.pwrite(self.descriptor, _DUE, 0)
         os.fsync(self.descriptor)
@@ -39,10 +39,10 @@ class Turn:
             yield
         except BaseException:
             if not self.was_due:
-                self.settle()
+                self.reload_done()
             raise
 
-    def settle(self) -> None:
+    def reload_done(self) -> None:
         """Forget it: nginx has read them, or there is nothing to read."""
         if os.fstat(self.descriptor).st_size:
             os.ftruncate(self.descriptor, 0)
@@ -53,12 +53,12 @@ class Turn:
 
 
 @contextmanager
-def taken_turn(main_file: Path) -> Iterator[Turn]:
+def acquire(main_file: Path) -> Iterator[ConfigLock]:
     """Wait for whoever else changes authsvc's files, so that an older list never wins. Raises OSError."""
     path = main_file.parent / LOCK_NAME
     descriptor = _locked(path)
     try:
-        yield Turn(path, descriptor, os.fstat(descriptor).st_size > 0)
+        yield ConfigLock(path, descriptor, os.fstat(descriptor).st_size > 0)
     finally:
         os.close(descriptor)
 

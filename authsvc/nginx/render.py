@@ -15,7 +15,7 @@ from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
 from authsvc.nginx.templates import template_environment
 from authsvc.settings import Settings
-from authsvc.sizes.cache import ENDS, PATIENCE_SECONDS
+from authsvc.sizes.cache import ENDS, READER_TIMEOUT_SECONDS
 from authsvc.system.file_changes import FileChanges
 from authsvc.verdict import embedder
 
@@ -58,7 +58,7 @@ _NGINX_ERRORS: Final[tuple[tuple[type[AnswerError], str], ...]] = (
     (errors.Busy, "503"),
     (errors.TimedOut, "504"),
     (errors.NotFound, ""),
-    (errors.Full, ""),
+    (errors.DiskFull, ""),
 )
 
 
@@ -72,7 +72,7 @@ class _NginxError:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RenderTarget:
     """What the rendered files find around them.
 
     `worker_user` is the user (and group) for nginx's `user` directive, or ""
@@ -92,14 +92,14 @@ class Surroundings:
     has_ipv6: bool = False
 
 
-def render(settings: Settings, site_list: SiteList, folder: Path, around: Surroundings) -> dict[str, str]:
+def render(settings: Settings, site_list: SiteList, folder: Path, target: RenderTarget) -> dict[str, str]:
     """Return the text of every nginx file, by its path below `folder`.
 
     Raises BadSetting for a placeholder that cannot be shown.
     """
     environment = template_environment()
-    context = _context(settings, site_list, folder, around)
-    unused = _ONLY_UNDER_UP if around.access_log else _ONLY_ON_A_SERVER
+    context = _context(settings, site_list, folder, target)
+    unused = _ONLY_UNDER_UP if target.access_log else _ONLY_ON_A_SERVER
     return {
         name.removesuffix(".j2"): environment.get_template(name).render(context)
         for name in environment.list_templates(extensions=["j2"])
@@ -112,30 +112,30 @@ def write_files(settings: Settings, site_list: SiteList, folder: Path, *, worker
 
     Returns the paths of all. Raises BadSetting, OSError; all is then as before.
     """
-    around = Surroundings(settings.nginx_dir / "verdicts", folder / "placeholders", worker_user)
-    files = render(settings, site_list, folder, around)
+    target = RenderTarget(settings.nginx_dir / "verdicts", folder / "placeholders", worker_user)
+    files = render(settings, site_list, folder, target)
     with FileChanges() as changes:
-        for path, content in placeholder_copies(settings, around.placeholder_dir).items():
+        for path, content in placeholder_copies(settings, target.placeholder_dir).items():
             changes.write(path, content)
         for name, text in files.items():
             changes.write(folder / name, text)
     return [folder / name for name in sorted(files)]
 
 
-def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surroundings) -> dict[str, object]:
+def _context(settings: Settings, site_list: SiteList, folder: Path, target: RenderTarget) -> dict[str, object]:
     hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     open_files = min(hard_limit, _WORKER_CONNECTIONS * _FILES_PER_CONNECTION)
     return {
         "s": settings,
-        **sites_context(settings, site_list, around.bucket_bytes),
+        **sites_context(settings, site_list, target.bucket_bytes),
         "conf": folder,
-        "around": around,
-        "sets_hash_sizes": around.bucket_bytes == OWN_BUCKET_BYTES,
+        "target": target,
+        "sets_hash_sizes": target.bucket_bytes == OWN_BUCKET_BYTES,
         # The service's user, who renders for `up`, may not look where certificates lie.
-        "has_certificate": around.access_log is not None and settings.has_certificate,
+        "has_certificate": target.access_log is not None and settings.has_certificate,
         "open_files": open_files,
         "connections": open_files // _FILES_PER_CONNECTION,
-        "kept_files": _KEPT_FILES_ON_A_SERVER if around.access_log else _KEPT_FILES,
+        "kept_files": _KEPT_FILES_ON_A_SERVER if target.access_log else _KEPT_FILES,
         "words": WORDS,
         "patterns": {
             "referer": embedder.REFERER_PATTERN,
@@ -147,12 +147,12 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, around: Surr
             "widths": "|".join(map(str, WIDTHS)),
             "accept": _ACCEPT_PATTERN,
         },
-        "patience_seconds": PATIENCE_SECONDS,
+        "patience_seconds": READER_TIMEOUT_SECONDS,
         "ends": {
             accepts: [end.format(extension="$authsvc_sized_extension") for end in ends]
             for accepts, ends in ENDS.items()
         },
-        "placeholders": [p.in_folder(around.placeholder_dir) for p in placeholders(settings)],
+        "placeholders": [p.in_folder(target.placeholder_dir) for p in placeholders(settings)],
         "hotlink_code": f"={settings.hotlink_status} " if settings.hotlink_status != 403 else "",  # noqa: PLR2004
         "missing_code": f"={settings.missing_status} " if settings.missing_status != 404 else "",  # noqa: PLR2004
         "nginx_errors": list(_nginx_errors(settings)),

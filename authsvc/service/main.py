@@ -16,7 +16,7 @@ import uvicorn
 
 from authsvc.errors import AuthsvcError, BadSetting
 from authsvc.service.app import create_app
-from authsvc.service.one_write_protocol import WholeAnswers
+from authsvc.service.one_write_protocol import OneWriteProtocol
 from authsvc.service.systemd import notify, watchdog_seconds
 from authsvc.settings import Settings, load
 from authsvc.system.sockets import LISTEN_FD_OPTION, listen_on, lock_data_dir
@@ -44,7 +44,7 @@ def run(settings: Settings, listen_fd: int | None) -> None:
             fd=listen_fd if listener is None else listener.fileno(),
             # nginx's headers about the client are for nginx's own limits; nobody here asks.
             proxy_headers=False,
-            http=WholeAnswers,
+            http=OneWriteProtocol,
             ws="none",
             log_level="warning",
             log_config=None,

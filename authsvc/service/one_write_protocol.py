@@ -11,15 +11,15 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-class WholeAnswers(HttpToolsProtocol):
+class OneWriteProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1, with one call of the kernel for an answer that was made at once."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
-        super().connection_made(cast("asyncio.Transport", _OneWrite(transport)))
+        super().connection_made(cast("asyncio.Transport", _OneWriteTransport(transport)))
 
 
-class _OneWrite:
+class _OneWriteTransport:
     """A transport that gathers what is written in one turn of the event loop."""
 
     def __init__(self, transport: asyncio.Transport) -> None:

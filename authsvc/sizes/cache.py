@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.model import Key
-from authsvc.system.durable import full_when_no_room, make_folder, opened
+from authsvc.system.durable import disk_full_when_no_room, make_folder, opened
 
 FILE_MODE: Final = 0o640
 FOLDER_MODE: Final = 0o2750
 """For nginx's group, and set-group-ID, so that the group is handed on."""
-PATIENCE_SECONDS: Final = 5
+READER_TIMEOUT_SECONDS: Final = 5
 """A reader waits that long for a derivative, and then gets the picture itself while it goes on being made."""
 TRIMMED_TO: Final = 0.9
 """How full the cache is left, so that not every new derivative has to make room."""
@@ -29,7 +29,7 @@ _NO_LINK: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK})
 _ATTEMPTS: Final = 5
 
 
-class Accepts(StrEnum):
+class BestFormat(StrEnum):
     """What a reader's Accept header comes to: the newest format that it names."""
 
     AVIF = "avif"
@@ -38,12 +38,12 @@ class Accepts(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Wanted:
+class SizeRequest:
     """A derivative that a reader asks for; `width` is one of WIDTHS, in pixels."""
 
     key: Key
     width: int
-    accepts: Accepts
+    accepts: BestFormat
 
 
 class End(StrEnum):
@@ -60,9 +60,9 @@ class End(StrEnum):
 
 
 ENDS: Final = {
-    Accepts.AVIF: (End.AVIF, End.WEBP, End.WEBP_PLAIN),
-    Accepts.WEBP: (End.WEBP, End.WEBP_PLAIN),
-    Accepts.PLAIN: (End.PLAIN,),
+    BestFormat.AVIF: (End.AVIF, End.WEBP, End.WEBP_PLAIN),
+    BestFormat.WEBP: (End.WEBP, End.WEBP_PLAIN),
+    BestFormat.PLAIN: (End.PLAIN,),
 }
 """What nginx looks for, in this order, for each kind of reader."""
 
@@ -85,7 +85,7 @@ class DerivativeCache:
         """Return where such a derivative is, if it is there."""
         return self._folder(key) / f"{width}.{end.format(extension=key.extension)}"
 
-    def has(self, wanted: Wanted) -> bool:
+    def has(self, wanted: SizeRequest) -> bool:
         """Return whether nginx finds what is wanted."""
         return any(self.path(wanted.key, wanted.width, end).is_file() for end in ENDS[wanted.accepts])
 
@@ -101,9 +101,9 @@ class DerivativeCache:
     def publish(self, file: Path, key: Key, width: int, end: End) -> None:
         """Make `file` that derivative: whole to every reader at every moment, also after a power cut.
 
-        Raises Full without room.
+        Raises DiskFull without room.
         """
-        with full_when_no_room():
+        with disk_full_when_no_room():
             with opened(file) as descriptor:
                 os.fchmod(descriptor, FILE_MODE)
                 # The name may come back before the bytes do, and would stand for none of them.
@@ -113,14 +113,17 @@ class DerivativeCache:
         self._count(size)
 
     def link(self, source: Path, key: Key, width: int, end: End) -> None:
-        """Let the picture's own file `source` stand for that derivative, or a copy of it. Raises Full without room."""
+        """Let the picture's own file `source` stand for that derivative, or a copy of it.
+
+        Raises DiskFull without room.
+        """
 
         def link() -> None:
             with suppress(FileExistsError):
                 os.link(source, self.path(key, width, end))
 
         try:
-            with full_when_no_room():
+            with disk_full_when_no_room():
                 self._place(key, link)
         except OSError as error:
             if error.errno not in _NO_LINK:
@@ -155,7 +158,7 @@ class DerivativeCache:
     def _copy(self, source: Path, key: Key, width: int, end: End) -> None:
         copy = self.new_path()
         try:
-            with full_when_no_room():
+            with disk_full_when_no_room():
                 shutil.copyfile(source, copy)
             self.publish(copy, key, width, end)
         finally:

@@ -13,14 +13,14 @@ from authsvc.errors import AuthsvcError, UploadRefused
 from authsvc.imaging.decoder.job import Derivation
 from authsvc.imaging.dimensions import read_dimensions
 from authsvc.model import ImageType, Key
-from authsvc.sizes.cache import PATIENCE_SECONDS, Accepts, DerivativeCache, End, Wanted
+from authsvc.sizes.cache import READER_TIMEOUT_SECONDS, BestFormat, DerivativeCache, End, SizeRequest
 from authsvc.store.port import BlobStore
 
 MAX_AVIF_WAITING: Final = 1000
 """Derivatives that wait to be made as AVIF as well; what comes when so many do stays WebP."""
-CALM_SECONDS: Final = 1.0
+IDLE_POLL_SECONDS: Final = 1.0
 """While readers wait for derivatives, the next AVIF, which takes three times as long, waits this long again."""
-MOST_WAITS: Final = 30
+MAX_IDLE_POLLS: Final = 30
 """How often it does, so that there is AVIF also where readers always wait."""
 
 _log = logging.getLogger("authsvc")
@@ -30,7 +30,7 @@ class Maker(Protocol):
     """Makes derivatives elsewhere: see `imaging.workers.Workers.derive`."""
 
     async def derive(self, derivation: Derivation) -> None:
-        """Write the target. Raises an UploadRefused for a picture that cannot be decoded, Busy, Full."""
+        """Write the target. Raises an UploadRefused for a picture that cannot be decoded, Busy, DiskFull."""
 
 
 class Outcome(StrEnum):
@@ -60,26 +60,26 @@ class Deriver:
         self._cache = cache
         self._maker = maker
         self._on_end = on_end
-        self._jobs: dict[Wanted, asyncio.Task[Outcome]] = {}
-        self._avif_waiting: asyncio.Queue[Wanted] = asyncio.Queue(MAX_AVIF_WAITING)
+        self._jobs: dict[SizeRequest, asyncio.Task[Outcome]] = {}
+        self._avif_waiting: asyncio.Queue[SizeRequest] = asyncio.Queue(MAX_AVIF_WAITING)
         self._making_avif: asyncio.Task[None] | None = None
 
-    async def derive(self, wanted: Wanted) -> Outcome:
+    async def derive(self, wanted: SizeRequest) -> Outcome:
         """Make what is wanted, unless it is being made: then wait for that.
 
-        Returns within PATIENCE_SECONDS: NOT_NOW when the job is not done by then.
+        Returns within READER_TIMEOUT_SECONDS: NOT_NOW when the job is not done by then.
         Never fails for a reason of the server's. Raises FileNotFoundError when
         there is no such picture.
         """
-        if wanted.accepts is Accepts.AVIF:
+        if wanted.accepts is BestFormat.AVIF:
             # Who takes AVIF gets WebP first, so that is the same job.
-            wanted = replace(wanted, accepts=Accepts.WEBP)
+            wanted = replace(wanted, accepts=BestFormat.WEBP)
         job = self._jobs.get(wanted)
         if job is None:
             job = self._jobs[wanted] = asyncio.create_task(self._run(wanted))
             job.add_done_callback(lambda job: self._end(wanted, job))
         # Nor does it end with the last who waits.
-        done, _ = await asyncio.wait([job], timeout=PATIENCE_SECONDS)
+        done, _ = await asyncio.wait([job], timeout=READER_TIMEOUT_SECONDS)
         return job.result() if done else Outcome.NOT_NOW
 
     async def close(self) -> None:
@@ -90,12 +90,12 @@ class Deriver:
         if self._jobs:
             await asyncio.wait(self._jobs.values())
 
-    def _end(self, wanted: Wanted, job: asyncio.Task[Outcome]) -> None:
+    def _end(self, wanted: SizeRequest, job: asyncio.Task[Outcome]) -> None:
         del self._jobs[wanted]
         if not job.cancelled():
             job.exception()  # which whoever waited has got, if anybody still did
 
-    async def _run(self, wanted: Wanted) -> Outcome:
+    async def _run(self, wanted: SizeRequest) -> Outcome:
         try:
             outcome = await self._attempt(wanted)
         except AuthsvcError:
@@ -109,7 +109,7 @@ class Deriver:
         self._on_end(outcome)
         return outcome
 
-    async def _attempt(self, wanted: Wanted) -> Outcome:
+    async def _attempt(self, wanted: SizeRequest) -> Outcome:
         async with self._picture(wanted.key) as picture:
             if await asyncio.to_thread(self._cache.has, wanted):
                 return Outcome.FOUND
@@ -119,16 +119,16 @@ class Deriver:
                 # Nor will it be next time.
                 is_made = False
             if not is_made:
-                end = End.PLAIN if wanted.accepts is Accepts.PLAIN else End.WEBP_PLAIN
+                end = End.PLAIN if wanted.accepts is BestFormat.PLAIN else End.WEBP_PLAIN
                 await asyncio.to_thread(self._cache.link, picture, wanted.key, wanted.width, end)
             await self._forget_if_removed(wanted.key)
-        if is_made and wanted.accepts is not Accepts.PLAIN:
+        if is_made and wanted.accepts is not BestFormat.PLAIN:
             self._make_avif_later(wanted)
         return Outcome.MADE if is_made else Outcome.LINKED
 
-    async def _make(self, wanted: Wanted, picture: Path) -> bool:
+    async def _make(self, wanted: SizeRequest, picture: Path) -> bool:
         """Return whether the derivative is of use, and published."""
-        if wanted.accepts is not Accepts.PLAIN:
+        if wanted.accepts is not BestFormat.PLAIN:
             return await self._publish_if_smaller(wanted, picture, ImageType.WEBP, End.WEBP, than=picture)
         if await asyncio.to_thread(_width, picture, wanted.key.kind) <= wanted.width:
             # The same once more, and worse.
@@ -136,7 +136,7 @@ class Deriver:
         return await self._publish_if_smaller(wanted, picture, wanted.key.kind, End.PLAIN, than=picture)
 
     async def _publish_if_smaller(
-        self, wanted: Wanted, picture: Path, form: ImageType, end: End, *, than: Path
+        self, wanted: SizeRequest, picture: Path, form: ImageType, end: End, *, than: Path
     ) -> bool:
         target = await asyncio.to_thread(self._cache.new_path)
         try:
@@ -153,7 +153,7 @@ class Deriver:
         if await asyncio.to_thread(self._store.stat, key) is None:
             await asyncio.to_thread(self._cache.remove, key)
 
-    def _make_avif_later(self, wanted: Wanted) -> None:
+    def _make_avif_later(self, wanted: SizeRequest) -> None:
         with suppress(asyncio.QueueFull):
             self._avif_waiting.put_nowait(wanted)
         if self._making_avif is None:
@@ -170,12 +170,12 @@ class Deriver:
 
     async def _calm(self) -> None:
         """Wait until there is no job, if not for ever."""
-        for _ in range(MOST_WAITS):
+        for _ in range(MAX_IDLE_POLLS):
             if not self._jobs:
                 break
-            await asyncio.sleep(CALM_SECONDS)
+            await asyncio.sleep(IDLE_POLL_SECONDS)
 
-    async def _make_avif(self, wanted: Wanted) -> None:
+    async def _make_avif(self, wanted: SizeRequest) -> None:
         webp = self._cache.path(wanted.key, wanted.width, End.WEBP)
         async with self._picture(wanted.key) as picture:
             await self._publish_if_smaller(wanted, picture, ImageType.AVIF, End.AVIF, than=webp)

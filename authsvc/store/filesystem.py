@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, TypeVar
 from authsvc.errors import Collision
 from authsvc.model import Key
 from authsvc.store.port import BlobStat, BlobStore, Put
-from authsvc.system.durable import full_when_no_room, make_folder, opened, sync_directory
+from authsvc.system.durable import disk_full_when_no_room, make_folder, opened, sync_directory
 
 BLOB_MODE: Final = 0o640
 """Readable by the group, to which nginx's user belongs; nobody else."""
@@ -102,7 +102,7 @@ class FilesystemStore(BlobStore):
 def _outcome(act: Callable[[], T]) -> T | Exception:
     """Return what `act` returns, or the error that it raises."""
     try:
-        with full_when_no_room():
+        with disk_full_when_no_room():
             return act()
     except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to one of several puts
         return error

@@ -51,7 +51,7 @@ class BlobStore(ABC):
         storage with the blob from now on: remove it, never write to it.
 
         Raises Collision when other bytes are stored under `key` (they stay),
-        Full when there is no room (nothing is stored).
+        DiskFull when there is no room (nothing is stored).
         """
         (result,) = self.put_all([Put(key, source, sha256)])
         if isinstance(result, Exception):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from authsvc.errors import Full
+from authsvc.errors import DiskFull
 from authsvc.model import Digests
 
 _BLOCK_BYTES: Final = 2**18
@@ -18,13 +18,13 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def full_when_no_room() -> Iterator[None]:
-    """Turn the operating system's words for a full disk or quota into Full."""
+def disk_full_when_no_room() -> Iterator[None]:
+    """Turn the operating system's words for a full disk or quota into DiskFull."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise Full from error
+            raise DiskFull from error
         raise
 
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Groups(Generic[T]):
+class Batcher(Generic[T]):
     """Calls `act` on a thread with whatever has come meanwhile, one group at a time. For one event loop.
 
     `act` blocks; a group has `max_size` members at most.
@@ -19,7 +19,7 @@ class Groups(Generic[T]):
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._acting: asyncio.Task[None] | None = None
 
-    async def pass_through(self, member: T) -> None:
+    async def run(self, member: T) -> None:
         """Return when `act` is done with a group to which `member` belongs. Raises what `act` raises."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((member, done))

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.errors import Collision, Full, Internal
+from authsvc.errors import Collision, DiskFull, Internal
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
 from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.store.port import BlobStore, Put
 from authsvc.system.durable import begin_to_write, digests_of
-from authsvc.uploads.batcher import Groups
+from authsvc.uploads.batcher import Batcher
 
 MAX_GROUP: Final = 64
 
@@ -32,10 +32,10 @@ MAX_GROUP: Final = 64
 class Incoming(Protocol):
     """An upload whose bytes are here, most of them in a file. Its methods block."""
 
-    def finish(self) -> Spooled:
+    def complete(self) -> Spooled:
         """Return the complete file; again, return it again."""
 
-    def remove(self) -> None:
+    def discard(self) -> None:
         """Remove the file, unless it is gone."""
 
 
@@ -80,23 +80,23 @@ class Ingest:
         self._limits = limits
         self._strips = strips
         self._decoder = decoder
-        self._arriving = Groups(self._arrive, max_size=MAX_GROUP)
-        self._hashing = Groups(_hash, max_size=MAX_GROUP)
-        self._storing = Groups(self._store_and_record, max_size=MAX_GROUP)
+        self._arriving = Batcher(self._receive, max_size=MAX_GROUP)
+        self._hashing = Batcher(_hash, max_size=MAX_GROUP)
+        self._storing = Batcher(self._store_and_record, max_size=MAX_GROUP)
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def keep(self, incoming: Incoming, *, name: str) -> Image:
         """Store the picture, unless it is stored already; return its facts.
 
-        `incoming` is finished and removed on a thread.
+        `incoming` is completed and discarded on a thread.
         When this returns, the blob and its row survive a power cut; the order
         is blob, then row, so that a crash leaves at most a blob without a row.
         `name` is the file's name at its uploader, "" for unknown.
 
-        Raises what `incoming.finish` raises, Unsupported or Corrupt for a file that is
+        Raises what `incoming.complete` raises, Unsupported or Corrupt for a file that is
         no accepted picture, what `prepare` raises for one that is cut off or beyond the
         limits and what `decoder` raises, unless it is stored already, Collision for a
-        forged md5, Full without room; nothing new is then served. Busy when the catalog
+        forged md5, DiskFull without room; nothing new is then served. Busy when the catalog
         stays locked: the blob may then be there without its row, until the next upload
         of it, a removal or a reindex.
         """
@@ -118,20 +118,20 @@ class Ingest:
     async def _keep(self, upload: _Upload) -> None:
         try:
             # One that has lost its blob to a removal comes by once more.
-            while _open([upload]):
-                await self._arriving.pass_through(upload)
-                if _open([upload]) and not upload.is_fit:
-                    await self._examine(upload)
-                if _open([upload]):
-                    await self._storing.pass_through(upload)
+            while _pending([upload]):
+                await self._arriving.run(upload)
+                if _pending([upload]) and not upload.is_fit:
+                    await self._decode_and_hash(upload)
+                if _pending([upload]):
+                    await self._storing.run(upload)
         except Exception as error:  # noqa: BLE001 — whatever it is, it is this upload's answer
             upload.outcome = error
 
-    async def _examine(self, upload: _Upload) -> None:
+    async def _decode_and_hash(self, upload: _Upload) -> None:
         """Decode the picture, and meanwhile hash what is new of it."""
         work = [self._decode(upload)]
         if upload.clean is not None:
-            work.append(self._hashing.pass_through(upload))
+            work.append(self._hashing.run(upload))
         await asyncio.gather(*work)
         upload.is_fit = upload.outcome is None
         if not upload.is_fit:
@@ -144,36 +144,36 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to this upload
             upload.outcome = error
 
-    def _arrive(self, group: Sequence[_Upload]) -> None:
+    def _receive(self, group: Sequence[_Upload]) -> None:
         """Bring each upload to where it may be decoded, or to its outcome."""
         for upload in group:
-            _attempt([upload], partial(_receive, upload))
-        _attempt(_open(group), partial(self._recognise, _open(group)))
-        for upload in _open(group):
+            _record_failure([upload], partial(_complete, upload))
+        _record_failure(_pending(group), partial(self._skip_known, _pending(group)))
+        for upload in _pending(group):
             if not upload.is_fit:
-                _attempt([upload], partial(_prepare, upload, self._limits, strips=self._strips))
+                _record_failure([upload], partial(_prepare, upload, self._limits, strips=self._strips))
         _remove_ended(group)
 
     def _store_and_record(self, group: Sequence[_Upload]) -> None:
         """Bring each upload to its outcome, except those that have to be kept once more."""
-        _attempt(group, partial(self._put, group))
-        if stored := _open(group):
+        _record_failure(group, partial(self._put, group))
+        if stored := _pending(group):
             self._record(stored)
         _remove_ended(group)
 
-    def _recognise(self, uploads: Sequence[_Upload]) -> None:
+    def _skip_known(self, uploads: Sequence[_Upload]) -> None:
         """End the uploads of bytes that were received before, if their blob is there."""
         known = self._images.find_all_received([upload.received.digests.sha256 for upload in uploads])
         for upload in uploads:
             image = known.get(upload.received.digests.sha256)
             if image is not None:
-                _attempt([upload], partial(self._end_if_stored, upload, image))
+                _record_failure([upload], partial(self._end_if_stored, upload, image))
 
     def _put(self, uploads: Sequence[_Upload]) -> None:
         known = self._images.find_all([upload.digests.md5 for upload in uploads])
         for upload in uploads:
             _name(upload, known.get(upload.digests.md5))
-        named = _open(uploads)
+        named = _pending(uploads)
         results = self._store.put_all(
             [Put(upload.image.key, upload.prepared.path, upload.image.sha256) for upload in named]
         )
@@ -190,10 +190,10 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to each of the group
             rows = [error] * len(stored)
         for upload, row in zip(stored, rows, strict=True):
-            _attempt([upload], partial(self._finish, upload, row))
+            _record_failure([upload], partial(self._finish, upload, row))
 
     def _finish(self, upload: _Upload, row: Image | Exception) -> None:
-        if isinstance(row, (Collision, Full)):
+        if isinstance(row, (Collision, DiskFull)):
             self._discard(upload)
         if isinstance(row, Exception):
             raise row
@@ -214,17 +214,17 @@ class Ingest:
             self._images.discard(upload.image.key, partial(self._store.delete, upload.image.key))
 
 
-def _open(uploads: Sequence[_Upload]) -> list[_Upload]:
+def _pending(uploads: Sequence[_Upload]) -> list[_Upload]:
     return [upload for upload in uploads if upload.outcome is None]
 
 
-def _attempt(uploads: Sequence[_Upload], act: Callable[[], None]) -> None:
+def _record_failure(uploads: Sequence[_Upload], act: Callable[[], None]) -> None:
     """Call `act` for the uploads, if any; what it raises is the outcome of each that has none."""
     try:
         if uploads:
             act()
     except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to these uploads alone
-        for upload in _open(uploads):
+        for upload in _pending(uploads):
             upload.outcome = error
 
 
@@ -234,14 +234,14 @@ def _remove_ended(uploads: Sequence[_Upload]) -> None:
         if upload.outcome is not None:
             # A file that stays is removed at the next start; the upload is what it is.
             with suppress(OSError):
-                upload.incoming.remove()
+                upload.incoming.discard()
             with suppress(OSError):
                 if upload.clean is not None:
                     upload.clean.unlink(missing_ok=True)
 
 
-def _receive(upload: _Upload) -> None:
-    upload.received = upload.incoming.finish()
+def _complete(upload: _Upload) -> None:
+    upload.received = upload.incoming.complete()
 
 
 def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
@@ -256,7 +256,7 @@ def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
 
 def _hash(group: Sequence[_Upload]) -> None:
     for upload in group:
-        _attempt([upload], partial(_hash_clean, upload))
+        _record_failure([upload], partial(_hash_clean, upload))
 
 
 def _hash_clean(upload: _Upload) -> None:

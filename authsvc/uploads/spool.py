@@ -12,7 +12,7 @@ from aiofiles.threadpool import wrap
 
 from authsvc.errors import Empty, TooLarge
 from authsvc.model import Digests, Spooled
-from authsvc.system.durable import full_when_no_room
+from authsvc.system.durable import disk_full_when_no_room
 
 BLOCK_BYTES: Final = 256 * 1024
 """How much is gathered before a thread hashes and writes it; the most that an
@@ -29,14 +29,14 @@ class _HashingFile(io.FileIO):
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
         self._in_use = threading.Lock()
-        self.is_given_up = False
+        self.is_abandoned = False
         """Whether it was closed for good, so that nothing more is written."""
 
     def close(self) -> None:
         # Not under a thread that still writes for a cancelled task: the number
         # of the closed file could be another's by then.
         with self._in_use:
-            self.is_given_up = True
+            self.is_abandoned = True
             super().close()
 
     def hash(self, data: bytes | bytearray) -> None:
@@ -51,8 +51,8 @@ class _HashingFile(io.FileIO):
     def save(self, data: bytes | bytearray) -> int:
         """Write bytes that are hashed already."""
         view = memoryview(data)
-        with full_when_no_room(), self._in_use:
-            if self.closed and not self.is_given_up:
+        with disk_full_when_no_room(), self._in_use:
+            if self.closed and not self.is_abandoned:
                 super().__init__(self._path, "xb")
             while view:
                 view = view[super().write(view) :]
@@ -86,18 +86,18 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Without a thread: a task that is cancelled here as well leaves nothing, either.
-        self.remove()
+        self.discard()
 
-    def remove(self) -> None:
+    def discard(self) -> None:
         """Remove the file, if that is not done. A thread that writes to it comes to an end first."""
-        if not self._raw.is_given_up:
+        if not self._raw.is_abandoned:
             self._raw.close()
             self._path.unlink(missing_ok=True)
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes.
 
-        Raises TooLarge as soon as there are more than `max_bytes`, Full when
+        Raises TooLarge as soon as there are more than `max_bytes`, DiskFull when
         the disk has no room.
         """
         self._size += len(data)
@@ -107,11 +107,11 @@ class Spool:
         if len(self._block) >= BLOCK_BYTES:
             await self._file.write(self._taken_block())
 
-    def end(self) -> None:
+    def hash_rest(self) -> None:
         """Hash what is left, less than a block: nothing more comes.
 
         Call it on the event loop, where it takes half a millisecond at most,
-        before `finish` on a thread. With 32 clients a tenth more uploads were
+        before `complete` on a thread. With 32 clients a tenth more uploads were
         kept than with a thread that hashed them all: the loop stood still
         meanwhile, and then had to wait for its turn at the interpreter.
 
@@ -123,12 +123,12 @@ class Spool:
             self._raw.hash(self._block)
             self._is_hashed = True
 
-    def finish(self) -> Spooled:
+    def complete(self) -> Spooled:
         """Write what is left and return the complete file; again, return it again.
 
-        Blocking; call it on a thread. Raises Empty without a byte, Full when the disk has no room.
+        Blocking; call it on a thread. Raises Empty without a byte, DiskFull when the disk has no room.
         """
-        self.end()
+        self.hash_rest()
         self._raw.save(self._taken_block())
         return Spooled(self._path, self._size, self._raw.digests)
 

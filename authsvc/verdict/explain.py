@@ -11,7 +11,7 @@ from typing import Final
 
 from authsvc.model import KEY_PATH_PATTERN
 from authsvc.verdict.embedder import Basis, Reading, read_embedder
-from authsvc.verdict.invalid import flaw_of
+from authsvc.verdict.invalid import why_invalid
 from authsvc.verdict.policy import EXPLANATIONS, Reason, Rules, Verdict, decide
 
 _PICTURE: Final = re.compile(rf"/{KEY_PATH_PATTERN}")
@@ -107,7 +107,7 @@ def _header_steps(request: ReadRequest, reading: Reading) -> Iterator[Step]:
 
 
 def _about_page(value: str, reading: Reading, *, is_origin: bool) -> str:
-    flaw = flaw_of(value, is_origin=is_origin)
+    flaw = why_invalid(value, is_origin=is_origin)
     if flaw is not None:
         return f"nothing that a browser sends: {flaw}"
     return f"the page is on {reading.embedder}; what else the request says does not count"

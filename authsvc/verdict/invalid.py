@@ -13,7 +13,7 @@ _AUTHORITY_END: Final = re.compile(r"[/?#\\]")
 _PORT: Final = re.compile(r":([^:\]]*)\Z")
 
 
-def flaw_of(value: str, *, is_origin: bool) -> str | None:
+def why_invalid(value: str, *, is_origin: bool) -> str | None:
     """Return what keeps `value` from being a Referer, or an Origin, of a browser; None if nothing does."""
     header = "origin" if is_origin else "referer"
     if embedder_of({header: value}, editor_agents=()) != INVALID:

@@ -30,11 +30,11 @@ class Received:
     make: Callable[[], Spooled]
     spooled: Spooled | None = None
 
-    def finish(self) -> Spooled:
+    def complete(self) -> Spooled:
         self.spooled = self.spooled or self.make()
         return self.spooled
 
-    def remove(self) -> None:
+    def discard(self) -> None:
         if self.spooled is not None:
             self.spooled.path.unlink(missing_ok=True)
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from authsvc import errors
-from authsvc.errors import AnswerError, AuthsvcError, BadSite, Misuse, TooLarge, Unable, UploadRefused
+from authsvc.errors import AnswerError, AuthsvcError, BadSite, OperatorError, ServerError, TooLarge, UploadRefused
 
 TREE_LINE = re.compile(r"[│├└─ ]*[├└]── (?P<name>\w+)(?: +(?P<status>\d{3})  (?P<code>\w+))?(?:  +\S.*)?")
 CLASSES = {
@@ -38,7 +38,7 @@ def test_drawn_tree_shows_each_class_as_it_is(name: str) -> None:
     parent, status, code = drawn_tree()[name]
     kind = CLASSES[name]
     assert issubclass(kind, CLASSES[parent])
-    if kind not in (UploadRefused, Unable, Misuse):
+    if kind not in (UploadRefused, ServerError, OperatorError):
         assert kind.__base__ is CLASSES[parent]
     assert code == getattr(kind, "code", "")
     assert status == str(getattr(kind, "status", ""))
@@ -54,7 +54,7 @@ def test_codes_are_unique_and_stable_words() -> None:
 def test_answer_says_what_to_do_in_whole_sentences(name: str) -> None:
     kind = ANSWERS[name]
     is_later = kind.status >= 500 or kind.status == 429
-    assert issubclass(kind, Unable if is_later else UploadRefused)
+    assert issubclass(kind, ServerError if is_later else UploadRefused)
     assert 400 <= kind.status <= 599
     values = {"limit_bytes": 1024, "found": "60 megapixels", "limit": "50", "setting": "max_pixels", "what": "chunk"}
     text = kind(kind="PNG", reason="a reason", **values).text
@@ -92,4 +92,4 @@ def test_what_may_be_tried_again_says_when() -> None:
 def test_values_are_shown_as_they_are() -> None:
     assert "{limit_bytes} {0}" in str(BadSite(pattern="{limit_bytes} {0}", reason="no"))
     assert "1024 bytes" in TooLarge(limit_bytes=1024).text
-    assert Misuse(reason="it is so").text == str(Misuse(reason="it is so")) == "it is so"
+    assert OperatorError(reason="it is so").text == str(OperatorError(reason="it is so")) == "it is so"

@@ -13,14 +13,14 @@ from authsvc.imaging.avif.walk import Avif
 from authsvc.imaging.icc import without_device
 from authsvc.imaging.pieces import Piece, joined, reused
 
-_SHOWN: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"mfra", b"sidx"})
+_NEEDED_TO_SHOW: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"mfra", b"sidx"})
 _METADATA: Final = frozenset({b"Exif", b"mime", b"uri "})
 _XMP: Final = b"application/rdf+xml"
 # Without an entry, from the header that says how far behind it the block begins: ISO/IEC 23008-12, annex A.2.1.
 _NO_EXIF: Final = b"\0\0\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
-_TOLD: Final = frozenset({b"udta", b"uuid", b"free", b"skip", b"xml ", b"bxml"})
+_METADATA_BOXES: Final = frozenset({b"udta", b"uuid", b"free", b"skip", b"xml ", b"bxml"})
 # Of a picture: a description, when it was taken and changed (ISO/IEC 23008-12, sections 6.5.20, 6.5.18, 6.5.19).
-_TOLD_OF_ITEMS: Final = _TOLD | {b"udes", b"crtt", b"mdft"}
+_TOLD_OF_ITEMS: Final = _METADATA_BOXES | {b"udes", b"crtt", b"mdft"}
 _DATA: Final = frozenset({b"mdat", b"idat"})
 _PROFILES: Final = frozenset({b"prof", b"rICC"})  # of a colr box: section 12.1.5
 _TYPE_AT: Final = 4
@@ -53,7 +53,7 @@ def strip_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:
     return joined([*pieces, range(at, avif.end)])
 
 
-def cut_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
     """Return the file without what follows it."""
     return [range(avif.end)]
 
@@ -142,7 +142,7 @@ def _items(avif: Avif) -> Iterator[_Edit]:
 def _boxes(data: bytes | mmap, avif: Avif) -> Iterator[_Edit]:
     """Yield what to overwrite of boxes that nothing is shown of: outer ones, those about items, those about tracks."""
     for box in avif.boxes:
-        if box.kind not in _SHOWN:
+        if box.kind not in _NEEDED_TO_SHOW:
             yield from _emptied(box)
         elif box.kind == b"moov":
             yield from _of_tracks(data, box)
@@ -151,7 +151,7 @@ def _boxes(data: bytes | mmap, avif: Avif) -> Iterator[_Edit]:
 
 
 def _of_tracks(data: bytes | mmap, moov: Box) -> Iterator[_Edit]:
-    told = _TOLD | {b"meta"}
+    told = _METADATA_BOXES | {b"meta"}
     inner = list(boxes(data, moov.content, moov.end))
     tracks = (boxes(data, box.content, box.end) for box in inner if box.kind == b"trak")
     for box in chain(inner, *tracks):

@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, Full, Internal, TooSlow, Unavailable, Unsupported
+from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, DiskFull, Internal, TooSlow, Unavailable, Unsupported
 from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerProcess
 from authsvc.imaging.decoder.job import Check, Derivation, Failure, Job, Result
 from authsvc.model import ImageType
@@ -60,7 +60,9 @@ class Workers:
         self._raise_failure(await self._run(Check(path, kind, pixels)), kind)
 
     async def derive(self, derivation: Derivation) -> None:
-        """Write the copy. Raises what `check` does, Full without room, Unsupported for an animation that would be lost.
+        """Write the copy.
+
+        Raises what `check` does, DiskFull without room, Unsupported for an animation that would be lost.
 
         The target is not there then.
         """
@@ -178,7 +180,7 @@ class Workers:
             case Failure.NO_SOURCE | Failure.NO_TARGET:
                 raise FileNotFoundError(result.reason)
             case Failure.FULL:
-                raise Full
+                raise DiskFull
         _log.error("a worker failed:\n%s", result.reason)
         raise Internal
 

@@ -36,7 +36,7 @@ def strip_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:
     return joined(pieces)
 
 
-def cut_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
     """Return the file without what follows it."""
     return [range(gif.blocks[-1].end)]
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from authsvc.errors import AnswerError
 from authsvc.imaging.jpeg.profile import profile_of
-from authsvc.imaging.jpeg.segments import kept_of
+from authsvc.imaging.jpeg.segments import stripped_segment
 from authsvc.imaging.jpeg.walk import Jpeg, Segment, app_segment, begins, first_of, walk_jpeg
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import Piece, joined, length, reused
@@ -182,7 +182,7 @@ def _map_pieces(data: bytes | mmap, start: int, stop: int) -> list[Piece]:
         elif begins(content, segment, _APP2, _ISO):
             kept = iso_alone(content, segment)
         else:
-            kept = profile[segment] if segment in profile else kept_of(content, segment)
+            kept = profile[segment] if segment in profile else stripped_segment(content, segment)
         pieces.append(range(start + kept.start, start + kept.stop) if isinstance(kept, range) else kept)
     return joined(pieces)
 

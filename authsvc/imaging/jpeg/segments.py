@@ -15,7 +15,7 @@ _ADOBE_BYTES: Final = 12
 _DNL, _APP0, _APP14 = 0xDC, 0xE0, 0xEE
 
 
-def kept_of(data: bytes | mmap, segment: Segment) -> Piece:
+def stripped_segment(data: bytes | mmap, segment: Segment) -> Piece:
     """Return what stays of a segment that is kept or not for itself: a range of `data`, or new bytes."""
     if segment.marker == _DNL:
         # It would say how high the picture is, had the frame not said so: libjpeg passes over it.

@@ -7,7 +7,7 @@ from typing import Final
 from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
 from authsvc.imaging.jpeg.gainmap import GainMap, declared_end, find_gain_map, iso_alone
 from authsvc.imaging.jpeg.profile import profile_of
-from authsvc.imaging.jpeg.segments import kept_of
+from authsvc.imaging.jpeg.segments import stripped_segment
 from authsvc.imaging.jpeg.walk import SCAN, Jpeg, Segment, app_segment, begins
 from authsvc.imaging.pieces import Piece, joined, length, reused
 
@@ -34,7 +34,7 @@ def strip_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
     """Return the file without metadata: colour profile, orientation and HDR gain map stay."""
     gain_map = find_gain_map(data, jpeg)
     own = _orientation_alone(data, jpeg) | profile_of(data, jpeg) | (_about(data, gain_map) if gain_map else {})
-    kept = {segment: own[segment] if segment in own else kept_of(data, segment) for segment in jpeg.segments}
+    kept = {segment: own[segment] if segment in own else stripped_segment(data, segment) for segment in jpeg.segments}
     if gain_map is None:
         return joined(kept.values())
     # Where the gain map lies is known once all before it is.
@@ -43,7 +43,7 @@ def strip_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
     return joined([*kept.values(), *gain_map.pieces])
 
 
-def cut_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
+def without_trailer_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
     """Return the file without what follows it; further pictures that it declares belong to it (CIPA DC-007)."""
     return [range(declared_end(data, jpeg))]
 

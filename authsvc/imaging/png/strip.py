@@ -16,7 +16,7 @@ _SIGNATURE_BYTES: Final = 8
 _CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 # Colours, transparency, shape of a pixel: what changes how it is shown, with the lengths that it may have
 # (section 11.3). Decoders pass over others, over a second one, and over one behind the picture data.
-_SHOWN: Final = {
+_NEEDED_TO_SHOW: Final = {
     b"tRNS": range(1, 257),
     b"cHRM": (32,),
     b"gAMA": (4,),
@@ -84,11 +84,11 @@ def _is_shown(chunk: Chunk, kept: set[bytes]) -> bool:
     """Return whether decoders heed an ancillary chunk behind those that stay before it."""
     if chunk.name in _FRAMES:
         return b"acTL" in kept
-    lengths = _SHOWN.get(chunk.name, ())
+    lengths = _NEEDED_TO_SHOW.get(chunk.name, ())
     return chunk.end - chunk.start in lengths and not {chunk.name, b"IDAT"} & kept
 
 
-def cut_png(data: bytes | mmap, png: Png) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_png(data: bytes | mmap, png: Png) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
     """Return the file without what follows it."""
     return [range(_whole(png.chunks[-1]).stop)]
 

@@ -11,7 +11,7 @@ from authsvc.imaging.pieces import Piece, joined, length, reused
 from authsvc.imaging.webp.walk import ANIMATION, FRAME_HEADER_BYTES, Chunk, Webp, frame_chunks
 
 _HEADER_BYTES: Final = 12
-_SHOWN: Final = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM"})
+_NEEDED_TO_SHOW: Final = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM"})
 _EXIF: Final = b"EXIF"
 _HAS_PROFILE, _HAS_ALPHA, _HAS_EXIF = 0x20, 0x10, 0x08  # flags of VP8X: section 2.7.1
 _ANIM_BYTES: Final = 6  # section 2.7.1.1
@@ -34,7 +34,7 @@ def strip_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:
     return _file(data, list(_kept(data, webp, block)))
 
 
-def cut_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
     """Return the file without what follows it."""
     return [range(8 + int.from_bytes(data[4:8], "little"))]
 
@@ -43,7 +43,7 @@ def _kept(data: bytes | mmap, webp: Webp, block: bytes) -> Iterator[Piece]:
     flags = data[webp.chunks[0].start]
     # Decoders heed what the flags say; what else there is they pass over.
     has_profile = bool(flags & _HAS_PROFILE) and any(chunk.name == b"ICCP" for chunk in webp.chunks)
-    shown = _SHOWN - (set() if has_profile else {b"ICCP"}) - (set() if flags & ANIMATION else {b"ANIM"})
+    shown = _NEEDED_TO_SHOW - (set() if has_profile else {b"ICCP"}) - (set() if flags & ANIMATION else {b"ANIM"})
     for chunk in webp.chunks:
         if chunk.name == b"VP8X":
             yield from _features(data, chunk, has_profile=has_profile, has_exif=bool(block))
@@ -71,7 +71,7 @@ def _frame(data: bytes | mmap, frame: Chunk) -> Iterator[Piece]:
     """Yield a frame of an animation with nothing in it but its picture."""
     inner: list[Piece] = [range(frame.start, frame.start + FRAME_HEADER_BYTES)]
     for chunk in frame_chunks(data, frame):
-        if chunk.name in _SHOWN:
+        if chunk.name in _NEEDED_TO_SHOW:
             inner += _padded(data, chunk)
     yield reused(data, frame.start - 8, b"ANMF" + struct.pack("<I", length(inner)))
     yield from inner

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from authsvc.errors import NotFound
 from authsvc.model import KEY_PATH_PATTERN, WIDTHS, Key
 from authsvc.routes.services import Services
-from authsvc.sizes.cache import Accepts, Wanted
+from authsvc.sizes.cache import BestFormat, SizeRequest
 
 _WANTED: Final = re.compile(f"({KEY_PATH_PATTERN})/({'|'.join(map(str, WIDTHS))})")
 
@@ -28,15 +28,15 @@ class DerivativeRoutes:
     async def derive(self, request: Request) -> Response:
         """Make the derivative that `X-Derivative` names, such as `7b/e4….jpg/800`, and send nginx to it.
 
-        `X-Accepts` is what nginx has made of the reader's Accept: `avif`, `webp`
+        `X-BestFormat` is what nginx has made of the reader's Accept: `avif`, `webp`
         or `plain`. Where it cannot be made now, nginx is sent to the picture
         itself. Raises NotFound for other values, and without the picture.
         """
         match = _WANTED.fullmatch(request.headers.get("x-derivative", ""))
         accepts = request.headers.get("x-accepts", "")
-        if match is None or accepts not in list(Accepts):
+        if match is None or accepts not in list(BestFormat):
             raise NotFound
-        wanted = Wanted(Key.parse(match[1]), int(match[2]), Accepts(accepts))
+        wanted = SizeRequest(Key.parse(match[1]), int(match[2]), BestFormat(accepts))
         try:
             outcome = await self._services.deriver.derive(wanted)
         except FileNotFoundError:

@@ -94,7 +94,7 @@ class UploadRoutes:
                 for piece in form.feed(chunk):
                     await spool.write(piece)
             form.finish()
-            spool.end()
+            spool.hash_rest()
             image = await services.ingest.keep(spool, name=form.name)
         services.guard.note_use(token)
         return image, form.name

@@ -86,7 +86,7 @@ def test_what_is_inside_is_nothing_outside(stack: Stack, photo: str, address: st
     ids=["a path", "another width", "another format", "one more slash", "nothing"],
 )
 def test_service_makes_nothing_but_the_sizes(stack: Stack, derivative: str, accepts: str) -> None:
-    headers = {"X-Derivative": derivative, "X-Accepts": accepts}
+    headers = {"X-Derivative": derivative, "X-BestFormat": accepts}
     assert stack.ask_service("/derive", headers).status_code == 404
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.support.cli.command import Home
 from tests.support.stack import Stack, wait_until
 
-LINE = re.compile(r"(ok|warning|fault) +([a-z]+) +\S.*")
+LINE = re.compile(r"(ok|warning|error) +([a-z]+) +\S.*")
 
 
 def checks_of(said: str) -> dict[str, str]:
@@ -19,7 +19,7 @@ def checks_of(said: str) -> dict[str, str]:
 
 def test_running_stack_is_well(stack: Stack) -> None:
     # Another test may have changed the sites a moment ago.
-    wait_until(lambda: Home(stack.data_dir).run("doctor").status == 0, "there is no fault")
+    wait_until(lambda: Home(stack.data_dir).run("doctor").status == 0, "there is no error")
     states = checks_of(Home(stack.data_dir).run("doctor").stdout)
     assert {"data", "disk", "service", "nginx", "sites", "clock"} <= set(states)
     assert {states[check] for check in ("data", "service", "nginx")} == {"ok"}
@@ -29,16 +29,16 @@ def test_faults_come_with_what_mends_them_and_fail_the_command(home: Home) -> No
     done = home.run("doctor")
     assert done.status == 1
     assert done.stderr == ""
-    assert checks_of(done.stdout)["service"] == "fault"
-    fault = next(line for line in done.stdout.splitlines() if line.startswith("fault"))
-    mend = done.stdout.splitlines()[done.stdout.splitlines().index(fault) + 1]
-    assert mend.strip().startswith("mend it: ")
+    assert checks_of(done.stdout)["service"] == "error"
+    error = next(line for line in done.stdout.splitlines() if line.startswith("error"))
+    fix = done.stdout.splitlines()[done.stdout.splitlines().index(error) + 1]
+    assert fix.strip().startswith("fix it: ")
 
 
 def test_folder_that_is_not_there_is_a_fault_that_init_mends(home: Home) -> None:
     absent = Home(home.folder / "absent")
     found = {finding["check"]: finding for finding in json.loads(absent.run("doctor", "--json").stdout)}
-    assert (found["data"]["state"], found["data"]["mend"]) == ("fault", "authsvc init")
+    assert (found["data"]["state"], found["data"]["fix"]) == ("error", "authsvc init")
     assert "disk" not in found
     absent.ok("init")
     found = {finding["check"]: finding for finding in json.loads(absent.run("doctor", "--json").stdout)}
@@ -48,9 +48,9 @@ def test_folder_that_is_not_there_is_a_fault_that_init_mends(home: Home) -> None
 def test_report_for_programs_says_the_same(home: Home) -> None:
     done = home.run("doctor", "--json")
     findings = json.loads(done.stdout)
-    assert all(set(finding) == {"check", "state", "text", "mend"} for finding in findings)
+    assert all(set(finding) == {"check", "state", "text", "fix"} for finding in findings)
     assert {finding["check"]: finding["state"] for finding in findings} == checks_of(home.run("doctor").stdout)
-    assert all((finding["mend"] is None) is (finding["state"] == "ok") for finding in findings)
+    assert all((finding["fix"] is None) is (finding["state"] == "ok") for finding in findings)
 
 
 def test_name_that_the_service_chose_does_not_steer_the_terminal(home: Home) -> None:
@@ -77,5 +77,5 @@ def test_commands_are_for_whoever_reads_them(
     (home.folder / "blobs").chmod(0o777)
     monkeypatch.setattr("os.geteuid", lambda: user)
     said = home.run("doctor").stdout
-    assert f"mend it: {several}\n" in said
-    assert f"mend it: {one} {home.folder / 'blobs'}\n" in said
+    assert f"fix it: {several}\n" in said
+    assert f"fix it: {one} {home.folder / 'blobs'}\n" in said

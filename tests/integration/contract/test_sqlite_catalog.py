@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from authsvc.catalog.engine import reading, sqlite_engine, writing
 from authsvc.catalog.port import AccessCatalog, ImageCatalog
 from authsvc.catalog.sql import Catalog, open_catalog
-from authsvc.errors import Broken, Busy, Full
+from authsvc.errors import Broken, Busy, DiskFull
 from tests.support.contract.access_catalog import AccessCatalogContract
 from tests.support.contract.image_catalog import ImageCatalogContract
 from tests.support.contract.small_disk import fill, small_disk
@@ -159,10 +159,10 @@ def test_write_without_room_raises_full_and_works_again_with_room(new_catalog: P
         kept = an_image()
         catalog.images.add(kept, received_as(kept)).result()
         ballast = fill(disk)
-        with pytest.raises(Full):
+        with pytest.raises(DiskFull):
             _add_sites_for_ever(catalog)
         refused = an_image()
-        with pytest.raises(Full):
+        with pytest.raises(DiskFull):
             catalog.images.add(refused, received_as(refused)).result()
         assert catalog.images.find(kept.key.digest) == kept
         assert catalog.images.find(refused.key.digest) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, ImageSequence
 
-from authsvc.errors import Corrupt, Full, Unsupported
+from authsvc.errors import Corrupt, DiskFull, Unsupported
 from authsvc.imaging.decoder.job import Derivation
 from authsvc.model import ImageType
 from tests.support.contract.small_disk import small_disk
@@ -213,7 +213,7 @@ def test_disk_without_room_is_full_and_keeps_no_part(tmp_path: Path) -> None:
             return await outcome(workers.derive(derivation))
 
     with small_disk(tmp_path / "disk", "size=16k") as disk:
-        assert isinstance(run(lambda: act(disk / "target")), Full)
+        assert isinstance(run(lambda: act(disk / "target")), DiskFull)
         assert list(disk.iterdir()) == []
 
 

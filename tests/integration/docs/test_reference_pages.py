@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from authsvc.errors import AnswerError
 from authsvc.model import SiteList
-from authsvc.nginx.render import Surroundings, render
+from authsvc.nginx.render import RenderTarget, render
 from authsvc.service.app import create_app
 from authsvc.settings import load
 from authsvc.verdict.embedder import HIDDEN, INVALID, NONE
@@ -40,7 +40,7 @@ WORDS = {name_of(README): {"allow": True, "deny": False}, name_of(README_ZH): {"
 
 
 def test_every_location_of_nginx_is_named() -> None:
-    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, Surroundings(NOWHERE, NOWHERE))
+    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
     text = "\n".join(files.values())
     locations = re.findall(r'^\s*location (?:[=~^]+ )?"?(.+?)"? \{$', text, re.MULTILINE)
     assert len(locations) == len(re.findall(r"^\s*location ", text, re.MULTILINE))
@@ -96,7 +96,7 @@ def test_verdict_table_says_what_the_policy_decides(reason: Reason, readme: Path
 
 def test_error_page_names_every_answer_of_nginx() -> None:
     table = section(DOCS / "errors.md", "## What nginx answers by itself")
-    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, Surroundings(NOWHERE, NOWHERE))
+    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
     codes = set(re.findall(r"/_error/(\w+);", files["snippets/upload-errors.conf"]))
     # The body of `error_page 500` is chosen by a variable, of these two.
     assert codes | {"full", "unavailable"} == set(re.findall(r"\| `(\w+)` \|", table))

@@ -34,12 +34,12 @@ def complaints(found: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.state is not State.OK]
 
 
-def mended(place: Workplace, finding: Finding) -> list[Finding]:
+def fixed(place: Workplace, finding: Finding) -> list[Finding]:
     """Do what the finding says; return what is left to complain about."""
-    if finding.mend.startswith("authsvc "):
-        Home(place.settings.data_dir).ok(*finding.mend.split()[1:])
+    if finding.fix.startswith("authsvc "):
+        Home(place.settings.data_dir).ok(*finding.fix.split()[1:])
     else:
-        subprocess.run(["sh", "-ec", finding.mend], check=True)
+        subprocess.run(["sh", "-ec", finding.fix], check=True)
     return complaints(check_data(place.settings, None))
 
 
@@ -50,8 +50,8 @@ def test_data_folder_that_is_right_is_fine(place: Workplace) -> None:
 def test_data_folder_without_a_catalog_is_mended(place: Workplace) -> None:
     place.settings.catalog_path.unlink()
     (found,) = complaints(check_data(place.settings, None))
-    assert found.mend == "authsvc init"
-    assert mended(place, found) == []
+    assert found.fix == "authsvc init"
+    assert fixed(place, found) == []
 
 
 @pytest.mark.parametrize("name", ["blobs_dir", "spool_dir", "run_dir"])
@@ -63,7 +63,7 @@ def test_missing_folder_is_mended(place: Workplace, name: str) -> None:
     folder.rmdir()
     (found,) = complaints(check_data(place.settings, None))
     assert str(folder) in found.text
-    assert mended(place, found) == []
+    assert fixed(place, found) == []
 
 
 @pytest.mark.parametrize("uid", [NOBODYS_UID, 33], ids=["nobody's", "another user's"])
@@ -72,9 +72,9 @@ def test_folder_of_another_user_is_mended(place: Workplace, name: str, uid: int)
     path: Path = getattr(place.settings, name)
     os.chown(path, uid, -1)
     (found,) = complaints(check_data(place.settings, None))
-    assert found.state is State.FAULT
+    assert found.state is State.ERROR
     assert f"{path} belongs to " in found.text
-    assert mended(place, found) == []
+    assert fixed(place, found) == []
 
 
 def test_service_without_a_name_can_own_its_files(place: Workplace) -> None:
@@ -84,7 +84,7 @@ def test_service_without_a_name_can_own_its_files(place: Workplace) -> None:
     assert complaints(check_data(place.settings, None)) == []
     os.chown(place.settings.spool_dir, 0, 0)
     (found,) = complaints(check_data(place.settings, None))
-    assert mended(place, found) == []
+    assert fixed(place, found) == []
     assert place.settings.spool_dir.stat().st_gid == NOBODYS_UID
 
 
@@ -93,19 +93,19 @@ def test_file_of_another_user_is_mended(place: Workplace) -> None:
     path.touch()
     os.chown(path, 33, -1)
     (found,) = complaints(check_data(place.settings, None))
-    assert mended(place, found) == []
+    assert fixed(place, found) == []
 
 
 def test_folder_that_everybody_may_write_is_mended(place: Workplace) -> None:
     place.settings.blobs_dir.chmod(0o2777)
     (found,) = complaints(check_data(place.settings, None))
     assert "can be written by everybody" in found.text
-    assert mended(place, found) == []
+    assert fixed(place, found) == []
 
 
 @pytest.mark.parametrize(
     ("options", "state"),
-    [("size=8m", State.FAULT), ("size=200m", State.WARNING), ("size=2g", State.OK)],
+    [("size=8m", State.ERROR), ("size=200m", State.WARNING), ("size=2g", State.OK)],
     ids=["no room for two uploads", "little room", "room"],
 )
 def test_room_on_the_disk(tmp_path: Path, options: str, state: State) -> None:
@@ -113,7 +113,7 @@ def test_room_on_the_disk(tmp_path: Path, options: str, state: State) -> None:
         (found,) = check_disk(settings_in(disk))
     assert found.state is state
     assert f"GiB free at {disk}" in found.text
-    assert bool(found.mend) is (state is not State.OK)
+    assert bool(found.fix) is (state is not State.OK)
 
 
 def test_few_inodes_are_a_warning(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_service_that_answers_is_fine(stack: Stack) -> None:
 def test_service_that_says_something_else_is_a_fault(settings: Settings, body: bytes, says: str) -> None:
     with answering(settings, body):
         (found,) = complaints(check_service(settings))
-    assert found.state is State.FAULT
+    assert found.state is State.ERROR
     assert says in found.text
 
 
@@ -208,7 +208,7 @@ def test_nginx_that_lags_is_a_warning(settings: Settings) -> None:
         (found,) = complaints(check_service(settings))
     assert found.state is State.WARNING
     assert found.text == "nginx runs revision 3 of the sites; 4 is the newest"
-    assert found.mend == "authsvc nginx install --reload"
+    assert found.fix == "authsvc nginx install --reload"
 
 
 def test_nginx_that_lags_by_nobody_knows_what_is_a_warning(settings: Settings) -> None:
@@ -220,7 +220,7 @@ def test_nginx_that_lags_by_nobody_knows_what_is_a_warning(settings: Settings) -
 def test_service_that_is_not_there_is_a_fault(settings: Settings) -> None:
     (found,) = complaints(check_service(settings))
     assert f"it does not answer on {settings.socket_path}: No such file" in found.text
-    assert found.mend.startswith("systemctl restart authsvc.socket authsvc;")
+    assert found.fix.startswith("systemctl restart authsvc.socket authsvc;")
 
 
 def test_service_that_hangs_is_a_fault(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,14 +285,14 @@ def test_nothing_is_said_without_systemctl(tmp_path: Path, monkeypatch: pytest.M
 def test_unit_that_is_not_active_is_a_fault(systemctl: Systemctl, unit: str) -> None:
     systemctl.states[unit] = ("loaded", "failed", "enabled")
     (found,) = look(systemctl)
-    assert (found.state, found.text) == (State.FAULT, f"{unit} is failed")
-    assert found.mend.startswith(f"systemctl restart {unit};")
+    assert (found.state, found.text) == (State.ERROR, f"{unit} is failed")
+    assert found.fix.startswith(f"systemctl restart {unit};")
 
 
 def test_unit_that_the_next_boot_would_not_start_is_a_fault(systemctl: Systemctl) -> None:
     systemctl.states["authsvc.socket"] = ("loaded", "active", "disabled")
     (found,) = look(systemctl)
-    assert (found.state, found.mend) == (State.FAULT, "systemctl enable authsvc.socket")
+    assert (found.state, found.fix) == (State.ERROR, "systemctl enable authsvc.socket")
 
 
 def test_unit_says_whose_the_data_has_to_be(systemctl: Systemctl, place: Workplace) -> None:
@@ -305,8 +305,8 @@ def test_unit_says_whose_the_data_has_to_be(systemctl: Systemctl, place: Workpla
         for name in (".", *files):
             os.chown(Path(folder, name), NOBODYS_UID, NOBODYS_UID)
     found = complaints(check_data(place.settings, owner))
-    assert found[0].mend == f"chown -R daemon:www-data {place.settings.data_dir}"
-    subprocess.run(["sh", "-ec", found[0].mend], check=True)
+    assert found[0].fix == f"chown -R daemon:www-data {place.settings.data_dir}"
+    subprocess.run(["sh", "-ec", found[0].fix], check=True)
     assert complaints(check_data(place.settings, owner)) == []
 
 
@@ -328,14 +328,14 @@ def test_shard_that_nginx_could_not_read_is_mended(place: Workplace) -> None:
     os.chown(shard, -1, 33)
     (found,) = complaints(check_data(place.settings, None))
     assert found.text.startswith(f"{shard} belongs to root:www-data, not to root:")
-    assert mended(place, found) == []
+    assert fixed(place, found) == []
 
 
 def test_new_disk_is_given_to_the_service_before_it_is_filled(place: Workplace) -> None:
     folder = place.settings.data_dir / "disk"
     settings = settings_in(folder)
     (found,) = complaints(check_data(settings, Owner(1, 1)))
-    assert found.mend == f"install -d -m 2750 -o daemon -g daemon {folder} && authsvc init"
+    assert found.fix == f"install -d -m 2750 -o daemon -g daemon {folder} && authsvc init"
 
 
 def test_name_that_the_service_chose_is_no_command_of_roots(place: Workplace) -> None:
@@ -343,7 +343,7 @@ def test_name_that_the_service_chose_is_no_command_of_roots(place: Workplace) ->
     folder.mkdir()
     folder.chmod(0o777)
     (found,) = complaints(check_data(place.settings, None))
-    subprocess.run(["sh", "-ec", found.mend], check=True, cwd=place.settings.data_dir)
+    subprocess.run(["sh", "-ec", found.fix], check=True, cwd=place.settings.data_dir)
     assert folder.stat().st_mode & 0o002 == 0
     assert not (place.settings.data_dir / "owned").exists()
 

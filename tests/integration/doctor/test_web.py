@@ -42,9 +42,9 @@ def complaints(nginx: OwnNginx) -> list[Finding]:
     return [finding for finding in look(nginx) if finding.state is not State.OK]
 
 
-def mend(nginx: OwnNginx, finding: Finding) -> None:
+def fix(nginx: OwnNginx, finding: Finding) -> None:
     """Do what it says, as far as it is ours: systemctl is tested on a real machine."""
-    word, name, *more = finding.mend.partition(";")[0].split()
+    word, name, *more = finding.fix.partition(";")[0].split()
     assert (word, name) == ("authsvc", "nginx")
     nginx.command(*more)
 
@@ -75,7 +75,7 @@ def test_configuration_that_cannot_be_used_is_a_fault(nginx: OwnNginx, http: str
     nginx.put("other.conf", "")
     nginx.configure(http=http)
     (found,) = complaints(nginx)
-    assert (found.check, found.mend) == ("nginx", "nginx -t")
+    assert (found.check, found.fix) == ("nginx", "nginx -t")
     assert says in found.text
 
 
@@ -88,7 +88,7 @@ def test_missing_program_is_a_fault(nginx: OwnNginx) -> None:
 def test_nginx_that_does_not_run_is_a_fault(network: Network) -> None:
     with own_nginx(network) as nginx:
         nginx.command("install")
-        assert [found.mend for found in complaints(nginx) if found.check == "nginx"] == [
+        assert [found.fix for found in complaints(nginx) if found.check == "nginx"] == [
             "systemctl start nginx; journalctl -u nginx -n 20"
         ]
 
@@ -96,8 +96,8 @@ def test_nginx_that_does_not_run_is_a_fault(network: Network) -> None:
 def test_newer_list_of_sites_is_mended(nginx: OwnNginx) -> None:
     nginx.publish(SiteList(SITES.revision + 1, (*SITES.patterns, "new.example.org")))
     (found,) = complaints(nginx)
-    assert (found.state, found.text) == (State.FAULT, "nginx's map is at revision 7, the list at 8")
-    mend(nginx, found)
+    assert (found.state, found.text) == (State.ERROR, "nginx's map is at revision 7, the list at 8")
+    fix(nginx, found)
     assert complaints(nginx) == []
 
 
@@ -106,7 +106,7 @@ def test_map_without_a_revision_is_mended(nginx: OwnNginx) -> None:
     path.write_text(path.read_text().replace('default "7"', 'default "x"'))
     (found,) = complaints(nginx)
     assert found.text == "nginx's map is at revision None, the list at 7"
-    mend(nginx, found)
+    fix(nginx, found)
     assert complaints(nginx) == []
 
 
@@ -125,7 +125,7 @@ def test_map_that_up_has_lost_is_a_fault(nginx: OwnNginx) -> None:
 def test_missing_list_of_sites_is_a_fault(nginx: OwnNginx) -> None:
     nginx.settings.site_list_path.unlink()
     found = complaints(nginx)
-    assert {finding.mend for finding in found} == {"authsvc init"}
+    assert {finding.fix for finding in found} == {"authsvc init"}
 
 
 @pytest.mark.parametrize("name", ["authsvc/snippets/verdict.conf", "authsvc/site.default"])
@@ -135,8 +135,8 @@ def test_file_that_differs_is_mended(nginx: OwnNginx, name: str) -> None:
     if name.endswith("default"):
         shutil.copy(path, nginx.conf / SITE)
     (found,) = complaints(nginx)
-    assert (found.state, found.text) == (State.FAULT, f"{path} is not what the settings say")
-    mend(nginx, found)
+    assert (found.state, found.text) == (State.ERROR, f"{path} is not what the settings say")
+    fix(nginx, found)
     assert complaints(nginx) == []
 
 
@@ -146,16 +146,16 @@ def test_placeholder_that_is_lost_or_another_is_mended(nginx: OwnNginx, name: st
     for change in (path.unlink, lambda: path.write_bytes(b"another")):
         change()
         (found,) = complaints(nginx)
-        assert (found.state, found.text) == (State.FAULT, f"{path} is not what the settings say")
-        mend(nginx, found)
+        assert (found.state, found.text) == (State.ERROR, f"{path} is not what the settings say")
+        fix(nginx, found)
         assert complaints(nginx) == []
 
 
 def test_part_of_ours_that_is_missing_is_mended(nginx: OwnNginx) -> None:
     (nginx.conf / "authsvc" / "snippets" / "verdict.conf").unlink()
     (found,) = complaints(nginx)
-    assert (found.check, found.mend) == ("nginx", INSTALL)
-    mend(nginx, found)
+    assert (found.check, found.fix) == ("nginx", INSTALL)
+    fix(nginx, found)
     assert complaints(nginx) == []
 
 
@@ -163,7 +163,7 @@ def test_server_of_somebody_else_with_our_name_is_a_fault(nginx: OwnNginx) -> No
     nginx.put("conf.d/theirs.conf", f"server {{ listen 80; server_name {DOMAIN}; }}")
     (found,) = complaints(nginx)
     assert found.text.startswith(f"another server of this nginx is called {DOMAIN} already")
-    assert found.mend == f"grep -rn {DOMAIN} {nginx.conf}"
+    assert found.fix == f"grep -rn {DOMAIN} {nginx.conf}"
 
 
 def test_process_of_another_kind_is_not_taken_for_nginx_under_up(nginx: OwnNginx) -> None:
@@ -180,8 +180,8 @@ def test_settings_that_nginx_has_not_got_are_mended(nginx: OwnNginx) -> None:
     nginx.flags["max_upload_bytes"] = 4096
     nginx.settings = load(flags=nginx.flags).settings
     found = complaints(nginx)
-    assert {finding.mend for finding in found} == {INSTALL}
-    mend(nginx, found[0])
+    assert {finding.fix for finding in found} == {INSTALL}
+    fix(nginx, found[0])
     assert complaints(nginx) == []
 
 
@@ -195,7 +195,7 @@ def test_site_that_is_not_enabled_is_mended(nginx: OwnNginx) -> None:
     (nginx.conf / LINK).unlink()
     (found,) = complaints(nginx)
     assert found.text == f"the site is not enabled: {nginx.conf / LINK} is missing"
-    mend(nginx, found)
+    fix(nginx, found)
     assert complaints(nginx) == []
 
 
@@ -204,7 +204,7 @@ def test_folder_that_nginxs_user_may_not_enter_is_a_fault(nginx: OwnNginx, name:
     getattr(nginx.settings, name).chmod(0o750)
     (found,) = complaints(nginx)
     assert found.text == f"www-data may not look into {getattr(nginx.settings, name)}"
-    assert found.mend == "adduser www-data root && systemctl reload nginx"
+    assert found.fix == "adduser www-data root && systemctl reload nginx"
 
 
 def test_group_without_a_name_is_a_fault_and_no_crash(nginx: OwnNginx) -> None:
@@ -257,9 +257,9 @@ def shown(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
         ((DOMAIN, FURTHER), 90.5, State.OK, "it is good for 90 more days"),
         (("*.example.com", FURTHER), 21.5, State.OK, "it is good for 21 more days"),
         ((DOMAIN, FURTHER), 20.5, State.WARNING, "it expires in 20 days"),
-        ((DOMAIN, FURTHER), -1.5, State.FAULT, "it expired 1 days ago"),
-        ((DOMAIN,), 90.5, State.FAULT, f"it is not for {FURTHER}, but for {DOMAIN}"),
-        ((), 90.5, State.FAULT, f"it is not for {DOMAIN}, {FURTHER}, but for no name"),
+        ((DOMAIN, FURTHER), -1.5, State.ERROR, "it expired 1 days ago"),
+        ((DOMAIN,), 90.5, State.ERROR, f"it is not for {FURTHER}, but for {DOMAIN}"),
+        ((), 90.5, State.ERROR, f"it is not for {DOMAIN}, {FURTHER}, but for no name"),
     ],
     ids=["good", "wildcard", "soon to expire", "expired", "a name is missing", "no names"],
 )
@@ -270,14 +270,14 @@ def test_certificate(shown: Shown, hosts: tuple[str, ...], ends_days: float, sta
     assert (found.state, found.text) == (state, text)
     if state is not State.OK:
         renews = "expire" in text
-        assert found.mend == (how_to_renew(settings) if renews else how_to_get(settings))
+        assert found.fix == (how_to_renew(settings) if renews else how_to_get(settings))
 
 
 def test_certificate_that_nginx_has_not_read_is_a_fault(shown: Shown) -> None:
     old = make_pair(shown.folder / "old", DOMAIN, FURTHER)
     new = make_pair(shown.folder / "new", DOMAIN, FURTHER)
     (found,) = shown.findings(shown.settings(certificate=new.certificate, certificate_key=new.key), old)
-    assert (found.state, found.mend) == (State.FAULT, f"{INSTALL} --reload")
+    assert (found.state, found.fix) == (State.ERROR, f"{INSTALL} --reload")
 
 
 def test_file_that_is_no_certificate_is_not_compared(shown: Shown) -> None:
@@ -306,7 +306,7 @@ def test_nginx_without_https_is_a_fault(shown: Shown, *, has_files: bool) -> Non
         shown.monkeypatch.setattr(web, "_TLS_PORT", bound.getsockname()[1])
         (found,) = web._check_certificate(settings, shown.folder / "site.conf")
     assert f"nginx speaks no HTTPS for {DOMAIN}" in found.text
-    assert found.mend == (INSTALL if has_files else how_to_get(settings))
+    assert found.fix == (INSTALL if has_files else how_to_get(settings))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import NotThere
+from authsvc.errors import NoSuchObject
 from authsvc.library.remove import remove
 from authsvc.model import Image, Key
 from tests.support.actors import remove_often, upload_until
@@ -52,7 +52,7 @@ def test_uploads_and_removals_in_any_order_leave_picture_and_row_or_neither(shar
     for who in ("one upload", "another upload"):
         assert isinstance(results[who], Image), results[who]
     for who in ("one removal", "another removal"):
-        assert isinstance(results[who], (bool, NotThere)), results[who]
+        assert isinstance(results[who], (bool, NoSuchObject)), results[who]
     row = shared.row_of(content)
     assert shared.blobs_of(content) == ([] if row is None else [row.key])
     if True not in (results["one removal"], results["another removal"]):

@@ -5,7 +5,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from authsvc.errors import NotThere
+from authsvc.errors import NoSuchObject
 from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Key
 from authsvc.service.app import create_app
@@ -67,7 +67,7 @@ def test_removal_of_an_unknown_picture_is_refused(place: Workplace, extension: s
     content = picture("JPEG" if extension == "png" else "PNG")
     if extension == "jpg":
         place.keep(content)
-    with pytest.raises(NotThere, match="image list"):
+    with pytest.raises(NoSuchObject, match="image list"):
         _remove(place, Key(digests_of(content).md5, extension))
 
 
@@ -77,7 +77,7 @@ def test_blob_that_never_got_its_row_can_be_removed(place: Workplace) -> None:
     place.store_blob(content, key)
     assert _remove(place, key) is True
     assert place.blobs_of(content) == []
-    with pytest.raises(NotThere, match="image list"):
+    with pytest.raises(NoSuchObject, match="image list"):
         _remove(place, key)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from authsvc.errors import BadSetting, Broken
-from authsvc.nginx.install import Installed, install_server, places_in, remove_server, stale_files, surroundings_in
+from authsvc.nginx.install import Installed, install_paths, install_server, remove_server, render_target, stale_files
 from authsvc.system.conffile import Outcome
 from tests.support.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, DOMAIN, PICTURE, SITES, OwnNginx
 from tests.support.tls import make_pair
@@ -82,7 +82,7 @@ def test_removal_leaves_nginx_as_it_was_before_the_installation(nginx: OwnNginx,
 @pytest.mark.parametrize("http", [DEBIAN_HTTP, CONF_D_ONLY], ids=["Debian's folders", "conf.d only"])
 def test_edited_site_file_is_kept_and_its_default_follows(nginx: OwnNginx, http: str) -> None:
     nginx.configure(http=http)
-    site = places_in(nginx.read()).site
+    site = install_paths(nginx.read()).site
     _install(nginx)
     edited = site.read_text() + "# mine\n"
     site.write_text(edited)
@@ -103,7 +103,7 @@ def test_edited_site_file_is_kept_and_its_default_follows(nginx: OwnNginx, http:
 def test_removal_keeps_an_edited_site_file_switched_off(nginx: OwnNginx, http: str) -> None:
     nginx.configure(http=http)
     _install(nginx)
-    site = places_in(nginx.read()).site
+    site = install_paths(nginx.read()).site
     edited = site.read_text() + "# mine\n"
     site.write_text(edited)
     assert _remove(nginx).site is Outcome.KEPT
@@ -290,7 +290,7 @@ def test_hash_sizes_are_set_only_where_nobody_else_has_fixed_them(
     nginx.put("conf.d/theirs.conf", theirs)
     installed = _install(nginx)
     assert ("map_hash_bucket_size 512;" in _conf(nginx, "snippets/hash-sizes.conf")) is has_sizes
-    assert (installed.places.jit is not None and installed.places.jit.exists()) is has_jit
+    assert (installed.paths.jit is not None and installed.paths.jit.exists()) is has_jit
     assert nginx.test() == ""
 
 
@@ -314,15 +314,15 @@ def test_own_access_log_is_a_file_beside_nginx_own_where_it_has_none(nginx: OwnN
         f"pid {nginx.folder}/nginx.pid;\nevents {{ }}\nhttp {{ {http} include conf.d/*.conf; }}\n"
     )
     server = nginx.read()
-    around = surroundings_in(server, places_in(server))
-    assert around.access_log == server.default_access_log.parent / "authsvc.log"
+    target = render_target(server, install_paths(server))
+    assert target.access_log == server.default_access_log.parent / "authsvc.log"
 
 
 def test_http2_is_spelled_as_this_nginx_knows_it(nginx: OwnNginx) -> None:
     server = nginx.read()
-    places = places_in(server)
-    assert not surroundings_in(replace(server, version=(1, 25, 0)), places).has_http2_directive
-    assert surroundings_in(replace(server, version=(1, 25, 1)), places).has_http2_directive
+    paths = install_paths(server)
+    assert not render_target(replace(server, version=(1, 25, 0)), paths).has_http2_directive
+    assert render_target(replace(server, version=(1, 25, 1)), paths).has_http2_directive
 
 
 def test_written_files_are_for_everybody_to_read(nginx: OwnNginx) -> None:

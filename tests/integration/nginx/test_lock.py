@@ -13,7 +13,7 @@ import pytest
 from authsvc.cli.root import authsvc
 from authsvc.errors import AuthsvcError
 from authsvc.model import SiteList
-from authsvc.nginx.lock import taken_turn
+from authsvc.nginx.lock import acquire
 from tests.support.own_nginx import SITES, OwnNginx
 from tests.support.stack import wait_until
 
@@ -68,7 +68,7 @@ def test_half_an_installation_is_never_taken_for_a_fault_of_somebody_else(nginx:
     environment = {**os.environ, **nginx.environment}
     with ExitStack() as ended:
         # As it is while another command has its turn.
-        with taken_turn(nginx.main_file):
+        with acquire(nginx.main_file):
             half = nginx.put("conf.d/zz-authsvc.conf", "include authsvc/not-yet-written.conf;")
             command = subprocess.Popen(nginx.command_line(word), env=environment, stdout=subprocess.DEVNULL)
             ended.enter_context(command)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Full
+from authsvc.errors import DiskFull
 from authsvc.model import Key
-from authsvc.sizes.cache import Accepts, DerivativeCache, End, Wanted
+from authsvc.sizes.cache import BestFormat, DerivativeCache, End, SizeRequest
 from tests.support.contract.small_disk import small_disk, use_up_names
 
 KEY = Key("98d291879bf32c45c4a56958bd9dfd1e", "jpg")
@@ -62,18 +62,20 @@ def test_published_file_is_there_for_the_group_and_nothing_else_is(cache: Deriva
 @pytest.mark.parametrize(
     ("end", "accepts"),
     [
-        (End.AVIF, {Accepts.AVIF}),
-        (End.WEBP, {Accepts.AVIF, Accepts.WEBP}),
-        (End.WEBP_PLAIN, {Accepts.AVIF, Accepts.WEBP}),
-        (End.PLAIN, {Accepts.PLAIN}),
+        (End.AVIF, {BestFormat.AVIF}),
+        (End.WEBP, {BestFormat.AVIF, BestFormat.WEBP}),
+        (End.WEBP_PLAIN, {BestFormat.AVIF, BestFormat.WEBP}),
+        (End.PLAIN, {BestFormat.PLAIN}),
     ],
 )
-def test_derivative_is_for_readers_who_take_it(cache: DerivativeCache, end: End, accepts: set[Accepts]) -> None:
+def test_derivative_is_for_readers_who_take_it(cache: DerivativeCache, end: End, accepts: set[BestFormat]) -> None:
     file = cache.new_path()
     file.touch()
     cache.publish(file, KEY, 320, end)
-    assert {each for each in Accepts if cache.has(Wanted(KEY, 320, each))} == accepts
-    assert not any(cache.has(Wanted(KEY, 640, each)) or cache.has(Wanted(OTHER, 320, each)) for each in Accepts)
+    assert {each for each in BestFormat if cache.has(SizeRequest(KEY, 320, each))} == accepts
+    assert not any(
+        cache.has(SizeRequest(KEY, 640, each)) or cache.has(SizeRequest(OTHER, 320, each)) for each in BestFormat
+    )
 
 
 def test_picture_itself_is_linked_and_may_be_linked_again(cache: DerivativeCache, tmp_path: Path) -> None:
@@ -196,5 +198,5 @@ def test_disk_without_room_is_said_to_be_full(tmp_path: Path, act: str) -> None:
         file = cache.new_path()
         file.touch()
         use_up_names(disk)
-        with pytest.raises(Full):
+        with pytest.raises(DiskFull):
             getattr(cache, act)(file, KEY, 320, End.PLAIN)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 import authsvc.sizes.maker
-from authsvc.errors import Bomb, Busy, Corrupt, Full, TooSlow, Unsupported
+from authsvc.errors import Bomb, Busy, Corrupt, DiskFull, TooSlow, Unsupported
 from authsvc.imaging.decoder.job import Derivation
 from authsvc.model import ImageType, Key
-from authsvc.sizes.cache import Accepts, End, Wanted
-from authsvc.sizes.maker import CALM_SECONDS, Deriver, Outcome
+from authsvc.sizes.cache import BestFormat, End, SizeRequest
+from authsvc.sizes.maker import IDLE_POLL_SECONDS, Deriver, Outcome
 from tests.support.pictures import picture
 from tests.support.workplace import Workplace
 
@@ -33,7 +33,7 @@ def failing(error: Exception) -> Maker:
     return Maker(fail)
 
 
-def derive(place: Workplace, maker: Maker, wanted: Wanted, ends: list[Outcome] | None = None) -> Outcome:
+def derive(place: Workplace, maker: Maker, wanted: SizeRequest, ends: list[Outcome] | None = None) -> Outcome:
     async def run() -> Outcome:
         told = ends.append if ends is not None else lambda _: None
         deriver = Deriver(store=place.store, cache=place.derivatives, maker=maker, on_end=told)
@@ -46,21 +46,21 @@ def derive(place: Workplace, maker: Maker, wanted: Wanted, ends: list[Outcome] |
 
 
 @pytest.fixture
-def wanted(place: Workplace) -> Wanted:
-    return Wanted(place.keep(picture("PNG", (300, 200))).key, 160, Accepts.WEBP)
+def wanted(place: Workplace) -> SizeRequest:
+    return SizeRequest(place.keep(picture("PNG", (300, 200))).key, 160, BestFormat.WEBP)
 
 
-@pytest.mark.parametrize("accepts", list(Accepts))
-def test_derivative_that_is_smaller_is_published(place: Workplace, wanted: Wanted, accepts: Accepts) -> None:
+@pytest.mark.parametrize("accepts", list(BestFormat))
+def test_derivative_that_is_smaller_is_published(place: Workplace, wanted: SizeRequest, accepts: BestFormat) -> None:
     ends: list[Outcome] = []
-    assert derive(place, Maker(), Wanted(wanted.key, 160, accepts), ends) is Outcome.MADE
-    end = End.PLAIN if accepts is Accepts.PLAIN else End.WEBP
+    assert derive(place, Maker(), SizeRequest(wanted.key, 160, accepts), ends) is Outcome.MADE
+    end = End.PLAIN if accepts is BestFormat.PLAIN else End.WEBP
     assert place.derivatives.path(wanted.key, 160, end).read_bytes() == b"x"
     assert ends == [Outcome.MADE]
     assert list((place.settings.derivatives_dir / "tmp").iterdir()) == []
 
 
-def test_avif_is_not_begun_before_every_reader_has_theirs(place: Workplace, wanted: Wanted) -> None:
+def test_avif_is_not_begun_before_every_reader_has_theirs(place: Workplace, wanted: SizeRequest) -> None:
     begun: list[tuple[int, ImageType]] = []
 
     class SlowAtWidth320(Maker):
@@ -74,9 +74,9 @@ def test_avif_is_not_begun_before_every_reader_has_theirs(place: Workplace, want
 
     async def run() -> None:
         deriver = Deriver(store=place.store, cache=place.derivatives, maker=SlowAtWidth320(), on_end=lambda _: None)
-        slow = asyncio.create_task(deriver.derive(Wanted(wanted.key, 320, Accepts.WEBP)))
+        slow = asyncio.create_task(deriver.derive(SizeRequest(wanted.key, 320, BestFormat.WEBP)))
         await deriver.derive(wanted)
-        await asyncio.sleep(2 * CALM_SECONDS)
+        await asyncio.sleep(2 * IDLE_POLL_SECONDS)
         assert sorted(begun) == [(160, ImageType.WEBP), (320, ImageType.WEBP)]
         released.set()
         await slow
@@ -88,7 +88,7 @@ def test_avif_is_not_begun_before_every_reader_has_theirs(place: Workplace, want
     asyncio.run(run())
 
 
-def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: Wanted) -> None:
+def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: SizeRequest) -> None:
     derive(place, Maker(), wanted)
     assert derive(place, failing(Busy()), wanted) is Outcome.FOUND
 
@@ -99,7 +99,7 @@ def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: Wa
         (Busy(), Outcome.NOT_NOW),
         (OSError("no disk"), Outcome.NOT_NOW),
         (FileNotFoundError("the cache was wiped"), Outcome.NOT_NOW),
-        (Full(), Outcome.NOT_NOW),
+        (DiskFull(), Outcome.NOT_NOW),
         (Corrupt(kind="PNG", reason="it cannot be decoded"), Outcome.LINKED),
         (Unsupported(), Outcome.LINKED),
         (TooSlow(limit="5"), Outcome.LINKED),
@@ -117,7 +117,7 @@ def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: Wa
     ],
 )
 def test_failure_ends_in_the_picture_itself(
-    place: Workplace, wanted: Wanted, error: Exception, outcome: Outcome
+    place: Workplace, wanted: SizeRequest, error: Exception, outcome: Outcome
 ) -> None:
     found = derive(place, failing(error), wanted)
     assert (found, found.is_there) == (outcome, outcome is Outcome.LINKED)
@@ -128,7 +128,7 @@ def test_failure_ends_in_the_picture_itself(
 
 
 def test_reader_waits_for_a_while_and_the_job_goes_on(
-    place: Workplace, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+    place: Workplace, wanted: SizeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(Maker):
         async def derive(self, derivation: Derivation) -> None:
@@ -145,7 +145,7 @@ def test_reader_waits_for_a_while_and_the_job_goes_on(
         assert (await waiting, ends) == (Outcome.MADE, [Outcome.MADE])
         await deriver.close()
 
-    monkeypatch.setattr(authsvc.sizes.maker, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(authsvc.sizes.maker, "READER_TIMEOUT_SECONDS", 0.1)
     released = asyncio.Event()
     ends: list[Outcome] = []
     asyncio.run(run())
@@ -153,15 +153,17 @@ def test_reader_waits_for_a_while_and_the_job_goes_on(
 
 def test_picture_that_is_not_there_has_no_derivative(place: Workplace) -> None:
     with pytest.raises(FileNotFoundError):
-        derive(place, Maker(), Wanted(Key("0" * 32, "png"), 160, Accepts.WEBP))
+        derive(place, Maker(), SizeRequest(Key("0" * 32, "png"), 160, BestFormat.WEBP))
 
 
-def test_derivative_of_a_picture_that_was_removed_meanwhile_is_taken_back(place: Workplace, wanted: Wanted) -> None:
+def test_derivative_of_a_picture_that_was_removed_meanwhile_is_taken_back(
+    place: Workplace, wanted: SizeRequest
+) -> None:
     maker = Maker(lambda: place.path_of(wanted.key).unlink())
     with pytest.raises(FileNotFoundError):
         derive(place, maker, wanted)
     assert not place.derivatives.path(wanted.key, 160, End.WEBP).exists()
 
 
-def test_plain_derivative_as_wide_as_the_picture_is_the_picture(place: Workplace, wanted: Wanted) -> None:
-    assert derive(place, Maker(), Wanted(wanted.key, 640, Accepts.PLAIN)) is Outcome.LINKED
+def test_plain_derivative_as_wide_as_the_picture_is_the_picture(place: Workplace, wanted: SizeRequest) -> None:
+    assert derive(place, Maker(), SizeRequest(wanted.key, 640, BestFormat.PLAIN)) is Outcome.LINKED

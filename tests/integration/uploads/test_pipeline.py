@@ -194,7 +194,7 @@ def test_received_file_is_gone_when_the_upload_is_answered(place: Workplace, con
 
 def test_received_file_that_cannot_be_removed_fails_no_upload(place: Workplace) -> None:
     class Stuck(Received):
-        def remove(self) -> None:
+        def discard(self) -> None:
             raise PermissionError
 
     content = picture()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from authsvc.catalog.images import SqlImageCatalog
-from authsvc.errors import Busy, Collision, Full, Unsupported
+from authsvc.errors import Busy, Collision, DiskFull, Unsupported
 from authsvc.model import Digests, Image, Key, Spooled
 from authsvc.store.filesystem import FilesystemStore
 from authsvc.store.port import BlobStat, Put
@@ -20,7 +20,7 @@ from authsvc.uploads.spool import Spool
 from tests.support.pictures import picture
 from tests.support.workplace import Received, Workplace, ingest_of
 
-PATIENCE_SECONDS = 30
+READER_TIMEOUT_SECONDS = 30
 
 
 class CountingImages(SqlImageCatalog):
@@ -54,7 +54,7 @@ class Crowd:
         await asyncio.sleep(0)
         self.may_go.set()
         assert self.first is not None
-        await asyncio.wait_for(self.first, PATIENCE_SECONDS)
+        await asyncio.wait_for(self.first, READER_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def crowd(place: Workplace, store: FilesystemStore | None = None) -> Async
     )
 
     def slowly() -> Spooled:
-        assert made.may_go.wait(PATIENCE_SECONDS)
+        assert made.may_go.wait(READER_TIMEOUT_SECONDS)
         return place.spooled(picture())
 
     made.first = asyncio.create_task(made.ingest.keep(Received(slowly), name=""))
@@ -183,7 +183,7 @@ def test_no_upload_waits_behind_groups_that_are_done(place: Workplace) -> None:
     async def run() -> None:
         ingest = place.ingest
         for _ in range(3):
-            await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), PATIENCE_SECONDS)
+            await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), READER_TIMEOUT_SECONDS)
 
     asyncio.run(run())
 
@@ -210,9 +210,9 @@ def test_blob_that_cannot_be_looked_at_fails_its_own_upload_alone(place: Workpla
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("error", [Busy, Full], ids=["locked", "full"])
+@pytest.mark.parametrize("error", [Busy, DiskFull], ids=["locked", "full"])
 def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
-    place: Workplace, error: type[Busy | Full]
+    place: Workplace, error: type[Busy | DiskFull]
 ) -> None:
     class Failing(CountingImages):
         is_failing = False
@@ -234,7 +234,7 @@ def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
             *(ingest.keep(place.received(content), name="") for content in (*contents, known)), return_exceptions=True
         )
         assert [type(result) for result in results] == [error] * 3 + [Image]
-        if error is Full:
+        if error is DiskFull:
             assert [place.blobs_of(content) for content in contents] == [[], [], []]
         assert place.blobs_of(known) == [before.key]
         images.is_failing = False
@@ -253,7 +253,7 @@ def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workp
             await asyncio.sleep(0)
             assert not closing.done()
             made.may_go.set()
-            await asyncio.wait_for(closing, PATIENCE_SECONDS)
+            await asyncio.wait_for(closing, READER_TIMEOUT_SECONDS)
             assert made.images.sizes == [1]
         await ingest_of(made.images, place.store).close()
 
@@ -271,7 +271,7 @@ class HeldStore(FilesystemStore):
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
         results = super().put_all(puts) if self._is_behind else []
         self.reached.set()
-        assert self.may_go.wait(PATIENCE_SECONDS)
+        assert self.may_go.wait(READER_TIMEOUT_SECONDS)
         return results or super().put_all(puts)
 
 
@@ -286,13 +286,13 @@ def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, 
         async def upload(content: bytes) -> Image:
             async with Spool(place.settings.spool_dir, max_bytes=len(content)) as spool:
                 await spool.write(content)
-                spool.end()
+                spool.hash_rest()
                 return await ingest.keep(spool, name="")
 
         leaves, stays = asyncio.create_task(upload(leaving)), asyncio.create_task(upload(staying))
-        assert await asyncio.to_thread(store.reached.wait, PATIENCE_SECONDS)
+        assert await asyncio.to_thread(store.reached.wait, READER_TIMEOUT_SECONDS)
         leaves.cancel()
-        await asyncio.wait([leaves], timeout=PATIENCE_SECONDS)
+        await asyncio.wait([leaves], timeout=READER_TIMEOUT_SECONDS)
         assert leaves.cancelled()
         store.may_go.set()
         assert place.path_of((await stays).key).read_bytes() == staying
@@ -311,6 +311,6 @@ def test_upload_that_no_thread_takes_any_more_is_answered(place: Workplace) -> N
         asyncio.get_running_loop().set_default_executor(threads)
         threads.shutdown()
         with pytest.raises(RuntimeError, match="after shutdown"):
-            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name=""), PATIENCE_SECONDS)
+            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name=""), READER_TIMEOUT_SECONDS)
 
     asyncio.run(run())

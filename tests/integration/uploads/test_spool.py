@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Empty, Full, TooLarge
+from authsvc.errors import DiskFull, Empty, TooLarge
 from authsvc.model import Digests, Spooled
 from authsvc.uploads.spool import BLOCK_BYTES, Spool, clear_spool
 from tests.support.contract.small_disk import fill, small_disk, use_up_names
@@ -21,7 +21,7 @@ def _spooled(folder: Path, pieces: list[bytes]) -> tuple[Spooled, bytes]:
         async with Spool(folder, max_bytes=LIMIT) as spool:
             for piece in pieces:
                 await spool.write(piece)
-            finished = spool.finish()
+            finished = spool.complete()
             return finished, finished.path.read_bytes()
 
     return asyncio.run(write())
@@ -66,10 +66,10 @@ def test_end_leaves_the_file_to_finish_and_changes_nothing_of_it(tmp_path: Path,
     async def write() -> None:
         async with Spool(tmp_path, max_bytes=LIMIT) as spool:
             await spool.write(content)
-            spool.end()
+            spool.hash_rest()
             assert _written_below(tmp_path) == (size if size >= BLOCK_BYTES else 0)
             for _ in range(2):
-                finished = spool.finish()
+                finished = spool.complete()
                 assert finished == Spooled(finished.path, size, digests_of(content))
                 assert finished.path.read_bytes() == content
 
@@ -80,7 +80,7 @@ def test_end_refuses_an_upload_without_a_byte(tmp_path: Path) -> None:
     async def write() -> None:
         async with Spool(tmp_path, max_bytes=LIMIT) as spool:
             with pytest.raises(Empty):
-                spool.end()
+                spool.hash_rest()
 
     asyncio.run(write())
 
@@ -96,7 +96,7 @@ def test_link_to_the_file_keeps_its_bytes(tmp_path: Path) -> None:
     async def keep() -> None:
         async with Spool(tmp_path, max_bytes=LIMIT) as spool:
             await spool.write(b"some bytes")
-            blob.hardlink_to(spool.finish().path)
+            blob.hardlink_to(spool.complete().path)
 
     asyncio.run(keep())
     assert blob.read_bytes() == b"some bytes"
@@ -186,7 +186,7 @@ def test_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
         spool = disk / "spool"
         spool.mkdir()
         fill(disk)
-        with pytest.raises(Full):
+        with pytest.raises(DiskFull):
             _spooled(spool, [bytes(BLOCK_BYTES)])
         assert list(spool.iterdir()) == []
 
@@ -194,7 +194,7 @@ def test_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
 def test_disk_without_room_for_a_name_is_said(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m,nr_inodes=20") as disk:
         use_up_names(disk)
-        with pytest.raises(Full):
+        with pytest.raises(DiskFull):
             _spooled(disk, [b"some bytes"])
         assert list(disk.glob("*.part")) == []
 
@@ -206,7 +206,7 @@ def test_uploads_at_once_do_not_mix(tmp_path: Path) -> None:
         async with Spool(tmp_path, max_bytes=LIMIT) as spool:
             for at in range(0, len(content), 50_000):
                 await spool.write(content[at : at + 50_000])
-            return (await asyncio.to_thread(spool.finish)).digests
+            return (await asyncio.to_thread(spool.complete)).digests
 
     async def every() -> list[Digests]:
         return await asyncio.gather(*map(one, contents))

@@ -11,7 +11,7 @@ from typing import Final
 from authsvc.access.site_list_file import read_site_list
 from authsvc.nginx.placeholders import placeholder_copies
 from authsvc.nginx.program import nginx_program, read_build
-from authsvc.nginx.render import SERVER_FILE, Surroundings, render
+from authsvc.nginx.render import SERVER_FILE, RenderTarget, render
 from tests.support.browser.places import IMAGE_HOST, SITES
 from tests.support.nginx.site_list import settings_of
 from tests.support.stack import Stack, free_port, wait_until
@@ -84,7 +84,7 @@ def _write(host: ImageHost, program: str) -> Path:
     """Write the files that `authsvc nginx install` writes; the ports are this test's and the log is at once."""
     settings = settings_of(host.stack)
     conf = host.folder / "authsvc"
-    around = Surroundings(
+    around = RenderTarget(
         host.folder / "verdicts",
         conf / "placeholders",
         access_log=host.folder / "access.log",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from authsvc.catalog.port import AccessCatalog, Revision
-from authsvc.errors import BadName, NotThere
+from authsvc.errors import BadName, NoSuchObject
 from authsvc.model import Scope
 from tests.support.contract.values import a_token
 
@@ -120,7 +120,7 @@ class AccessCatalogContract:
 
     def test_revocation_of_an_unknown_name_is_refused(self, access: AccessCatalog) -> None:
         before = access.read()
-        with pytest.raises(NotThere, match="'laptop'"):
+        with pytest.raises(NoSuchObject, match="'laptop'"):
             access.revoke_token("laptop", now=5)
         assert access.read() == before
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Collision, Full
+from authsvc.errors import Collision, DiskFull
 from authsvc.model import Key
 from authsvc.store.port import BlobStat, BlobStore, Put
 from tests.support.contract.values import Blob, a_blob, forgery_of
@@ -156,7 +156,7 @@ class BlobStoreContract:
         store, source = full_store
         before = list(store.keys())
         blob = a_blob(source.read_bytes())
-        with pytest.raises(Full):
+        with pytest.raises(DiskFull):
             store.put(blob.key, source, sha256=blob.sha256)
         assert store.stat(blob.key) is None
         assert list(store.keys()) == before

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.errors import Collision, NotThere
+from authsvc.errors import Collision, NoSuchObject
 from authsvc.model import Image, Key
 from tests.support.contract.values import an_image, received_as, some_digests
 
@@ -210,7 +210,7 @@ class ImageCatalogContract:
     def test_page_behind_an_unknown_image_is_refused(self, images: ImageCatalog, *, is_other_extension: bool) -> None:
         image = _added(images, an_image(extension="jpg"))
         after = Key(image.key.digest, "jpeg") if is_other_extension else an_image().key
-        with pytest.raises(NotThere):
+        with pytest.raises(NoSuchObject):
             images.page(after=after, limit=5)
 
     def test_same_image_from_many_threads_is_recorded_once(self, images: ImageCatalog, elsewhere: ImageCatalog) -> None:

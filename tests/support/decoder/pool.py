@@ -18,7 +18,7 @@ from authsvc.imaging.decoder.pool import Workers
 from authsvc.model import ImageType
 from tests.support.up.processes import descendants, status_of
 
-PATIENCE_SECONDS = 60.0
+READER_TIMEOUT_SECONDS = 60.0
 GIB = 2**30
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 def run(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `act` as the service would."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(asyncio.wait_for(act(), PATIENCE_SECONDS))
+        return runner.run(asyncio.wait_for(act(), READER_TIMEOUT_SECONDS))
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ def processes(parent: int | None = None) -> set[int]:
 
 async def wait_for(probe: Callable[[], T], what: str) -> T:
     """Return the first truthy result of `probe`, while the loop goes on."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS / 2
+    deadline = asyncio.get_running_loop().time() + READER_TIMEOUT_SECONDS / 2
     while not (result := probe()):
         assert asyncio.get_running_loop().time() < deadline, what
         await asyncio.sleep(0.01)

@@ -69,5 +69,5 @@ def findings(machine: Machine, command: str = "authsvc") -> dict[str, list[tuple
     """Return what the doctor says: states and remedies by check."""
     checks: dict[str, list[tuple[str, str | None]]] = {}
     for finding in examine(machine, command)[0]:
-        checks.setdefault(finding["check"], []).append((finding["state"], finding["mend"]))
+        checks.setdefault(finding["check"], []).append((finding["state"], finding["fix"]))
     return checks

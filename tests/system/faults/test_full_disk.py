@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Full
+from authsvc.errors import DiskFull
 from tests.support.contract.small_disk import fill, small_disk
 from tests.support.experiments import size
 from tests.support.faults.trial import READS, Trial, fault_stack, prepared
@@ -67,4 +67,4 @@ def test_full_disk_fails_no_read_and_loses_no_upload(small: Trial) -> None:
             wait_until(lambda: now() > until, "it was full long enough", seconds=FULL_SECONDS + 1)
             assert os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize < MIB
 
-    small.undergo("disk full", fault, refusals=(Full,))
+    small.undergo("disk full", fault, refusals=(DiskFull,))

@@ -103,6 +103,6 @@ def test_doctor_names_the_command_that_adds_a_domain_to_the_plug_ins_certificate
     wait_until(lambda: served_serial(server), "nginx speaks HTTPS", seconds=30)
     found, status = certificate_findings(server)
     assert (status, found["text"]) == (1, "it is not for pics.example.org, but for img.example.com")
-    run_certbot(server, found["mend"])
+    run_certbot(server, found["fix"])
     wait_until(lambda: complaints(server) == [], "the doctor is content", seconds=30)
     assert_works(server)

@@ -65,7 +65,7 @@ def _has_all_well(machine: Machine) -> bool:
     """Whether doctor finds no fault; that a test has no certificate and no HTTPS is none here."""
     found = findings(machine)
     found.pop("certificate", None)
-    return "fault" not in {state for states in found.values() for state, _ in states}
+    return "error" not in {state for states in found.values() for state, _ in states}
 
 
 @pytest.fixture

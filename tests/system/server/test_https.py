@@ -33,7 +33,7 @@ def https_disk(installed: Layers) -> Iterator[Layers]:
     """A server for which the command that the doctor prints has got a certificate."""
     with booted(installed) as machine:
         authority = start_authority(machine)
-        run_certbot(machine, certificate_findings(machine)[0]["mend"])
+        run_certbot(machine, certificate_findings(machine)[0]["fix"])
         stop_authority(authority)
         wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
         yield machine.snapshot()
@@ -62,7 +62,7 @@ def test_without_a_certificate_all_works_over_plain_http(server: Machine) -> Non
 
 def test_without_a_certificate_one_is_told_the_command_that_gets_it(server: Machine) -> None:
     found, status = certificate_findings(server)
-    assert (status, found["state"], found["mend"]) == (1, "fault", GET_CERTIFICATE)
+    assert (status, found["state"], found["fix"]) == (1, "error", GET_CERTIFICATE)
     assert "no HTTPS for img.example.com" in found["text"]
     printed = server.run("authsvc", "nginx", "install").stdout
     assert [line.strip() for line in printed.splitlines()][-1] == GET_CERTIFICATE
@@ -169,7 +169,7 @@ def test_renewed_certificate_is_served_without_a_failed_read(own_secure: Machine
     found, status = certificate_findings(own_secure)
     assert (status, found["state"], found["text"]) == (0, "warning", "it expires in 9 days")
     # What the doctor says, as Debian's timer does it twice a day: it is due.
-    assert found["mend"] == "certbot renew"
+    assert found["fix"] == "certbot renew"
     start_authority(own_secure)
     own_secure.run("systemctl", "start", "certbot.service")
     wait_until(lambda: complaints(own_secure) == [], "the doctor is content", seconds=30)
@@ -180,9 +180,9 @@ def test_doctor_sees_that_nginx_still_serves_the_older_one(own_secure: Machine) 
     start_authority(own_secure)
     own_secure.run("certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew", "--deploy-hook", "true")
     found, status = certificate_findings(own_secure)
-    assert (status, found["state"], found["mend"]) == (1, "fault", "authsvc nginx install --reload")
+    assert (status, found["state"], found["fix"]) == (1, "error", "authsvc nginx install --reload")
     assert "older" in found["text"]
     assert served_serial(own_secure) == before
-    own_secure.shell(found["mend"])
+    own_secure.shell(found["fix"])
     wait_until(lambda: complaints(own_secure) == [], "the doctor is content", seconds=30)
     assert served_serial(own_secure) != before

@@ -83,7 +83,7 @@ def test_doctor_misses_nothing_but_the_certificate_and_a_time_server(server: Mac
     assert {state for found in checks.values() for state, _ in found} == {"ok"}, checks
     assert {"data", "disk", "units", "service", "sites", "nginx", "rights"} <= set(checks)
     [(state, mend)] = certificate
-    assert state == "fault"
+    assert state == "error"
     assert mend is not None
     assert mend.startswith("certbot certonly --webroot -w /var/lib/authsvc-acme -d img.example.com -d pics.example.org")
     assert clock in ([("ok", None)], [("warning", "apt-get install systemd-timesyncd")])
@@ -92,7 +92,7 @@ def test_doctor_misses_nothing_but_the_certificate_and_a_time_server(server: Mac
 
 def test_what_the_doctor_prescribes_for_a_stopped_service_helps(server: Machine) -> None:
     server.run("systemctl", "stop", "authsvc.socket", "authsvc.service", "authsvc-sites.path")
-    mends = [mend for state, mend in findings(server)["units"] if state == "fault"]
+    mends = [mend for state, mend in findings(server)["units"] if state == "error"]
     assert len(mends) == len(UNITS)
     for mend in mends:
         assert mend is not None

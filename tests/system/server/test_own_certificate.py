@@ -68,8 +68,8 @@ def test_own_files_are_served_and_remembered(owner_alone: Machine) -> None:
 def test_files_that_are_not_there_yet_are_named_and_used_once_they_are(server: Machine) -> None:
     said = server.run(*INSTALL, cwd=PLACE).stdout
     found, status = certificate_findings(server)
-    assert (status, found["state"]) == (1, "fault")
-    for advice in (said, found["mend"]):
+    assert (status, found["state"]) == (1, "error")
+    for advice in (said, found["fix"]):
         assert OWN[0] in advice
         assert "certbot certonly" not in advice
     assert curl(server, "http://img.example.com/robots.txt").status == 200
@@ -100,7 +100,7 @@ def test_key_of_another_certificate_is_refused_and_nothing_is_harmed(owner_alone
     ("days", "state", "status", "text"),
     [
         pytest.param(10.5, "warning", 0, "it expires in 10 days", id="soon"),
-        pytest.param(-3.5, "fault", 1, "it expired 3 days ago", id="days ago"),
+        pytest.param(-3.5, "error", 1, "it expired 3 days ago", id="days ago"),
     ],
 )
 def test_end_of_validity_is_told(owner: Machine, days: float, state: str, status: int, text: str) -> None:
@@ -122,7 +122,7 @@ def test_wrong_names_are_told(owner: Machine, hosts: tuple[str, ...], text: str)
     make_certificate(owner, *hosts)
     reload(owner)
     found, status = certificate_findings(owner)
-    assert (found["state"], status, found["text"]) == ("fault", 1, text)
+    assert (found["state"], status, found["text"]) == ("error", 1, text)
 
 
 @pytest.mark.parametrize(
@@ -137,11 +137,11 @@ def test_owner_of_the_files_is_told_to_replace_them_and_not_to_ask_certbot(
 ) -> None:
     make_certificate(owner, *hosts, begins_days=-80, ends_days=days)
     reload(owner)
-    mend = certificate_findings(owner)[0]["mend"]
-    assert OWN[0] in mend
-    assert OWN[1] in mend
-    assert mend.endswith("authsvc nginx install --reload")
-    assert "certbot" not in mend
+    fix = certificate_findings(owner)[0]["fix"]
+    assert OWN[0] in fix
+    assert OWN[1] in fix
+    assert fix.endswith("authsvc nginx install --reload")
+    assert "certbot" not in fix
 
 
 def test_replaced_file_that_nginx_has_not_loaded_is_told(owner: Machine) -> None:
@@ -149,6 +149,6 @@ def test_replaced_file_that_nginx_has_not_loaded_is_told(owner: Machine) -> None
     reload(owner)
     make_certificate(owner, *HOSTS)
     found, status = certificate_findings(owner)
-    assert (found["state"], status, found["mend"]) == ("fault", 1, "authsvc nginx install --reload")
+    assert (found["state"], status, found["fix"]) == ("error", 1, "authsvc nginx install --reload")
     reload(owner)
     assert complaints(owner) == []

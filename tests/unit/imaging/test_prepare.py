@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Corrupt, Full, TooManyPixels, Truncated, Unsupported
+from authsvc.errors import Corrupt, DiskFull, TooManyPixels, Truncated, Unsupported
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
 from authsvc.model import Digests, ImageType, Spooled
@@ -96,6 +96,6 @@ def test_clean_file_without_room_is_full_and_not_there(tmp_path: Path, room: str
         else:
             use_up_names(disk)
         before = sorted(disk.iterdir())
-        with pytest.raises(Full):
+        with pytest.raises(DiskFull):
             prepare(received, USUAL, strips=True)
         assert sorted(disk.iterdir()) == before

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.nginx.lock import LOCK_NAME, Turn, taken_turn
+from authsvc.nginx.lock import LOCK_NAME, ConfigLock, acquire
 from tests.support.stack import wait_until
 
 
@@ -13,10 +13,10 @@ class Oops(Exception):
     """Something has failed on the way."""
 
 
-def fail(turn: Turn) -> None:
+def fail(turn: ConfigLock) -> None:
     """Change a file, and fail."""
     with turn.taking_back():
-        turn.owe_reload()
+        turn.reload_pending()
         raise Oops
 
 
@@ -31,12 +31,12 @@ def test_lock_that_went_away_while_it_was_waited_for_is_made_anew(tmp_path: Path
     lock = tmp_path / LOCK_NAME
 
     def take() -> bool:
-        with taken_turn(main_file):
+        with acquire(main_file):
             # Nobody else could take it: it is the file that they would open.
             return lock.exists()
 
     with ThreadPoolExecutor(1) as pool:
-        with taken_turn(main_file) as turn:
+        with acquire(main_file) as turn:
             other = pool.submit(take)
             wait_until(lambda: is_waited_for(lock), "the other waits")
             turn.leave_nothing()
@@ -45,23 +45,23 @@ def test_lock_that_went_away_while_it_was_waited_for_is_made_anew(tmp_path: Path
 
 def test_due_reload_outlives_a_change_that_fails(tmp_path: Path) -> None:
     main_file = tmp_path / "nginx.conf"
-    with taken_turn(main_file) as turn:
+    with acquire(main_file) as turn:
         assert not turn.was_due
-        turn.owe_reload()
-    with taken_turn(main_file) as turn:
+        turn.reload_pending()
+    with acquire(main_file) as turn:
         with pytest.raises(Oops):
             fail(turn)
         assert turn.was_due
-    with taken_turn(main_file) as turn:
+    with acquire(main_file) as turn:
         assert turn.was_due
-        turn.settle()
-    with taken_turn(main_file) as turn:
+        turn.reload_done()
+    with acquire(main_file) as turn:
         assert not turn.was_due
 
 
 def test_change_that_fails_leaves_nothing_due(tmp_path: Path) -> None:
     main_file = tmp_path / "nginx.conf"
-    with taken_turn(main_file) as turn, pytest.raises(Oops):
+    with acquire(main_file) as turn, pytest.raises(Oops):
         fail(turn)
-    with taken_turn(main_file) as turn:
+    with acquire(main_file) as turn:
         assert not turn.was_due

@@ -7,7 +7,7 @@ import pytest
 from authsvc.model import SiteList
 from authsvc.nginx import install as under_test
 from authsvc.nginx.existing import Directive, ServerNginx
-from authsvc.nginx.install import places_in, surroundings_in
+from authsvc.nginx.install import install_paths, render_target
 from authsvc.nginx.render import SERVER_FILE, render
 from authsvc.settings import Settings
 
@@ -31,8 +31,8 @@ def lines_for(folder: Path, version: tuple[int, ...]) -> list[str]:
         certificate_key=certificate,
     )
     nginx = server_of(version)
-    around = surroundings_in(nginx, places_in(nginx))
-    text = render(settings, SiteList(1, ()), folder, around)[SERVER_FILE]
+    target = render_target(nginx, install_paths(nginx))
+    text = render(settings, SiteList(1, ()), folder, target)[SERVER_FILE]
     return [line.strip() for line in text.splitlines()]
 
 

@@ -3,31 +3,31 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.errors import Full
-from authsvc.system.durable import full_when_no_room, sync_directory
+from authsvc.errors import DiskFull
+from authsvc.system.durable import disk_full_when_no_room, sync_directory
 from tests.support.contract.small_disk import fill, small_disk
 
 
 def test_full_disk_is_called_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=64k") as disk:
         fill(disk)
-        with pytest.raises(Full), full_when_no_room():
+        with pytest.raises(DiskFull), disk_full_when_no_room():
             (disk / "more").write_bytes(bytes(8192))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["no space", "over quota"])
 def test_both_words_for_no_room_mean_full(number: int) -> None:
-    with pytest.raises(Full), full_when_no_room():
+    with pytest.raises(DiskFull), disk_full_when_no_room():
         raise OSError(number, "no room")
 
 
 def test_other_troubles_keep_their_names(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), full_when_no_room():
+    with pytest.raises(FileNotFoundError), disk_full_when_no_room():
         (tmp_path / "missing").read_bytes()
 
 
 def test_what_goes_well_goes_through(tmp_path: Path) -> None:
-    with full_when_no_room():
+    with disk_full_when_no_room():
         (tmp_path / "file").write_bytes(b"bytes")
     assert (tmp_path / "file").read_bytes() == b"bytes"
 

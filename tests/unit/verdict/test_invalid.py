@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.verdict.embedder import INVALID, embedder_of
-from authsvc.verdict.invalid import flaw_of
+from authsvc.verdict.invalid import why_invalid
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ from authsvc.verdict.invalid import flaw_of
     ],
 )
 def test_flaw_of_a_referer_is_named(value: str, flaw: str) -> None:
-    assert flaw_of(value, is_origin=False) == flaw
+    assert why_invalid(value, is_origin=False) == flaw
 
 
 def test_origin_has_no_path() -> None:
-    assert flaw_of("https://example.com/", is_origin=True) == "an Origin ends behind the host and the port"
-    assert flaw_of("https://example.com", is_origin=True) is None
+    assert why_invalid("https://example.com/", is_origin=True) == "an Origin ends behind the host and the port"
+    assert why_invalid("https://example.com", is_origin=True) is None
 
 
 @given(st.one_of(st.text(), st.from_regex(r"https?://[\S ]*")), st.booleans())
 def test_flaw_is_found_exactly_where_the_grammar_refuses(value: str, is_origin: bool) -> None:  # noqa: FBT001 — drawn
     word = embedder_of({"origin" if is_origin else "referer": value}, editor_agents=())
     if value and not (is_origin and value == "null"):
-        assert (flaw_of(value, is_origin=is_origin) is not None) == (word == INVALID)
+        assert (why_invalid(value, is_origin=is_origin) is not None) == (word == INVALID)

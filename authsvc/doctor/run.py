@@ -12,7 +12,7 @@ from authsvc.doctor.web import check_web
 from authsvc.settings import Settings
 
 
-def examine(settings: Settings, *, config_file: Path | None = None, main_file: Path | None = None) -> Iterator[Finding]:
+def run(settings: Settings, *, config_file: Path | None = None, main_file: Path | None = None) -> Iterator[Finding]:
     """Look at everything. Changes nothing; some of it only root can see.
 
     `main_file` is nginx's; the one it was built with when None.

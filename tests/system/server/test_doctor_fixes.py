@@ -1,4 +1,4 @@
-"""What goes wrong on a server is found by `authsvc doctor`, and the commands that it names mend it."""
+"""What goes wrong on a server is found by `authsvc doctor`, and the commands that it names fix it."""
 
 import json
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_doctor_finds_it_and_names_what_mends_it(machine: Machine, what: str) ->
     for text in WRONG[what].values():
         assert text in said
     for finding in found:
-        machine.run("sh", "-c", finding["mend"], check=False)
+        machine.run("sh", "-c", finding["fix"], check=False)
     assert complaints(machine) == []
     ask = ("curl", "-fsS", "--unix-socket", "/run/authsvc/authsvc.sock", "http://authsvc/readyz")
     assert json.loads(machine.run(*ask, user="www-data").stdout)["problems"] == []

@@ -10,18 +10,18 @@ from authsvc.catalog.sql import Catalog, open_catalog
 from authsvc.data_folder import make_folders
 from authsvc.errors import Broken
 from authsvc.settings import Settings
-from authsvc.sizes.cache import DerivativeCache
+from authsvc.sizes.cache import SizeCache
 from authsvc.store.filesystem import FilesystemStore, make_shards
 from authsvc.store.port import BlobStore
 
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The open catalog, store and cache of derivatives of one data folder."""
+    """The open catalog, store and cache of sizes of one data folder."""
 
     catalog: Catalog
     store: BlobStore
-    derivatives: DerivativeCache
+    sizes: SizeCache
 
 
 def prepare_data_dir(settings: Settings) -> bool:
@@ -64,7 +64,5 @@ def open_backends(settings: Settings) -> Backends:
             "name the right one with --data-dir, or make one: authsvc init"
         )
     ensure_schema(settings.catalog_path)
-    derivatives = DerivativeCache(
-        settings.derivatives_dir, beside=settings.blobs_dir, max_bytes=settings.derivative_cache_max_bytes
-    )
-    return Backends(open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir), derivatives)
+    sizes = SizeCache(settings.sizes_dir, group_of=settings.blobs_dir, max_bytes=settings.derivative_cache_max_bytes)
+    return Backends(open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir), sizes)

@@ -67,7 +67,7 @@ def become_owner(folder: Path) -> None:
 
 def _shared_folders(settings: Settings) -> tuple[Path, ...]:
     """Return what nginx's group looks into, besides the store."""
-    return (settings.derivatives_dir, settings.run_dir, settings.nginx_dir, settings.acme_dir)
+    return (settings.sizes_dir, settings.run_dir, settings.nginx_dir, settings.acme_dir)
 
 
 def _hand_over(folder: Path, gid: int, *, mode: int) -> None:

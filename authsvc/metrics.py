@@ -18,16 +18,16 @@ class Metrics:
             "authsvc_verdicts", "Verdicts that nginx asked for, by reason.", ["reason"], registry=self._registry
         )
 
-        self.derivations = Counter(
+        self.sizes = Counter(
             "authsvc_derivations",
-            "Derivatives asked for and not there yet, by outcome.",
+            "Sizes that were asked for and not there yet, by outcome.",
             ["outcome"],
             registry=self._registry,
         )
 
-    def count_derivation(self, outcome: str) -> None:
-        """Count the end of one job; see `derive.Outcome`."""
-        self.derivations.labels(outcome).inc()
+    def count_size(self, outcome: str) -> None:
+        """Count the end of one job; see `sizes.maker.Outcome`."""
+        self.sizes.labels(outcome).inc()
 
     def render(self) -> bytes:
         """Return everything in the Prometheus text format 0.0.4."""

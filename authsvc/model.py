@@ -31,7 +31,7 @@ KEY_PATH_PATTERN: Final = rf"[0-9a-f]{{2}}/[0-9a-f]{{30}}\.(?:{'|'.join(EXTENSIO
 templates and `Key.parse` use this one pattern, for PCRE and `re` alike."""
 
 WIDTHS: Final = (160, 320, 640, 800, 1280, 1920)
-"""The widths of derivatives, in pixels, in order."""
+"""The widths of sizes, in pixels, in order."""
 
 _KEY: Final = re.compile(rf"([0-9a-f]{{32}})\.({'|'.join(EXTENSIONS)})")
 

@@ -73,7 +73,7 @@ def rm(given: Given, keys: tuple[str, ...]) -> None:
                     key,
                     images=backends.catalog.images,
                     store=backends.store,
-                    derivatives=backends.derivatives,
+                    sizes=backends.sizes,
                 )
             except AuthsvcError as error:
                 click.echo(f"authsvc: {error.text}", err=True)

@@ -15,7 +15,7 @@ from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
 from authsvc.nginx.templates import template_environment
 from authsvc.settings import Settings
-from authsvc.sizes.cache import ENDS, READER_TIMEOUT_SECONDS
+from authsvc.sizes.request import READER_TIMEOUT_SECONDS, SUFFIXES
 from authsvc.system.file_changes import FileChanges
 from authsvc.verdict import embedder
 
@@ -149,8 +149,8 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, target: Rend
         },
         "patience_seconds": READER_TIMEOUT_SECONDS,
         "ends": {
-            accepts: [end.format(extension="$authsvc_sized_extension") for end in ends]
-            for accepts, ends in ENDS.items()
+            best_format: [suffix.format(extension="$authsvc_sized_extension") for suffix in suffixes]
+            for best_format, suffixes in SUFFIXES.items()
         },
         "placeholders": [p.in_folder(target.placeholder_dir) for p in placeholders(settings)],
         "hotlink_code": f"={settings.hotlink_status} " if settings.hotlink_status != 403 else "",  # noqa: PLR2004

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from authsvc.access.live import Guard
 from authsvc.metrics import Metrics
 from authsvc.settings import Settings
-from authsvc.sizes.maker import Deriver
+from authsvc.sizes.maker import SizeMaker
 from authsvc.uploads.pipeline import Ingest
 
 
@@ -16,5 +16,5 @@ class Services:
     settings: Settings
     guard: Guard
     ingest: Ingest
-    deriver: Deriver
+    size_maker: SizeMaker
     metrics: Metrics

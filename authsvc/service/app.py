@@ -21,12 +21,12 @@ from authsvc.metrics import Metrics
 from authsvc.routes.answers import on_answer_error, on_fault, on_http_exception
 from authsvc.routes.health import HealthRoutes
 from authsvc.routes.internal.legacy import LEGACY_ROUTES
-from authsvc.routes.internal.size import DerivativeRoutes
+from authsvc.routes.internal.size import SizeRoutes
 from authsvc.routes.internal.verdict import VerdictRoutes
 from authsvc.routes.public.upload import UploadRoutes
 from authsvc.routes.services import Services
 from authsvc.settings import Settings
-from authsvc.sizes.maker import Deriver
+from authsvc.sizes.maker import SizeMaker
 from authsvc.uploads.pipeline import Ingest
 from authsvc.uploads.spool import clear_spool
 
@@ -34,7 +34,7 @@ THREADS: Final = 8
 """For blocking work. With 32 of them, 32 clients uploaded a quarter fewer pictures of 5 MB: each
 thread that hashes or writes keeps the others, and the loop, from the interpreter."""
 
-_MAX_DERIVATIONS_WAITING: Final = 64
+_MAX_SIZES_WAITING: Final = 64
 """For decoders, besides uploads. Readers who ask for more get the picture itself."""
 
 _log = logging.getLogger("authsvc")
@@ -48,9 +48,9 @@ def create_app(settings: Settings) -> Starlette:
     prepare_data_dir(settings)
     clear_spool(settings.spool_dir)
     backends = open_backends(settings)
-    catalog, store, cache = backends.catalog, backends.store, backends.derivatives
+    catalog, store, cache = backends.catalog, backends.store, backends.sizes
     cache.clear_temporary()
-    finish_removals(images=catalog.images, store=store, derivatives=cache)
+    finish_removals(images=catalog.images, store=store, sizes=cache)
     publish_sites(catalog.access, settings)
     guard = Guard(catalog.access, settings)
     workers = _workers(settings)
@@ -58,8 +58,8 @@ def create_app(settings: Settings) -> Starlette:
     ingest = Ingest(
         images=catalog.images, store=store, limits=_limits(settings), strips=settings.strip, decoder=workers
     )
-    deriver = Deriver(store=store, cache=cache, maker=workers, on_end=metrics.count_derivation)
-    services = Services(settings, guard, ingest, deriver, metrics)
+    size_maker = SizeMaker(store=store, cache=cache, decoder=workers, on_end=metrics.count_size)
+    services = Services(settings, guard, ingest, size_maker, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -70,14 +70,14 @@ def create_app(settings: Settings) -> Starlette:
         # First: what it does not end, the others would wait for, and their clients have gone.
         await workers.close()
         await ingest.close()
-        await deriver.close()
+        await size_maker.close()
         await asyncio.to_thread(catalog.close)
 
     return Starlette(
         routes=[
             *UploadRoutes(services).routes(),
             *VerdictRoutes(services).routes(),
-            *DerivativeRoutes(services).routes(),
+            *SizeRoutes(services).routes(),
             *LEGACY_ROUTES,
             *HealthRoutes(services).routes(),
         ],
@@ -100,7 +100,7 @@ def _limits(settings: Settings) -> Limits:
 def _workers(settings: Settings) -> Workers:
     return Workers(
         count=settings.decoders,
-        max_waiting=settings.max_concurrent_uploads + _MAX_DERIVATIONS_WAITING,
+        max_waiting=settings.max_concurrent_uploads + _MAX_SIZES_WAITING,
         timeout=settings.image_timeout,
         max_memory_bytes=settings.image_memory_bytes,
     )

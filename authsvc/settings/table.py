@@ -239,8 +239,8 @@ class Settings(BaseSettings):
         return self.data_dir / "blobs"
 
     @property
-    def derivatives_dir(self) -> Path:
-        """The cache of derivatives, which nginx serves from and which may be wiped at any time."""
+    def sizes_dir(self) -> Path:
+        """The cache of sizes, which nginx serves from and which may be wiped at any time."""
         return self.data_dir / "derivatives"
 
     @property

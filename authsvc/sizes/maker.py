@@ -1,4 +1,4 @@
-"""Make derivatives when they are first asked for: one job for any number of askers."""
+"""Make sizes when they are first asked for: one job for any number of readers."""
 
 import asyncio
 import logging
@@ -10,176 +10,177 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from authsvc.errors import AuthsvcError, UploadRefused
-from authsvc.imaging.decoder.job import Derivation
+from authsvc.imaging.decoder.job import SizeJob
 from authsvc.imaging.dimensions import read_dimensions
 from authsvc.model import ImageType, Key
-from authsvc.sizes.cache import READER_TIMEOUT_SECONDS, BestFormat, DerivativeCache, End, SizeRequest
+from authsvc.sizes.cache import SizeCache
+from authsvc.sizes.request import READER_TIMEOUT_SECONDS, BestFormat, FileSuffix, SizeRequest
 from authsvc.store.port import BlobStore
 
 MAX_AVIF_WAITING: Final = 1000
-"""Derivatives that wait to be made as AVIF as well; what comes when so many do stays WebP."""
+"""How many sizes may wait to be made as AVIF as well; a size that finds the queue full stays WebP."""
 IDLE_POLL_SECONDS: Final = 1.0
-"""While readers wait for derivatives, the next AVIF, which takes three times as long, waits this long again."""
+"""While readers wait for sizes, the next AVIF waits this long and looks again: it takes three times as long."""
 MAX_IDLE_POLLS: Final = 30
-"""How often it does, so that there is AVIF also where readers always wait."""
+"""How often it looks before it starts anyway, so that AVIF is also made where readers always wait."""
 
 _log = logging.getLogger("authsvc")
 
 
-class Maker(Protocol):
-    """Makes derivatives elsewhere: see `imaging.workers.Workers.derive`."""
+class SizeDecoder(Protocol):
+    """Makes the file of a size in another process: see `imaging.decoder.pool.Workers.make_size`."""
 
-    async def derive(self, derivation: Derivation) -> None:
+    async def make_size(self, job: SizeJob) -> None:
         """Write the target. Raises an UploadRefused for a picture that cannot be decoded, Busy, DiskFull."""
 
 
 class Outcome(StrEnum):
-    """What became of a derivative that was not there."""
+    """What came of a request for a size that was not there."""
 
     MADE = "made"
     LINKED = "linked"
-    """The picture itself stands for it, because a derivative is of no use."""
+    """A link to the picture takes the size's place, because a size would be useless."""
     FOUND = "found"
-    """It was made between nginx's look and ours."""
+    """It was made after nginx had looked for it."""
     NOT_NOW = "not_now"
-    """There may be one later; readers get the picture itself meanwhile."""
+    """It may be made later; until then readers get the picture itself."""
 
     @property
     def is_there(self) -> bool:
-        """Whether nginx finds it from now on."""
+        """Whether nginx finds the file from now on."""
         return self is not Outcome.NOT_NOW
 
 
-class Deriver:
-    """Makes derivatives for one service, on one event loop. `on_end` is told the outcome of each job."""
+class SizeMaker:
+    """Makes sizes for one service, on one event loop. `on_end` is called with the outcome of each job."""
 
     def __init__(
-        self, *, store: BlobStore, cache: DerivativeCache, maker: Maker, on_end: Callable[[Outcome], None]
+        self, *, store: BlobStore, cache: SizeCache, decoder: SizeDecoder, on_end: Callable[[Outcome], None]
     ) -> None:
         self._store = store
         self._cache = cache
-        self._maker = maker
+        self._decoder = decoder
         self._on_end = on_end
         self._jobs: dict[SizeRequest, asyncio.Task[Outcome]] = {}
         self._avif_waiting: asyncio.Queue[SizeRequest] = asyncio.Queue(MAX_AVIF_WAITING)
         self._making_avif: asyncio.Task[None] | None = None
 
-    async def derive(self, wanted: SizeRequest) -> Outcome:
-        """Make what is wanted, unless it is being made: then wait for that.
+    async def make(self, request: SizeRequest) -> Outcome:
+        """Make the size, or wait for the job that is making it.
 
         Returns within READER_TIMEOUT_SECONDS: NOT_NOW when the job is not done by then.
-        Never fails for a reason of the server's. Raises FileNotFoundError when
-        there is no such picture.
+        A failure of the server is NOT_NOW as well. Raises FileNotFoundError when there
+        is no such picture.
         """
-        if wanted.accepts is BestFormat.AVIF:
-            # Who takes AVIF gets WebP first, so that is the same job.
-            wanted = replace(wanted, accepts=BestFormat.WEBP)
-        job = self._jobs.get(wanted)
+        if request.best_format is BestFormat.AVIF:
+            # A reader that accepts AVIF gets WebP first, so both kinds of readers share a job.
+            request = replace(request, best_format=BestFormat.WEBP)
+        job = self._jobs.get(request)
         if job is None:
-            job = self._jobs[wanted] = asyncio.create_task(self._run(wanted))
-            job.add_done_callback(lambda job: self._end(wanted, job))
-        # Nor does it end with the last who waits.
+            job = self._jobs[request] = asyncio.create_task(self._run(request))
+            job.add_done_callback(lambda job: self._end(request, job))
+        # `wait` leaves the job running, also when its last reader has closed the connection.
         done, _ = await asyncio.wait([job], timeout=READER_TIMEOUT_SECONDS)
         return job.result() if done else Outcome.NOT_NOW
 
     async def close(self) -> None:
-        """Wait for the jobs under way, and give up what is made in the background."""
+        """Wait for running jobs, and cancel the AVIF that is made in the background."""
         if self._making_avif is not None:
             self._making_avif.cancel()
             await asyncio.wait([self._making_avif])
         if self._jobs:
             await asyncio.wait(self._jobs.values())
 
-    def _end(self, wanted: SizeRequest, job: asyncio.Task[Outcome]) -> None:
-        del self._jobs[wanted]
+    def _end(self, request: SizeRequest, job: asyncio.Task[Outcome]) -> None:
+        del self._jobs[request]
         if not job.cancelled():
-            job.exception()  # which whoever waited has got, if anybody still did
+            job.exception()  # mark it as read: there may be no reader left to raise it to
 
-    async def _run(self, wanted: SizeRequest) -> Outcome:
+    async def _run(self, request: SizeRequest) -> Outcome:
         try:
-            outcome = await self._attempt(wanted)
+            outcome = await self._attempt(request)
         except AuthsvcError:
             outcome = Outcome.NOT_NOW
         except Exception as error:
-            # Or else the cache was wiped under the job.
-            if isinstance(error, FileNotFoundError) and await asyncio.to_thread(self._store.stat, wanted.key) is None:
+            # Either the picture was removed, or the cache was deleted during the job.
+            if isinstance(error, FileNotFoundError) and await asyncio.to_thread(self._store.stat, request.key) is None:
                 raise
-            _log.warning("%s could not be made %d pixels wide: %s", wanted.key, wanted.width, error)
+            _log.warning("%s could not be made %d pixels wide: %s", request.key, request.width, error)
             outcome = Outcome.NOT_NOW
         self._on_end(outcome)
         return outcome
 
-    async def _attempt(self, wanted: SizeRequest) -> Outcome:
-        async with self._picture(wanted.key) as picture:
-            if await asyncio.to_thread(self._cache.has, wanted):
+    async def _attempt(self, request: SizeRequest) -> Outcome:
+        async with self._picture(request.key) as picture:
+            if await asyncio.to_thread(self._cache.has, request):
                 return Outcome.FOUND
             try:
-                is_made = await self._make(wanted, picture)
+                is_made = await self._make(request, picture)
             except UploadRefused:
-                # Nor will it be next time.
+                # Permanent: this picture cannot be decoded, so do not try again.
                 is_made = False
             if not is_made:
-                end = End.PLAIN if wanted.accepts is BestFormat.PLAIN else End.WEBP_PLAIN
-                await asyncio.to_thread(self._cache.link, picture, wanted.key, wanted.width, end)
-            await self._forget_if_removed(wanted.key)
-        if is_made and wanted.accepts is not BestFormat.PLAIN:
-            self._make_avif_later(wanted)
+                suffix = FileSuffix.PLAIN if request.best_format is BestFormat.PLAIN else FileSuffix.WEBP_PLAIN
+                await asyncio.to_thread(self._cache.link, picture, request.key, request.width, suffix)
+            await self._forget_if_removed(request.key)
+        if is_made and request.best_format is not BestFormat.PLAIN:
+            self._make_avif_later(request)
         return Outcome.MADE if is_made else Outcome.LINKED
 
-    async def _make(self, wanted: SizeRequest, picture: Path) -> bool:
-        """Return whether the derivative is of use, and published."""
-        if wanted.accepts is not BestFormat.PLAIN:
-            return await self._publish_if_smaller(wanted, picture, ImageType.WEBP, End.WEBP, than=picture)
-        if await asyncio.to_thread(_width, picture, wanted.key.kind) <= wanted.width:
-            # The same once more, and worse.
+    async def _make(self, request: SizeRequest, picture: Path) -> bool:
+        """Make and publish the size; return False when it would be useless."""
+        if request.best_format is not BestFormat.PLAIN:
+            return await self._publish_if_smaller(request, picture, ImageType.WEBP, FileSuffix.WEBP, than=picture)
+        if await asyncio.to_thread(_width, picture, request.key.kind) <= request.width:
+            # Re-encoding at full width only loses quality.
             return False
-        return await self._publish_if_smaller(wanted, picture, wanted.key.kind, End.PLAIN, than=picture)
+        return await self._publish_if_smaller(request, picture, request.key.kind, FileSuffix.PLAIN, than=picture)
 
     async def _publish_if_smaller(
-        self, wanted: SizeRequest, picture: Path, form: ImageType, end: End, *, than: Path
+        self, request: SizeRequest, picture: Path, form: ImageType, suffix: FileSuffix, *, than: Path
     ) -> bool:
         target = await asyncio.to_thread(self._cache.new_path)
         try:
-            await self._maker.derive(Derivation(picture, wanted.key.kind, target, wanted.width, form))
+            await self._decoder.make_size(SizeJob(picture, request.key.kind, target, request.width, form))
             if not await asyncio.to_thread(_is_smaller, target, than):
                 return False
-            await asyncio.to_thread(self._cache.publish, target, wanted.key, wanted.width, end)
+            await asyncio.to_thread(self._cache.publish, target, request.key, request.width, suffix)
         finally:
             await asyncio.to_thread(self._cache.discard, target)
         return True
 
     async def _forget_if_removed(self, key: Key) -> None:
-        """Remove what was published behind the removal of its picture, which deletes the blob first."""
+        """Delete what was published after the removal of its picture, which deletes the blob first."""
         if await asyncio.to_thread(self._store.stat, key) is None:
             await asyncio.to_thread(self._cache.remove, key)
 
-    def _make_avif_later(self, wanted: SizeRequest) -> None:
+    def _make_avif_later(self, request: SizeRequest) -> None:
         with suppress(asyncio.QueueFull):
-            self._avif_waiting.put_nowait(wanted)
+            self._avif_waiting.put_nowait(request)
         if self._making_avif is None:
             self._making_avif = asyncio.create_task(self._make_all_avif())
 
     async def _make_all_avif(self) -> None:
-        """Make one after the other, so that uploads find a free worker, and none before readers have theirs."""
+        """Make one AVIF at a time, so that uploads find a free worker; readers that wait go first."""
         while True:
-            wanted = await self._avif_waiting.get()
-            await self._calm()
-            # It is extra: WebP is there, or the cache was wiped.
+            request = await self._avif_waiting.get()
+            await self._wait_until_idle()
+            # A failure costs nothing: the WebP is there, or the cache was deleted.
             with suppress(Exception):
-                await self._make_avif(wanted)
+                await self._make_avif(request)
 
-    async def _calm(self) -> None:
-        """Wait until there is no job, if not for ever."""
+    async def _wait_until_idle(self) -> None:
+        """Wait until no reader's job is running, but not longer than MAX_IDLE_POLLS."""
         for _ in range(MAX_IDLE_POLLS):
             if not self._jobs:
                 break
             await asyncio.sleep(IDLE_POLL_SECONDS)
 
-    async def _make_avif(self, wanted: SizeRequest) -> None:
-        webp = self._cache.path(wanted.key, wanted.width, End.WEBP)
-        async with self._picture(wanted.key) as picture:
-            await self._publish_if_smaller(wanted, picture, ImageType.AVIF, End.AVIF, than=webp)
-            await self._forget_if_removed(wanted.key)
+    async def _make_avif(self, request: SizeRequest) -> None:
+        webp = self._cache.path(request.key, request.width, FileSuffix.WEBP)
+        async with self._picture(request.key) as picture:
+            await self._publish_if_smaller(request, picture, ImageType.AVIF, FileSuffix.AVIF, than=webp)
+            await self._forget_if_removed(request.key)
 
     @asynccontextmanager
     async def _picture(self, key: Key) -> AsyncIterator[Path]:

@@ -74,9 +74,7 @@ def remove_often(stop: Path, data_dir: Path, contents: Sequence[bytes], times: i
             for content in contents:
                 image = place.catalog.images.find(digests_of(content).md5)
                 if image is not None:
-                    gone += remove(
-                        image.key, images=place.catalog.images, store=place.store, derivatives=place.derivatives
-                    )
+                    gone += remove(image.key, images=place.catalog.images, store=place.store, sizes=place.sizes)
     finally:
         stop.touch()
         place.catalog.close()

@@ -13,7 +13,7 @@ from authsvc.catalog.sql import Catalog, open_catalog
 from authsvc.data_folder import make_folders
 from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.settings import Settings, load
-from authsvc.sizes.cache import DerivativeCache
+from authsvc.sizes.cache import SizeCache
 from authsvc.store.filesystem import FilesystemStore, make_shards
 from authsvc.store.port import BlobStore
 from authsvc.uploads.pipeline import Ingest
@@ -58,10 +58,10 @@ class Workplace:
     store: FilesystemStore
 
     @property
-    def derivatives(self) -> DerivativeCache:
-        return DerivativeCache(
-            self.settings.derivatives_dir,
-            beside=self.settings.blobs_dir,
+    def sizes(self) -> SizeCache:
+        return SizeCache(
+            self.settings.sizes_dir,
+            group_of=self.settings.blobs_dir,
             max_bytes=self.settings.derivative_cache_max_bytes,
         )
 

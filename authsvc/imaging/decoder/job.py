@@ -22,7 +22,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Derivation:
+class SizeJob:
     """Write a smaller or re-encoded copy of a picture to a file.
 
     `kind` is the source's type; `format` is WEBP, AVIF or the source's own.
@@ -37,7 +37,7 @@ class Derivation:
     format: ImageType
 
 
-Job = Check | Derivation
+Job = Check | SizeJob
 
 
 class Failure(StrEnum):
@@ -88,7 +88,7 @@ def job_of_line(line: bytes) -> Job:
     source, kind = Path(fields["source"]), ImageType(fields["kind"])
     if "target" not in fields:
         return Check(source, kind, fields["pixels"])
-    return Derivation(source, kind, Path(fields["target"]), fields["width"], ImageType(fields["format"]))
+    return SizeJob(source, kind, Path(fields["target"]), fields["width"], ImageType(fields["format"]))
 
 
 def result_of_line(line: bytes) -> Result:

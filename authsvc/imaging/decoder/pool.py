@@ -12,7 +12,7 @@ from typing import Final
 
 from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, DiskFull, Internal, TooSlow, Unavailable, Unsupported
 from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerProcess
-from authsvc.imaging.decoder.job import Check, Derivation, Failure, Job, Result
+from authsvc.imaging.decoder.job import Check, Failure, Job, Result, SizeJob
 from authsvc.model import ImageType
 
 ATTEMPTS: Final = 2
@@ -59,14 +59,14 @@ class Workers:
         """
         self._raise_failure(await self._run(Check(path, kind, pixels)), kind)
 
-    async def derive(self, derivation: Derivation) -> None:
+    async def make_size(self, job: SizeJob) -> None:
         """Write the copy.
 
         Raises what `check` does, DiskFull without room, Unsupported for an animation that would be lost.
 
         The target is not there then.
         """
-        self._raise_failure(await self._run(derivation), derivation.kind)
+        self._raise_failure(await self._run(job), job.kind)
 
     async def close(self) -> None:
         """End the workers. Jobs that are still under way fail with Unavailable."""
@@ -98,7 +98,7 @@ class Workers:
         except asyncio.CancelledError:
             if doing.cancelled():
                 raise Unavailable from None
-            if isinstance(job, Derivation):
+            if isinstance(job, SizeJob):
                 doing.add_done_callback(lambda _: job.target.unlink(missing_ok=True))
             raise
 
@@ -186,5 +186,5 @@ class Workers:
 
 
 def _discard_target(job: Job) -> None:
-    if isinstance(job, Derivation):
+    if isinstance(job, SizeJob):
         job.target.unlink(missing_ok=True)

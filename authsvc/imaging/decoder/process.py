@@ -63,7 +63,7 @@ def _end_with(parent: int, libc: ctypes.CDLL) -> None:
 
 def _do(job: Job) -> Result:
     try:
-        return vips.check(job) if isinstance(job, Check) else vips.derive(job)
+        return vips.check(job) if isinstance(job, Check) else vips.make_size(job)
     except Exception:  # noqa: BLE001 — whatever it is, it is told to whoever has a log
         return Result(Failure.FAULT, traceback.format_exc())
 

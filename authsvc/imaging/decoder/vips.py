@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyvips
 
-from authsvc.imaging.decoder.job import Check, Derivation, Failure, Job, Result
+from authsvc.imaging.decoder.job import Check, Failure, Job, Result, SizeJob
 from authsvc.imaging.exif import UPRIGHT, is_sideways
 from authsvc.imaging.png.frames import later_frames
 from authsvc.model import ImageType
@@ -59,7 +59,7 @@ def check(job: Check) -> Result:
     return _attempt(job, lambda: _decode(job))
 
 
-def derive(job: Derivation) -> Result:
+def make_size(job: SizeJob) -> Result:
     """Write the copy: turned as its orientation says, in sRGB with 8 bits, without metadata."""
     if job.kind is not job.format and job.format is ImageType.AVIF and job.kind in _ANIMATED and _pages(job) > 1:
         return Result(Failure.UNSUITABLE, "AVIF has no animations here")
@@ -95,7 +95,7 @@ def _decode(job: Check) -> None:
                 pyvips.Image.pngload_buffer(frame, access="sequential", fail_on="error").avg()
 
 
-def _write(job: Derivation) -> None:
+def _write(job: SizeJob) -> None:
     header = _loader(job.kind)(str(job.source))
     # As Chromium shows the picture itself: it passes over a WebP's orientation (tried with 156).
     options: dict[str, Any] = {"height": _NO_BOUND, "size": "down", "no_rotate": job.kind is ImageType.WEBP}
@@ -149,14 +149,14 @@ _SAVERS: Final[dict[ImageType, Callable[[Any, str], None]]] = {
 }
 
 
-def _pages(job: Derivation) -> int:
+def _pages(job: SizeJob) -> int:
     with suppress(pyvips.Error, UnicodeDecodeError):
         image = _loader(job.kind)(str(job.source))
         return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
     return 1
 
 
-def _is_lost_animation(job: Derivation) -> bool:
+def _is_lost_animation(job: SizeJob) -> bool:
     """Return whether the picture moves, and libvips would not see it: an animated PNG or AVIF."""
     if job.kind not in {ImageType.PNG, ImageType.AVIF}:
         return False
@@ -193,6 +193,6 @@ def _failure(job: Job, text: str) -> Result:
         return Result(Failure.NO_SOURCE, str(job.source))
     if any(words in said for words in _MEMORY):
         return Result(Failure.TOO_MUCH_MEMORY, reason)
-    if isinstance(job, Derivation) and any(words in said for words in _ROOM):
+    if isinstance(job, SizeJob) and any(words in said for words in _ROOM):
         return Result(Failure.FULL, reason)
     return Result(Failure.UNDECODABLE, reason)

@@ -1,4 +1,4 @@
-"""nginx's wish for a derivative that is not there yet."""
+"""nginx asks for a size that is not there yet."""
 
 import re
 from typing import Final
@@ -10,35 +10,35 @@ from starlette.routing import Route
 from authsvc.errors import NotFound
 from authsvc.model import KEY_PATH_PATTERN, WIDTHS, Key
 from authsvc.routes.services import Services
-from authsvc.sizes.cache import BestFormat, SizeRequest
+from authsvc.sizes.request import BestFormat, SizeRequest
 
-_WANTED: Final = re.compile(f"({KEY_PATH_PATTERN})/({'|'.join(map(str, WIDTHS))})")
+_SIZE: Final = re.compile(f"({KEY_PATH_PATTERN})/({'|'.join(map(str, WIDTHS))})")
 
 
-class DerivativeRoutes:
-    """Makes derivatives for one service."""
+class SizeRoutes:
+    """Makes sizes for one service."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
-        return [Route("/derive", self.derive, methods=["GET"])]
+        return [Route("/derive", self.make, methods=["GET"])]
 
-    async def derive(self, request: Request) -> Response:
-        """Make the derivative that `X-Derivative` names, such as `7b/e4….jpg/800`, and send nginx to it.
+    async def make(self, request: Request) -> Response:
+        """Make the size that `X-Derivative` names, such as `7b/e4….jpg/800`, and send nginx to it.
 
-        `X-BestFormat` is what nginx has made of the reader's Accept: `avif`, `webp`
+        `X-Accepts` is what nginx has made of the reader's Accept: `avif`, `webp`
         or `plain`. Where it cannot be made now, nginx is sent to the picture
         itself. Raises NotFound for other values, and without the picture.
         """
-        match = _WANTED.fullmatch(request.headers.get("x-derivative", ""))
+        match = _SIZE.fullmatch(request.headers.get("x-derivative", ""))
         accepts = request.headers.get("x-accepts", "")
         if match is None or accepts not in list(BestFormat):
             raise NotFound
-        wanted = SizeRequest(Key.parse(match[1]), int(match[2]), BestFormat(accepts))
+        size = SizeRequest(Key.parse(match[1]), int(match[2]), BestFormat(accepts))
         try:
-            outcome = await self._services.deriver.derive(wanted)
+            outcome = await self._services.size_maker.make(size)
         except FileNotFoundError:
             raise NotFound from None
         # Constant words: X-Accel-Redirect reaches any internal location.

@@ -75,7 +75,7 @@ def test_what_is_inside_is_nothing_outside(stack: Stack, photo: str, address: st
 
 
 @pytest.mark.parametrize(
-    ("derivative", "accepts"),
+    ("size", "accepts"),
     [
         ("../../etc/passwd/320", "plain"),
         ("98/d291879bf32c45c4a56958bd9dfd1e.png/321", "plain"),
@@ -85,8 +85,8 @@ def test_what_is_inside_is_nothing_outside(stack: Stack, photo: str, address: st
     ],
     ids=["a path", "another width", "another format", "one more slash", "nothing"],
 )
-def test_service_makes_nothing_but_the_sizes(stack: Stack, derivative: str, accepts: str) -> None:
-    headers = {"X-Derivative": derivative, "X-BestFormat": accepts}
+def test_service_makes_nothing_but_the_sizes(stack: Stack, size: str, accepts: str) -> None:
+    headers = {"X-Derivative": size, "X-Accepts": accepts}
     assert stack.ask_service("/derive", headers).status_code == 404
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Bomb, Busy, Corrupt, Internal, TooSlow
-from authsvc.imaging.decoder.job import Derivation
+from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType
 from tests.support.decoder.pool import (
     hung_job,
@@ -99,8 +99,8 @@ def test_fault_of_ours_is_logged_and_costs_one_job(tmp_path: Path, caplog: pytes
     async def act() -> BaseException | None:
         async with pool() as workers:
             # No file can be called so.
-            derivation = Derivation(Path("no\0name"), ImageType.PNG, tmp_path / "target", 20, ImageType.WEBP)
-            error = await outcome(workers.derive(derivation))
+            job = SizeJob(Path("no\0name"), ImageType.PNG, tmp_path / "target", 20, ImageType.WEBP)
+            error = await outcome(workers.make_size(job))
             await workers.check(saved(tmp_path), ImageType.PNG)
             return error
 

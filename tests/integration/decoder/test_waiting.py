@@ -9,7 +9,7 @@ import pytest
 
 import authsvc.imaging.decoder.pool
 from authsvc.errors import Busy, Unavailable
-from authsvc.imaging.decoder.job import Derivation
+from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType
 from tests.support.decoder.pool import hung_job, outcome, pool, processes, run, saved, started, until_asked
 
@@ -57,8 +57,8 @@ def test_worker_whose_job_nobody_waits_for_any_more_is_not_lost(tmp_path: Path) 
             pid = await started(workers, tmp_path)
             os.kill(pid, signal.SIGSTOP)
             target = tmp_path / "target"
-            derivation = Derivation(tmp_path / "picture", ImageType.PNG, target, 20, ImageType.WEBP)
-            job = asyncio.create_task(workers.derive(derivation))
+            size_job = SizeJob(tmp_path / "picture", ImageType.PNG, target, 20, ImageType.WEBP)
+            job = asyncio.create_task(workers.make_size(size_job))
             await asyncio.sleep(0)
             job.cancel()
             await asyncio.wait([job])

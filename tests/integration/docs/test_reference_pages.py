@@ -19,7 +19,7 @@ from tests.support.docs.markdown import DOCS, README, README_ZH, ROOT, blocks, n
 
 NOWHERE = Path("/nowhere")
 TERMS = (
-    "blob", "digest", "key", "shard", "store", "catalog", "derivative", "placeholder",
+    "blob", "digest", "key", "shard", "store", "catalog", "size", "placeholder",
     "site", "referer", "verdict", "token", "scope", "envelope",
 )  # fmt: skip
 RULES = Rules(

@@ -35,7 +35,7 @@ def _upload(place: Workplace, content: bytes, gate: Gate) -> Image:
 def _remove(place: Workplace, content: bytes, gate: Gate) -> bool:
     key = Key(digests_of(content).md5, "png")
     # The plain store: its steps are done while the catalog is locked.
-    return remove(key, images=SteppedImages(place.catalog, gate), store=place.store, derivatives=place.derivatives)
+    return remove(key, images=SteppedImages(place.catalog, gate), store=place.store, sizes=place.sizes)
 
 
 @pytest.mark.parametrize("seed", range(40), ids=lambda seed: f"order {seed}")

@@ -98,7 +98,7 @@ def test_picture_under_removal_is_not_brought_back(place: Workplace) -> None:
     place.catalog.images.bury(image.key, now=1)
     _reindex(place)
     assert place.catalog.images.buried() == [image.key]
-    assert finish_removals(images=place.catalog.images, store=place.store, derivatives=place.derivatives) == 1
+    assert finish_removals(images=place.catalog.images, store=place.store, sizes=place.sizes) == 1
     assert place.blobs_of(content) == []
 
 
@@ -117,5 +117,5 @@ def test_picture_uploaded_meanwhile_keeps_its_row(place: Workplace) -> None:
 def test_reindexed_picture_can_be_removed(place: Workplace) -> None:
     key = _orphan(place, content := picture())
     _reindex(place)
-    assert remove(key, images=place.catalog.images, store=place.store, derivatives=place.derivatives) is True
+    assert remove(key, images=place.catalog.images, store=place.store, sizes=place.sizes) is True
     assert place.blobs_of(content) == []

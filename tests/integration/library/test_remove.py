@@ -36,12 +36,12 @@ def _start_and_stop(settings: Settings) -> None:
 
 
 def _remove(place: Workplace, key: Key) -> bool:
-    return remove(key, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
+    return remove(key, images=place.catalog.images, store=place.store, sizes=place.sizes)
 
 
 def _remove_between(place: Workplace, key: Key, gate: Gate) -> bool:
     images = SteppedImages(place.catalog, gate)
-    return remove(key, images=images, store=place.store, derivatives=place.derivatives)
+    return remove(key, images=images, store=place.store, sizes=place.sizes)
 
 
 def test_removed_picture_is_gone_and_can_be_uploaded_again(place: Workplace) -> None:
@@ -136,7 +136,7 @@ def test_killed_removal_can_be_repeated(place: Workplace) -> None:
 def test_finished_removals_are_counted(place: Workplace) -> None:
     for _ in range(3):
         place.catalog.images.bury(place.keep(picture()).key, now=1)
-    finish = partial(finish_removals, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
+    finish = partial(finish_removals, images=place.catalog.images, store=place.store, sizes=place.sizes)
     assert (finish(), finish()) == (3, 0)
 
 

@@ -1,4 +1,4 @@
-"""Files of the cache: whole or absent, for nginx's group, within their limit."""
+"""Files of the cache: complete or absent, readable by nginx's group, within their limit."""
 
 import os
 import shutil
@@ -9,7 +9,8 @@ import pytest
 
 from authsvc.errors import DiskFull
 from authsvc.model import Key
-from authsvc.sizes.cache import BestFormat, DerivativeCache, End, SizeRequest
+from authsvc.sizes.cache import SizeCache
+from authsvc.sizes.request import BestFormat, FileSuffix, SizeRequest
 from tests.support.contract.small_disk import small_disk, use_up_names
 
 KEY = Key("98d291879bf32c45c4a56958bd9dfd1e", "jpg")
@@ -18,40 +19,40 @@ OTHER = Key("7be49a5d9f4ab1e2c0d7f3b6a8901234", "png")
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> DerivativeCache:
+def cache(tmp_path: Path) -> SizeCache:
     return opened(tmp_path)
 
 
-def opened(folder: Path, *, max_bytes: int = 2**20) -> DerivativeCache:
-    return DerivativeCache(folder / "derivatives", beside=folder, max_bytes=max_bytes)
+def opened(folder: Path, *, max_bytes: int = 2**20) -> SizeCache:
+    return SizeCache(folder / "derivatives", group_of=folder, max_bytes=max_bytes)
 
 
-def publish(cache: DerivativeCache, key: Key = KEY, width: int = 320, *, size: int = 9, used_at: int = 0) -> Path:
+def publish(cache: SizeCache, key: Key = KEY, width: int = 320, *, size: int = 9, used_at: int = 0) -> Path:
     """Publish a WebP; return where it is."""
     file = cache.new_path()
     file.write_bytes(bytes(size))
-    cache.publish(file, key, width, End.WEBP)
-    path = cache.path(key, width, End.WEBP)
+    cache.publish(file, key, width, FileSuffix.WEBP)
+    path = cache.path(key, width, FileSuffix.WEBP)
     if used_at:
         os.utime(path, (used_at, used_at))
     return path
 
 
 @pytest.mark.parametrize(
-    ("end", "name"),
+    ("suffix", "name"),
     [
-        (End.AVIF, "320.avif"),
-        (End.WEBP, "320.webp"),
-        (End.WEBP_PLAIN, "320.webp.jpg"),
-        (End.PLAIN, "320.plain.jpg"),
+        (FileSuffix.AVIF, "320.avif"),
+        (FileSuffix.WEBP, "320.webp"),
+        (FileSuffix.WEBP_PLAIN, "320.webp.jpg"),
+        (FileSuffix.PLAIN, "320.plain.jpg"),
     ],
 )
-def test_derivative_lies_in_its_pictures_folder(cache: DerivativeCache, tmp_path: Path, end: End, name: str) -> None:
+def test_size_is_in_the_folder_of_its_picture(cache: SizeCache, tmp_path: Path, suffix: FileSuffix, name: str) -> None:
     folder = tmp_path / "derivatives" / "98" / "d291879bf32c45c4a56958bd9dfd1e.jpg"
-    assert cache.path(KEY, 320, end) == folder / name
+    assert cache.path(KEY, 320, suffix) == folder / name
 
 
-def test_published_file_is_there_for_the_group_and_nothing_else_is(cache: DerivativeCache, tmp_path: Path) -> None:
+def test_published_file_is_the_only_file_and_its_group_can_read_it(cache: SizeCache, tmp_path: Path) -> None:
     path = publish(cache)
     assert path.read_bytes() == bytes(9)
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent, path.parent.parent)}
@@ -60,39 +61,41 @@ def test_published_file_is_there_for_the_group_and_nothing_else_is(cache: Deriva
 
 
 @pytest.mark.parametrize(
-    ("end", "accepts"),
+    ("suffix", "formats"),
     [
-        (End.AVIF, {BestFormat.AVIF}),
-        (End.WEBP, {BestFormat.AVIF, BestFormat.WEBP}),
-        (End.WEBP_PLAIN, {BestFormat.AVIF, BestFormat.WEBP}),
-        (End.PLAIN, {BestFormat.PLAIN}),
+        (FileSuffix.AVIF, {BestFormat.AVIF}),
+        (FileSuffix.WEBP, {BestFormat.AVIF, BestFormat.WEBP}),
+        (FileSuffix.WEBP_PLAIN, {BestFormat.AVIF, BestFormat.WEBP}),
+        (FileSuffix.PLAIN, {BestFormat.PLAIN}),
     ],
 )
-def test_derivative_is_for_readers_who_take_it(cache: DerivativeCache, end: End, accepts: set[BestFormat]) -> None:
+def test_size_is_found_by_readers_that_accept_its_format(
+    cache: SizeCache, suffix: FileSuffix, formats: set[BestFormat]
+) -> None:
     file = cache.new_path()
     file.touch()
-    cache.publish(file, KEY, 320, end)
-    assert {each for each in BestFormat if cache.has(SizeRequest(KEY, 320, each))} == accepts
+    cache.publish(file, KEY, 320, suffix)
+    assert {each for each in BestFormat if cache.has(SizeRequest(KEY, 320, each))} == formats
     assert not any(
         cache.has(SizeRequest(KEY, 640, each)) or cache.has(SizeRequest(OTHER, 320, each)) for each in BestFormat
     )
 
 
-def test_picture_itself_is_linked_and_may_be_linked_again(cache: DerivativeCache, tmp_path: Path) -> None:
+def test_picture_can_be_linked_twice(cache: SizeCache, tmp_path: Path) -> None:
     blob = tmp_path / "blob"
     blob.write_bytes(b"picture")
     for _ in range(2):
-        cache.link(blob, KEY, 320, End.PLAIN)
-    assert cache.path(KEY, 320, End.PLAIN).samefile(blob)
+        cache.link(blob, KEY, 320, FileSuffix.PLAIN)
+    assert cache.path(KEY, 320, FileSuffix.PLAIN).samefile(blob)
 
 
-def test_picture_on_another_disk_is_copied(cache: DerivativeCache, tmp_path: Path) -> None:
+def test_picture_on_another_disk_is_copied(cache: SizeCache, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m") as disk:
         blob = disk / "blob"
         blob.write_bytes(b"picture")
         for _ in range(2):
-            cache.link(blob, KEY, 320, End.PLAIN)
-        copy = cache.path(KEY, 320, End.PLAIN)
+            cache.link(blob, KEY, 320, FileSuffix.PLAIN)
+        copy = cache.path(KEY, 320, FileSuffix.PLAIN)
         assert (copy.read_bytes(), stat.S_IMODE(copy.stat().st_mode)) == (b"picture", 0o640)
         assert not copy.samefile(blob)
         assert list(tmp_path.rglob("*.part")) == []
@@ -101,7 +104,7 @@ def test_picture_on_another_disk_is_copied(cache: DerivativeCache, tmp_path: Pat
 def test_picture_of_another_user_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path("/proc/sys/fs/protected_hardlinks").read_text() == "1\n", "this needs Debian's fs.protected_hardlinks"
     Path(tmp_path, "blob").write_bytes(b"picture")
-    # The other user may not look into the folders above.
+    # The other user has no access to the folders above.
     monkeypatch.chdir(tmp_path)
     tmp_path.chmod(0o777)
     cache = opened(Path())
@@ -109,43 +112,43 @@ def test_picture_of_another_user_is_copied(tmp_path: Path, monkeypatch: pytest.M
     try:
         with pytest.raises(PermissionError):
             os.link("blob", "link")
-        cache.link(Path("blob"), KEY, 320, End.PLAIN)
+        cache.link(Path("blob"), KEY, 320, FileSuffix.PLAIN)
     finally:
         os.seteuid(0)
-    copy = cache.path(KEY, 320, End.PLAIN)
+    copy = cache.path(KEY, 320, FileSuffix.PLAIN)
     assert (copy.read_bytes(), copy.stat().st_uid) == (b"picture", OTHER_USER)
 
 
-def test_picture_that_is_gone_cannot_be_linked(cache: DerivativeCache, tmp_path: Path) -> None:
+def test_missing_picture_cannot_be_linked(cache: SizeCache, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        cache.link(tmp_path / "gone", KEY, 320, End.PLAIN)
+        cache.link(tmp_path / "missing", KEY, 320, FileSuffix.PLAIN)
 
 
-def test_removal_takes_all_derivatives_of_one_picture(cache: DerivativeCache) -> None:
-    gone, stays = [publish(cache, width=width) for width in (160, 320)], publish(cache, OTHER)
+def test_removal_deletes_all_sizes_of_one_picture(cache: SizeCache) -> None:
+    removed, kept = [publish(cache, width=width) for width in (160, 320)], publish(cache, OTHER)
     for _ in range(2):
         cache.remove(KEY)
-        assert ([path.exists() for path in gone], stays.exists()) == ([False, False], True)
+        assert ([path.exists() for path in removed], kept.exists()) == ([False, False], True)
 
 
-def test_cache_that_was_wiped_is_made_again(cache: DerivativeCache, tmp_path: Path) -> None:
+def test_deleted_cache_is_made_again(cache: SizeCache, tmp_path: Path) -> None:
     publish(cache)
     file = cache.new_path()
     file.write_bytes(b"new")
     shutil.rmtree(tmp_path / "derivatives" / "98")
-    cache.publish(file, KEY, 320, End.WEBP)
+    cache.publish(file, KEY, 320, FileSuffix.WEBP)
     shutil.rmtree(tmp_path / "derivatives")
     publish(cache)
     assert stat.S_IMODE((tmp_path / "derivatives").stat().st_mode) == 0o2750
 
 
-def test_cache_that_was_wiped_belongs_to_the_same_group_again(tmp_path: Path) -> None:
+def test_deleted_cache_is_made_again_with_the_same_group(tmp_path: Path) -> None:
     os.chown(tmp_path, -1, 4321)
     publish(opened(tmp_path))
     assert {path.stat().st_gid for path in (tmp_path / "derivatives").rglob("*")} == {4321}
 
 
-def test_file_that_is_not_published_can_be_discarded(cache: DerivativeCache) -> None:
+def test_unpublished_file_can_be_discarded(cache: SizeCache) -> None:
     file = cache.new_path()
     for _ in range(2):
         cache.discard(file)
@@ -154,14 +157,14 @@ def test_file_that_is_not_published_can_be_discarded(cache: DerivativeCache) -> 
     assert not file.exists()
 
 
-def test_what_a_killed_service_left_is_cleared(cache: DerivativeCache) -> None:
-    left, stays = cache.new_path(), publish(cache)
-    left.touch()
+def test_unfinished_files_of_a_killed_service_are_deleted(cache: SizeCache) -> None:
+    unfinished, kept = cache.new_path(), publish(cache)
+    unfinished.touch()
     cache.clear_temporary()
-    assert (left.exists(), stays.exists()) == (False, True)
+    assert (unfinished.exists(), kept.exists()) == (False, True)
 
 
-def test_those_go_first_that_nobody_has_read_for_the_longest(tmp_path: Path) -> None:
+def test_least_recently_read_files_are_deleted_first(tmp_path: Path) -> None:
     cache = opened(tmp_path, max_bytes=1000)
     keys = [Key(f"{number:032x}", "png") for number in range(10)]
     ages = [5, 3, 9, 1, 7, 2, 8, 4, 6, 10]
@@ -169,7 +172,7 @@ def test_those_go_first_that_nobody_has_read_for_the_longest(tmp_path: Path) -> 
     assert all(path.exists() for path in paths)
     newest = publish(cache, OTHER, size=150)
     left = {age for age, path in zip(ages, paths, strict=True) if path.exists()}
-    # Down to 900 bytes at the most: 1,150 less three of 100.
+    # Trimmed to at most 900 bytes: 1,150 minus three files of 100.
     assert (left, newest.exists()) == (set(range(4, 11)), True)
     assert not paths[ages.index(1)].parent.exists()
 
@@ -186,17 +189,17 @@ def test_link_to_a_picture_takes_no_room(tmp_path: Path) -> None:
     cache = opened(tmp_path, max_bytes=1000)
     blob = tmp_path / "blob"
     blob.write_bytes(bytes(5000))
-    cache.link(blob, KEY, 320, End.PLAIN)
+    cache.link(blob, KEY, 320, FileSuffix.PLAIN)
     assert cache.trim() == 0
-    assert cache.path(KEY, 320, End.PLAIN).exists()
+    assert cache.path(KEY, 320, FileSuffix.PLAIN).exists()
 
 
 @pytest.mark.parametrize("act", ["publish", "link"])
-def test_disk_without_room_is_said_to_be_full(tmp_path: Path, act: str) -> None:
+def test_disk_without_room_raises_disk_full(tmp_path: Path, act: str) -> None:
     with small_disk(tmp_path / "disk", "size=1m,nr_inodes=8") as disk:
         cache = opened(disk)
         file = cache.new_path()
         file.touch()
         use_up_names(disk)
         with pytest.raises(DiskFull):
-            getattr(cache, act)(file, KEY, 320, End.PLAIN)
+            getattr(cache, act)(file, KEY, 320, FileSuffix.PLAIN)

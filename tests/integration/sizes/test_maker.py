@@ -1,4 +1,4 @@
-"""What becomes of a derivative when the worker, the picture or the cache fails."""
+"""What a reader gets when the worker, the picture or the cache fails."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,90 +7,92 @@ import pytest
 
 import authsvc.sizes.maker
 from authsvc.errors import Bomb, Busy, Corrupt, DiskFull, TooSlow, Unsupported
-from authsvc.imaging.decoder.job import Derivation
+from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType, Key
-from authsvc.sizes.cache import BestFormat, End, SizeRequest
-from authsvc.sizes.maker import IDLE_POLL_SECONDS, Deriver, Outcome
+from authsvc.sizes.maker import IDLE_POLL_SECONDS, Outcome, SizeMaker
+from authsvc.sizes.request import BestFormat, FileSuffix, SizeRequest
 from tests.support.pictures import picture
 from tests.support.workplace import Workplace
 
 
-class Maker:
-    """Writes a byte for a derivative, or raises."""
+class OneByteDecoder:
+    """Writes one byte as the file of a size, or raises."""
 
     def __init__(self, act: Callable[[], None] = lambda: None) -> None:
         self._act = act
 
-    async def derive(self, derivation: Derivation) -> None:
+    async def make_size(self, job: SizeJob) -> None:
         self._act()
-        await asyncio.to_thread(derivation.target.write_bytes, b"x")
+        await asyncio.to_thread(job.target.write_bytes, b"x")
 
 
-def failing(error: Exception) -> Maker:
+def failing(error: Exception) -> OneByteDecoder:
     def fail() -> None:
         raise error
 
-    return Maker(fail)
+    return OneByteDecoder(fail)
 
 
-def derive(place: Workplace, maker: Maker, wanted: SizeRequest, ends: list[Outcome] | None = None) -> Outcome:
+def make(place: Workplace, decoder: OneByteDecoder, request: SizeRequest, ends: list[Outcome] | None = None) -> Outcome:
     async def run() -> Outcome:
-        told = ends.append if ends is not None else lambda _: None
-        deriver = Deriver(store=place.store, cache=place.derivatives, maker=maker, on_end=told)
+        on_end = ends.append if ends is not None else lambda _: None
+        maker = SizeMaker(store=place.store, cache=place.sizes, decoder=decoder, on_end=on_end)
         try:
-            return await deriver.derive(wanted)
+            return await maker.make(request)
         finally:
-            await deriver.close()
+            await maker.close()
 
     return asyncio.run(run())
 
 
 @pytest.fixture
-def wanted(place: Workplace) -> SizeRequest:
+def webp_request(place: Workplace) -> SizeRequest:
     return SizeRequest(place.keep(picture("PNG", (300, 200))).key, 160, BestFormat.WEBP)
 
 
-@pytest.mark.parametrize("accepts", list(BestFormat))
-def test_derivative_that_is_smaller_is_published(place: Workplace, wanted: SizeRequest, accepts: BestFormat) -> None:
+@pytest.mark.parametrize("best_format", list(BestFormat))
+def test_size_smaller_than_the_picture_is_published(
+    place: Workplace, webp_request: SizeRequest, best_format: BestFormat
+) -> None:
     ends: list[Outcome] = []
-    assert derive(place, Maker(), SizeRequest(wanted.key, 160, accepts), ends) is Outcome.MADE
-    end = End.PLAIN if accepts is BestFormat.PLAIN else End.WEBP
-    assert place.derivatives.path(wanted.key, 160, end).read_bytes() == b"x"
+    assert make(place, OneByteDecoder(), SizeRequest(webp_request.key, 160, best_format), ends) is Outcome.MADE
+    suffix = FileSuffix.PLAIN if best_format is BestFormat.PLAIN else FileSuffix.WEBP
+    assert place.sizes.path(webp_request.key, 160, suffix).read_bytes() == b"x"
     assert ends == [Outcome.MADE]
-    assert list((place.settings.derivatives_dir / "tmp").iterdir()) == []
+    assert list((place.settings.sizes_dir / "tmp").iterdir()) == []
 
 
-def test_avif_is_not_begun_before_every_reader_has_theirs(place: Workplace, wanted: SizeRequest) -> None:
+def test_avif_starts_only_after_every_waiting_reader_is_served(place: Workplace, webp_request: SizeRequest) -> None:
     begun: list[tuple[int, ImageType]] = []
 
-    class SlowAtWidth320(Maker):
-        async def derive(self, derivation: Derivation) -> None:
-            begun.append((derivation.width, derivation.format))
+    class SlowAtWidth320(OneByteDecoder):
+        async def make_size(self, job: SizeJob) -> None:
+            begun.append((job.width, job.format))
             if len(begun) == 4:
                 all_begun.set()
-            if derivation.width == 320:
+            if job.width == 320:
                 await released.wait()
-            await super().derive(derivation)
+            await super().make_size(job)
 
     async def run() -> None:
-        deriver = Deriver(store=place.store, cache=place.derivatives, maker=SlowAtWidth320(), on_end=lambda _: None)
-        slow = asyncio.create_task(deriver.derive(SizeRequest(wanted.key, 320, BestFormat.WEBP)))
-        await deriver.derive(wanted)
+        maker = SizeMaker(store=place.store, cache=place.sizes, decoder=SlowAtWidth320(), on_end=lambda _: None)
+        slow = asyncio.create_task(maker.make(SizeRequest(webp_request.key, 320, BestFormat.WEBP)))
+        await maker.make(webp_request)
         await asyncio.sleep(2 * IDLE_POLL_SECONDS)
         assert sorted(begun) == [(160, ImageType.WEBP), (320, ImageType.WEBP)]
         released.set()
         await slow
         await asyncio.wait_for(all_begun.wait(), 20)
         assert begun[2:] == [(160, ImageType.AVIF), (320, ImageType.AVIF)]
-        await deriver.close()
+        await maker.close()
 
     released, all_begun = asyncio.Event(), asyncio.Event()
     asyncio.run(run())
 
 
-def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: SizeRequest) -> None:
-    derive(place, Maker(), wanted)
-    assert derive(place, failing(Busy()), wanted) is Outcome.FOUND
+def test_existing_size_is_not_made_again(place: Workplace, webp_request: SizeRequest) -> None:
+    make(place, OneByteDecoder(), webp_request)
+    assert make(place, failing(Busy()), webp_request) is Outcome.FOUND
 
 
 @pytest.mark.parametrize(
@@ -116,34 +118,34 @@ def test_derivative_that_is_there_is_not_made_again(place: Workplace, wanted: Si
         "a picture that takes too much memory",
     ],
 )
-def test_failure_ends_in_the_picture_itself(
-    place: Workplace, wanted: SizeRequest, error: Exception, outcome: Outcome
+def test_after_a_failure_readers_get_the_picture_itself(
+    place: Workplace, webp_request: SizeRequest, error: Exception, outcome: Outcome
 ) -> None:
-    found = derive(place, failing(error), wanted)
+    found = make(place, failing(error), webp_request)
     assert (found, found.is_there) == (outcome, outcome is Outcome.LINKED)
-    linked = place.derivatives.path(wanted.key, 160, End.WEBP_PLAIN)
+    linked = place.sizes.path(webp_request.key, 160, FileSuffix.WEBP_PLAIN)
     assert linked.exists() == found.is_there
     if found.is_there:
-        assert linked.samefile(place.path_of(wanted.key))
+        assert linked.samefile(place.path_of(webp_request.key))
 
 
-def test_reader_waits_for_a_while_and_the_job_goes_on(
-    place: Workplace, wanted: SizeRequest, monkeypatch: pytest.MonkeyPatch
+def test_reader_stops_waiting_and_the_job_goes_on(
+    place: Workplace, webp_request: SizeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Slow(Maker):
-        async def derive(self, derivation: Derivation) -> None:
+    class Slow(OneByteDecoder):
+        async def make_size(self, job: SizeJob) -> None:
             await released.wait()
-            await super().derive(derivation)
+            await super().make_size(job)
 
     async def run() -> None:
-        deriver = Deriver(store=place.store, cache=place.derivatives, maker=Slow(), on_end=ends.append)
-        first, second = await asyncio.gather(deriver.derive(wanted), deriver.derive(wanted))
+        maker = SizeMaker(store=place.store, cache=place.sizes, decoder=Slow(), on_end=ends.append)
+        first, second = await asyncio.gather(maker.make(webp_request), maker.make(webp_request))
         assert (first, second, ends) == (Outcome.NOT_NOW, Outcome.NOT_NOW, [])
-        waiting = asyncio.create_task(deriver.derive(wanted))
+        waiting = asyncio.create_task(maker.make(webp_request))
         await asyncio.sleep(0)
         released.set()
         assert (await waiting, ends) == (Outcome.MADE, [Outcome.MADE])
-        await deriver.close()
+        await maker.close()
 
     monkeypatch.setattr(authsvc.sizes.maker, "READER_TIMEOUT_SECONDS", 0.1)
     released = asyncio.Event()
@@ -151,19 +153,19 @@ def test_reader_waits_for_a_while_and_the_job_goes_on(
     asyncio.run(run())
 
 
-def test_picture_that_is_not_there_has_no_derivative(place: Workplace) -> None:
+def test_size_of_a_missing_picture_is_not_found(place: Workplace) -> None:
     with pytest.raises(FileNotFoundError):
-        derive(place, Maker(), SizeRequest(Key("0" * 32, "png"), 160, BestFormat.WEBP))
+        make(place, OneByteDecoder(), SizeRequest(Key("0" * 32, "png"), 160, BestFormat.WEBP))
 
 
-def test_derivative_of_a_picture_that_was_removed_meanwhile_is_taken_back(
-    place: Workplace, wanted: SizeRequest
+def test_size_of_a_picture_removed_during_the_job_is_deleted(place: Workplace, webp_request: SizeRequest) -> None:
+    decoder = OneByteDecoder(lambda: place.path_of(webp_request.key).unlink())
+    with pytest.raises(FileNotFoundError):
+        make(place, decoder, webp_request)
+    assert not place.sizes.path(webp_request.key, 160, FileSuffix.WEBP).exists()
+
+
+def test_plain_size_as_wide_as_the_picture_is_a_link_to_the_picture(
+    place: Workplace, webp_request: SizeRequest
 ) -> None:
-    maker = Maker(lambda: place.path_of(wanted.key).unlink())
-    with pytest.raises(FileNotFoundError):
-        derive(place, maker, wanted)
-    assert not place.derivatives.path(wanted.key, 160, End.WEBP).exists()
-
-
-def test_plain_derivative_as_wide_as_the_picture_is_the_picture(place: Workplace, wanted: SizeRequest) -> None:
-    assert derive(place, Maker(), SizeRequest(wanted.key, 640, BestFormat.PLAIN)) is Outcome.LINKED
+    assert make(place, OneByteDecoder(), SizeRequest(webp_request.key, 640, BestFormat.PLAIN)) is Outcome.LINKED

@@ -173,7 +173,7 @@ def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(
 
     def in_between(step: str) -> None:
         if step == "add" and next(removals, None) is not None and place.row_of(content) is not None:
-            remove(key, images=place.catalog.images, store=place.store, derivatives=place.derivatives)
+            remove(key, images=place.catalog.images, store=place.store, sizes=place.sizes)
 
     ingest = ingest_of(SteppedImages(place.catalog, in_between), place.store)
     with suppress(Busy):

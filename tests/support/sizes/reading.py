@@ -54,7 +54,7 @@ def ask(stack: Stack, address: str, accept: str = PLAIN, **headers: str) -> http
 
 
 def jobs(stack: Stack, outcome: str) -> int:
-    """Return how many derivations have ended so."""
+    """Return how many size jobs have ended so."""
     wanted = f'authsvc_derivations_total{{outcome="{outcome}"}} '
     lines = stack.ask_service("/metrics").text.splitlines()
     return int(sum(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted)))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms, ImageSequence
 
 from authsvc.errors import Corrupt, DiskFull, Unsupported
-from authsvc.imaging.decoder.job import Derivation
+from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType
 from tests.support.contract.small_disk import small_disk
 from tests.support.decoder.pool import outcome, pool, processes, run, saved
@@ -22,12 +22,12 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def derived(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> Image.Image:
+def sized(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> Image.Image:
     """Return the copy, opened."""
-    return Image.open(io.BytesIO(derived_bytes(folder, content, kind, width, form)))
+    return Image.open(io.BytesIO(sized_bytes(folder, content, kind, width, form)))
 
 
-def derived_bytes(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> bytes:
+def sized_bytes(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> bytes:
     error = failure(folder, content, kind, width, form)
     assert error is None, error
     return (folder / "target").read_bytes()
@@ -36,8 +36,8 @@ def derived_bytes(folder: Path, content: bytes, kind: ImageType, width: int, for
 def failure(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> BaseException | None:
     async def act() -> BaseException | None:
         async with pool() as workers:
-            derivation = Derivation(saved(folder, content), kind, folder / "target", width, form)
-            return await outcome(workers.derive(derivation))
+            job = SizeJob(saved(folder, content), kind, folder / "target", width, form)
+            return await outcome(workers.make_size(job))
 
     return run(act)
 
@@ -57,7 +57,7 @@ def test_every_picture_of_the_corpus_has_a_smaller_webp_or_is_an_animation_that_
         async with pool() as workers:
             return {
                 name: await outcome(
-                    workers.derive(Derivation(saved(tmp_path, content), kind, tmp_path / f"{number}", 20, WEBP))
+                    workers.make_size(SizeJob(saved(tmp_path, content), kind, tmp_path / f"{number}", 20, WEBP))
                 )
                 for number, (name, (kind, content)) in enumerate(PICTURES.items())
             }
@@ -88,7 +88,7 @@ def test_copy_has_the_width_and_the_proportions(
     tmp_path: Path, size: tuple[int, int], width: int, expected: tuple[int, int], form: ImageType
 ) -> None:
     content = encoded(Image.new("RGB", size, "navy"), "JPEG")
-    with derived(tmp_path, content, JPEG, width, form) as image:
+    with sized(tmp_path, content, JPEG, width, form) as image:
         assert (image.size, image.format) == (expected, "JPEG" if form is JPEG else form.name)
 
 
@@ -99,7 +99,7 @@ def test_orientation_is_applied_and_gone(tmp_path: Path, orientation: int) -> No
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(image, "JPEG", quality=95, exif=exif.tobytes())
-    with derived(tmp_path, content, JPEG, 20, WEBP) as copy:
+    with sized(tmp_path, content, JPEG, 20, WEBP) as copy:
         assert copy.size == ((20, 40) if orientation >= 5 else (20, 10))
         assert not copy.getexif()
         # Where the corner has got to: TIFF 6.0, Orientation.
@@ -114,12 +114,12 @@ def test_colours_are_turned_into_srgb_and_the_profile_goes(tmp_path: Path, kind:
     swapped = swapped_srgb()
     name = kind.name
     content = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), name, icc_profile=swapped)
-    with derived(tmp_path, content, kind, 20, WEBP) as copy:
+    with sized(tmp_path, content, kind, 20, WEBP) as copy:
         assert "icc_profile" not in copy.info
         assert is_near(pixel(copy.convert("RGB"), (5, 5)), (0, 255, 0), by=30)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     plain = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), name, icc_profile=srgb)
-    with derived(tmp_path, plain, kind, 20, WEBP) as copy:
+    with sized(tmp_path, plain, kind, 20, WEBP) as copy:
         assert is_near(pixel(copy.convert("RGB"), (5, 5)), (255, 0, 0), by=30)
 
 
@@ -136,7 +136,7 @@ def swapped_srgb() -> bytes:
 def test_cmyk_is_turned_into_srgb(tmp_path: Path) -> None:
     content = encoded(Image.new("CMYK", (60, 40), (0, 255, 255, 0)), "JPEG", quality=95)
     for form in (JPEG, WEBP):
-        with derived(tmp_path, content, JPEG, 20, form) as copy:
+        with sized(tmp_path, content, JPEG, 20, form) as copy:
             assert copy.mode == "RGB"
             red, green, blue = pixel(copy, (5, 5))
             assert (red > 180, green < 100, blue < 100) == (True, True, True)
@@ -145,7 +145,7 @@ def test_cmyk_is_turned_into_srgb(tmp_path: Path) -> None:
 def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     content = encoded(Image.new("I;16", (60, 40), 0x8000), "PNG")
     for form in (PNG, WEBP):
-        with derived(tmp_path, content, PNG, 20, form) as copy:
+        with sized(tmp_path, content, PNG, 20, form) as copy:
             assert is_near(pixel(copy.convert("RGB"), (5, 5)), (128, 128, 128))
 
 
@@ -153,7 +153,7 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
 def test_transparency_is_kept(tmp_path: Path, form: ImageType) -> None:
     image = Image.new("RGBA", (60, 40), (200, 30, 60, 255))
     image.paste((0, 0, 0, 0), (30, 0, 60, 40))
-    with derived(tmp_path, encoded(image, "PNG"), PNG, 30, form) as copy:
+    with sized(tmp_path, encoded(image, "PNG"), PNG, 30, form) as copy:
         assert is_near(pixel(copy, (3, 3)), (200, 30, 60, 255))
         assert pixel(copy, (27, 3))[3] == 0
 
@@ -166,7 +166,7 @@ def test_animation_keeps_frames_times_and_repetitions(tmp_path: Path, kind: Imag
     shades = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
     frames = [Image.new("RGB", (60, 40), shade) for shade in shades]
     content = encoded(frames[0], kind.name, save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=2)
-    with derived(tmp_path, content, kind, 20, form) as copy:
+    with sized(tmp_path, content, kind, 20, form) as copy:
         found = [_seen(frame) for frame in ImageSequence.Iterator(copy)]
         assert [size for size, _, _ in found] == [(20, 13)] * 3
         assert all(is_near(shade, wanted, by=40) for (_, shade, _), wanted in zip(found, shades, strict=True))
@@ -195,7 +195,7 @@ def test_nothing_private_is_copied(tmp_path: Path) -> None:
     )
     assert content.count(b"Secret") == 3
     for form in (JPEG, WEBP, AVIF):
-        assert b"Secret" not in derived_bytes(tmp_path, content, JPEG, 30, form)
+        assert b"Secret" not in sized_bytes(tmp_path, content, JPEG, 30, form)
 
 
 def test_picture_that_cannot_be_decoded_leaves_no_file(tmp_path: Path) -> None:
@@ -209,8 +209,8 @@ def test_disk_without_room_is_full_and_keeps_no_part(tmp_path: Path) -> None:
 
     async def act(target: Path) -> BaseException | None:
         async with pool() as workers:
-            derivation = Derivation(saved(tmp_path, content), JPEG, target, 1280, JPEG)
-            return await outcome(workers.derive(derivation))
+            job = SizeJob(saved(tmp_path, content), JPEG, target, 1280, JPEG)
+            return await outcome(workers.make_size(job))
 
     with small_disk(tmp_path / "disk", "size=16k") as disk:
         assert isinstance(run(lambda: act(disk / "target")), DiskFull)
@@ -223,7 +223,7 @@ def test_file_or_folder_that_is_gone_is_said_to_be(tmp_path: Path, missing: str)
         async with pool() as workers:
             source = tmp_path / "gone" if missing == "source" else saved(tmp_path)
             target = tmp_path / "nowhere" / "target" if missing == "target" else tmp_path / "target"
-            return await outcome(workers.derive(Derivation(source, PNG, target, 20, WEBP)))
+            return await outcome(workers.make_size(SizeJob(source, PNG, target, 20, WEBP)))
 
     assert isinstance(run(act), FileNotFoundError)
 
@@ -235,7 +235,7 @@ def test_memory_of_a_worker_does_not_grow(tmp_path: Path) -> None:
         async with pool() as workers:
             source, target, resident = saved(tmp_path, content), tmp_path / "target", []
             for _ in range(60):
-                await workers.derive(Derivation(source, JPEG, target, 800, WEBP))
+                await workers.make_size(SizeJob(source, JPEG, target, 800, WEBP))
                 target.unlink()
                 resident.append(_resident_kilobytes())
             return resident

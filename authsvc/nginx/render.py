@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from authsvc import errors
 from authsvc.clients import native
-from authsvc.errors import AnswerError
+from authsvc.errors import NGINX_REFUSALS
 from authsvc.model import KEY_PATH_PATTERN, WIDTHS, SiteList
 from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
@@ -42,24 +41,6 @@ _ACCEPT_PATTERN: Final = (
     r"(?:^|,)\s*image/TYPE\s*(?:;(?!(?:(?!\s*q=)[^,;]*;)*\s*q=0(?:\.0*)?\s*(?:[,;]|$))[^,]*)?(?:,|$)"
 )
 """Finds a format in an Accept header (RFC 9110 section 12.5.1), unless its quality is 0."""
-
-# What nginx itself refuses on upload addresses, by the statuses it uses. 494
-# is its name for headers too large; a dead service fails the question about
-# the token with 500.
-_NGINX_ERRORS: Final[tuple[tuple[type[AnswerError], str], ...]] = (
-    (errors.BadRequest, "400"),
-    (errors.BadToken, "401"),
-    (errors.WrongScope, "403"),
-    (errors.MethodNotAllowed, "405"),
-    (errors.TooLarge, "413"),
-    (errors.RateLimited, "429"),
-    (errors.HeadersTooLarge, "414 494"),
-    (errors.Unavailable, "502"),
-    (errors.Busy, "503"),
-    (errors.TimedOut, "504"),
-    (errors.NotFound, ""),
-    (errors.DiskFull, ""),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +147,9 @@ def _agent_patterns(agents: Sequence[str]) -> list[str]:
 
 
 def _nginx_errors(settings: Settings) -> Iterator[_NginxError]:
-    for kind, statuses in _NGINX_ERRORS:
-        error = kind(limit_bytes=settings.max_upload_bytes)
+    for refusal in NGINX_REFUSALS:
+        error = refusal.error(limit_bytes=settings.max_upload_bytes)
+        statuses = " ".join(map(str, refusal.statuses))
         body = json.dumps(native.failure(error), ensure_ascii=False)
         yield _NginxError(error.code, error.status, error.retry_after, statuses, _quoted(body))
 

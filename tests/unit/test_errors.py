@@ -10,7 +10,7 @@ TREE_LINE = re.compile(r"[│├└─ ]*[├└]── (?P<name>\w+)(?: +(?P<st
 CLASSES = {
     name: kind
     for name, kind in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(kind, AuthsvcError) and kind.__module__ == errors.__name__
+    if issubclass(kind, AuthsvcError) and kind.__module__.startswith(errors.__name__)
 }
 ANSWERS = {name: kind for name, kind in CLASSES.items() if issubclass(kind, AnswerError) and not kind.__subclasses__()}
 

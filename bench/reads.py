@@ -24,6 +24,7 @@ from bench.read_instructions import instruction_rows
 from bench.reads_cases import BASE_GROUP, KNOWN_SITE, Case, Group, groups, servers
 from bench.reads_chart import draw
 from bench.service_costs import measure_service
+from docs.tables import FIGURES
 
 ROUNDS: Final = 12
 FACTOR_ROUNDS: Final = 16
@@ -143,7 +144,7 @@ def main() -> None:
     begin = time.monotonic()
     measured = run(wanted=lambda name: bool(re.search(options.only, name)), is_quick=options.quick)
     measured["minutes"] = round((time.monotonic() - begin) / 60, 1)
-    folder = options.out or (None if options.quick or options.only else figures.FOLDER)
+    folder = options.out or (None if options.quick or options.only else FIGURES)
     if folder:
         say(f"kept in {figures.save('reads', measured, folder=folder)}")
         (folder / "reads.svg").write_text(draw(measured["rows"]))

@@ -1,4 +1,4 @@
-"""Write the pages that the code knows best: settings, commands, error codes, and those of measured figures.
+"""Write the generated pages and parts of pages: settings, commands, error codes, tables of figures.
 
 `make docs` calls it. A test holds the pages equal to what it writes, and every
 setting, option, argument and error to be explained.
@@ -19,12 +19,13 @@ from authsvc.errors import AnswerError, AuthsvcError, DiskFull, OperatorError, S
 from authsvc.model import SiteList
 from authsvc.nginx.render import RenderTarget, render
 from authsvc.settings import ENV_PREFIX, Settings, load
-from docs.campaign import campaign_page
+from docs.campaign import campaign_parts
 from docs.commandtree import contexts
-from docs.images import images_page
+from docs.decisions import DECISIONS, PUBLIC_BASE, SITES
+from docs.images import images_parts
 from docs.manual import manual_page
-from docs.performance import performance_page
-from tests.support.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES
+from docs.performance import performance_parts
+from docs.tables import table, with_parts
 
 NOWHERE: Final = Path("/nowhere")
 HERE: Final = Path(__file__).resolve().parent
@@ -116,9 +117,9 @@ def pages() -> dict[str, str]:
         "docs/commands.md": commands_page(),
         "docs/errors.md": errors_page(),
         "docs/verdict.md": verdict_page(),
-        "docs/campaign.md": campaign_page(),
-        "docs/performance.md": performance_page(),
-        "docs/images.md": images_page(),
+        "docs/campaign.md": with_parts(HERE / "campaign.md", campaign_parts()),
+        "docs/performance.md": with_parts(HERE / "performance.md", performance_parts()),
+        "docs/images.md": with_parts(HERE / "images.md", images_parts()),
         "docs/authsvc.1": manual_page(authsvc),
         **{f"completions/authsvc.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")},
     }
@@ -147,7 +148,7 @@ def settings_page() -> str:
         )
         for name, field in fields.items()
     ]
-    return NOTICE + SETTINGS_HEAD + _table(columns, rows)
+    return NOTICE + SETTINGS_HEAD + table(columns, rows)
 
 
 def commands_page() -> str:
@@ -162,9 +163,9 @@ def errors_page() -> str:
     for branch, title, note in BRANCHES:
         parts.append(f"{title}\n\n{note}\n\n" + _answer_table(branch) + "\n")
     columns = ("nginx's status", "Status", "Code")
-    parts.append(NGINX_HEAD + _table(columns, _nginx_rows()) + "\n")
+    parts.append(NGINX_HEAD + table(columns, _nginx_rows()) + "\n")
     rows = [(f"`{kind.__name__}`", _meaning(kind)) for kind in OperatorError.__subclasses__()]
-    parts.append(MISUSE_HEAD + _table(("Kind", "Meaning"), rows))
+    parts.append(MISUSE_HEAD + table(("Kind", "Meaning"), rows))
     return "".join(parts)
 
 
@@ -182,17 +183,8 @@ def verdict_page() -> str:
         for row in DECISIONS
     ]
     sites = ", ".join(f"`{site}`" for site in SITES)
-    text = f"On the list here: {sites}; `public_base` is `{PUBLIC_BASE}`.\n\n{_table(columns, rows)}"
-    return _replaced(HERE / "verdict.md", "decisions", text)
-
-
-def _replaced(page: Path, part: str, text: str) -> str:
-    """Return a page with `text` between the comments `part: …` and `end of part`."""
-    found = re.fullmatch(
-        rf"(.*<!-- {part}: [^\n]*-->\n).*(<!-- end of {part} -->\n.*)", page.read_text(encoding="utf-8"), re.DOTALL
-    )
-    assert found is not None, f"{page} has no place for {part}"  # noqa: S101 — a fault of this checkout
-    return f"{found[1]}\n{text}\n{found[2]}"
+    text = f"On the list here: {sites}; `public_base` is `{PUBLIC_BASE}`.\n\n{table(columns, rows)}"
+    return with_parts(HERE / "verdict.md", {"decisions": text})
 
 
 def _type_of(field: dict[str, Any]) -> str:
@@ -232,7 +224,7 @@ def _command_section(context: click.Context) -> str:
     ]
     rows = [(f"`{record[0]}`", " ".join(record[1].split())) for record in records if record is not None]
     if rows:
-        parts.append(_table(("Option", "Meaning"), rows))
+        parts.append(table(("Option", "Meaning"), rows))
     return "\n".join(parts)
 
 
@@ -249,7 +241,7 @@ def _answer_table(branch: type[AnswerError]) -> str:
         )
         for kind in kinds
     ]
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _nginx_rows() -> list[tuple[str, str, str]]:
@@ -265,11 +257,6 @@ def _nginx_rows() -> list[tuple[str, str, str]]:
 
 def _meaning(kind: type[AuthsvcError]) -> str:
     return inspect.cleandoc(vars(kind).get("__doc__") or "").partition("\n\n")[0].replace("\n", " ")
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") or "-" for cell in line) + " |\n" for line in lines)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from bench.figures import machine
+from tests.support.machine import machine
 
 # Taken out of the environment: the product that the tests start refuses what
 # begins as its settings do and is none.

@@ -7,7 +7,7 @@ import pytest
 from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
 from authsvc.verdict.policy import Reason, Rules, decide
 from authsvc.verdict.sites import SiteSet
-from tests.support.nginx.decisions import DECISIONS, PUBLIC_BASE, SITES, Decision
+from docs.decisions import DECISIONS, PUBLIC_BASE, SITES, Decision
 from tests.support.nginx.wire import Wire
 from tests.support.stack import Stack
 

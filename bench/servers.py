@@ -91,7 +91,7 @@ def product_configuration(
 def tls_rules(folder: Path, pair: Pair) -> Path:
     """Write the product's own rules for HTTPS, with another certificate."""
     rules = folder / "tls.conf"
-    template = (BENCH.parent / "nginx" / "snippets" / "tls.conf.j2").read_text()
+    template = (BENCH.parent / "nginx" / "snippets" / "security" / "tls.conf.j2").read_text()
     text = template.replace("{{ s.certificate }}", str(pair.certificate))
     rules.write_text(text.replace("{{ s.certificate_key }}", str(pair.key)))
     return rules

@@ -248,7 +248,7 @@ def _nginx_rows() -> list[tuple[str, str, str]]:
     """Read what nginx answers from the very file that makes it do so."""
     files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(0, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
     lines = re.findall(
-        r"^error_page ([\d ]+) =(\d+) /_error/(\w+);", files["snippets/upload-errors.conf"], re.MULTILINE
+        r"^error_page ([\d ]+) =(\d+) /_error/(\w+);", files["snippets/uploads/upload-errors.conf"], re.MULTILINE
     )
     # The one line whose answer depends: on whether the token was found good.
     by_token = [("500", str(kind.status), f"`{kind.code}`") for kind in (DiskFull, Unavailable)]

@@ -210,7 +210,7 @@ def _write(
     files = _files(settings, site_list, server, paths)
     site_text = files.pop(SERVER_FILE)
     # What others include comes first: whoever is killed on the way leaves no include of a missing file.
-    for name, text in sorted(files.items(), key=lambda file: "/" not in file[0]):
+    for name, text in sorted(files.items(), key=lambda file: ("/" not in file[0], "/security/" not in file[0])):
         changes.write(paths.conf / name, text)
     for path, content in placeholder_copies(settings, paths.conf / _PLACEHOLDERS).items():
         changes.write(path, content)

@@ -23,7 +23,13 @@ SERVER_FILE: Final = "authsvc-site.conf"
 """The `server` blocks for the nginx that a server has already."""
 
 _ONLY_UNDER_UP: Final = frozenset({MAIN_FILE})
-_ONLY_ON_A_SERVER: Final = frozenset({SERVER_FILE, "snippets/tls.conf"})
+_ONLY_ON_A_SERVER: Final = frozenset({SERVER_FILE, "snippets/security/tls.conf"})
+_FORMER_NAMES: Final = {
+    "snippets/acme.conf": "snippets/server/acme.conf",
+    "snippets/hash-sizes.conf": "snippets/verdict/hash-sizes.conf",
+    "snippets/tls.conf": "snippets/security/tls.conf",
+}
+"""An edited site file may still include these files by the names that they once had."""
 
 _WORKER_CONNECTIONS: Final = 16384
 """So many that 10,000 which never get done keep no reader out of one worker. Each
@@ -81,11 +87,13 @@ def render(settings: Settings, site_list: SiteList, folder: Path, target: Render
     environment = template_environment()
     context = _context(settings, site_list, folder, target)
     unused = _ONLY_UNDER_UP if target.access_log else _ONLY_ON_A_SERVER
-    return {
+    files = {
         name.removesuffix(".j2"): environment.get_template(name).render(context)
         for name in environment.list_templates(extensions=["j2"])
         if name.removesuffix(".j2") not in unused
     }
+    former = {name: f'include "{folder}/{now}";\n' for name, now in _FORMER_NAMES.items() if now in files}
+    return files | former
 
 
 def write_files(settings: Settings, site_list: SiteList, folder: Path, *, worker_user: str = "") -> list[Path]:

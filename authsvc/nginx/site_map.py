@@ -13,7 +13,7 @@ from authsvc.system.file_changes import FileChanges
 from authsvc.verdict import embedder
 
 SITES_FILE: Final = "authsvc-sites.conf"
-HASH_SIZES_FILE: Final = "snippets/hash-sizes.conf"
+HASH_SIZES_FILE: Final = "snippets/verdict/hash-sizes.conf"
 
 WORDS: Final = {"none": embedder.NONE, "hidden": embedder.HIDDEN, "invalid": embedder.INVALID}
 

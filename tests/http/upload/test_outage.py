@@ -61,7 +61,7 @@ def test_frozen_service_is_unavailable_within_seconds(fragile: Stack) -> None:
 
 def test_service_that_freezes_during_an_upload_is_a_timeout(fragile: Stack) -> None:
     """With a shorter patience than the minute that nginx has, so that the test has it too."""
-    conf = fragile.data_dir / "nginx" / "conf" / "snippets" / "upload.conf"
+    conf = fragile.data_dir / "nginx" / "conf" / "snippets" / "uploads" / "upload.conf"
     text = conf.read_text()
     assert text.count("proxy_read_timeout 60s;") == 1
     conf.write_text(text.replace("proxy_read_timeout 60s;", "proxy_read_timeout 1s;"))

@@ -97,7 +97,7 @@ def test_verdict_table_says_what_the_policy_decides(reason: Reason, readme: Path
 def test_error_page_names_every_answer_of_nginx() -> None:
     table = section(DOCS / "errors.md", "## What nginx answers by itself")
     files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
-    codes = set(re.findall(r"/_error/(\w+);", files["snippets/upload-errors.conf"]))
+    codes = set(re.findall(r"/_error/(\w+);", files["snippets/uploads/upload-errors.conf"]))
     # The body of `error_page 500` is chosen by a variable, of these two.
     assert codes | {"full", "unavailable"} == set(re.findall(r"\| `(\w+)` \|", table))
     assert codes <= {kind.code for branch in AnswerError.__subclasses__() for kind in branch.__subclasses__()}

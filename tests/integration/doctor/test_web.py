@@ -128,7 +128,7 @@ def test_missing_list_of_sites_is_a_fault(nginx: OwnNginx) -> None:
     assert {finding.fix for finding in found} == {"authsvc init"}
 
 
-@pytest.mark.parametrize("name", ["authsvc/snippets/verdict.conf", "authsvc/site.default"])
+@pytest.mark.parametrize("name", ["authsvc/snippets/verdict/auth-request.conf", "authsvc/site.default"])
 def test_file_that_differs_is_mended(nginx: OwnNginx, name: str) -> None:
     path = nginx.conf / name
     path.write_text(path.read_text() + "# by hand\n")
@@ -152,7 +152,7 @@ def test_placeholder_that_is_lost_or_another_is_mended(nginx: OwnNginx, name: st
 
 
 def test_part_of_ours_that_is_missing_is_mended(nginx: OwnNginx) -> None:
-    (nginx.conf / "authsvc" / "snippets" / "verdict.conf").unlink()
+    (nginx.conf / "authsvc" / "snippets" / "verdict" / "auth-request.conf").unlink()
     (found,) = complaints(nginx)
     assert (found.check, found.fix) == ("nginx", INSTALL)
     fix(nginx, found)

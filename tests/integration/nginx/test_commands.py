@@ -272,7 +272,7 @@ def test_list_that_cannot_be_trusted_leaves_the_map(nginx: OwnNginx, kind: str) 
 def test_map_that_nginx_refuses_is_put_back(nginx: OwnNginx) -> None:
     nginx.command("install")
     # It says that there is room for every host, and is wrong.
-    sizes = nginx.conf / "authsvc" / "snippets" / "hash-sizes.conf"
+    sizes = nginx.conf / "authsvc" / "snippets" / "verdict" / "hash-sizes.conf"
     sizes.write_text("# map_hash_bucket_size 512;\nmap_hash_bucket_size 64;\n")
     before = nginx.state()
     nginx.publish(SiteList(9, (f"{'a' * 63}.example",)))

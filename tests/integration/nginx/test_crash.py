@@ -36,7 +36,7 @@ def test_killed_installation_leaves_an_nginx_that_can_start_and_is_finished_by_t
 def _make_older(nginx: OwnNginx) -> None:
     """Make the files what a version has written that had no snippet for harmless headers."""
     conf = nginx.conf / "authsvc"
-    (conf / "snippets" / "security-headers.conf").unlink()
+    (conf / "snippets" / "security" / "security-headers.conf").unlink()
     for path in conf.rglob("*.conf"):
         lines = path.read_text().splitlines(keepends=True)
         path.write_text("".join(["# older\n", *(line for line in lines if "security-headers.conf" not in line)]))

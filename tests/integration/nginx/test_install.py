@@ -159,7 +159,7 @@ def test_refused_removal_leaves_everything_as_before(nginx: OwnNginx) -> None:
 
 
 BROKEN = {
-    "a snippet is missing": "rm authsvc/snippets/verdict.conf",
+    "a snippet is missing": "rm authsvc/snippets/verdict/auth-request.conf",
     "a file is cut off": "truncate -s 300 authsvc/authsvc-http.conf",
 }
 
@@ -183,7 +183,7 @@ def test_certificate_that_is_gone_ends_https_and_nothing_else(nginx: OwnNginx) -
     pair = make_pair(nginx.folder / "pair", DOMAIN)
     nginx.settings = nginx.settings.model_copy(update={"certificate": pair.certificate, "certificate_key": pair.key})
     _install(nginx)
-    assert _conf(nginx, "snippets/tls.conf")
+    assert _conf(nginx, "snippets/security/tls.conf")
     pair.certificate.unlink()
     assert "[emerg]" in nginx.test()
     _install(nginx)
@@ -289,7 +289,7 @@ def test_hash_sizes_are_set_only_where_nobody_else_has_fixed_them(
 ) -> None:
     nginx.put("conf.d/theirs.conf", theirs)
     installed = _install(nginx)
-    assert ("map_hash_bucket_size 512;" in _conf(nginx, "snippets/hash-sizes.conf")) is has_sizes
+    assert ("map_hash_bucket_size 512;" in _conf(nginx, "snippets/verdict/hash-sizes.conf")) is has_sizes
     assert (installed.paths.jit is not None and installed.paths.jit.exists()) is has_jit
     assert nginx.test() == ""
 

@@ -30,7 +30,7 @@ WRONG = {
     },
     "nginx out of step": {
         LATE_SITE: "nginx's map is at revision",
-        "echo >>/etc/nginx/authsvc/snippets/verdict.conf": "verdict.conf is not what the settings say",
+        "echo >>/etc/nginx/authsvc/snippets/verdict/shortcut.conf": "shortcut.conf is not what the settings say",
         "rm /etc/nginx/sites-enabled/zz-authsvc.conf": "the site is not enabled",
         "deluser -q www-data authsvc; systemctl restart nginx": "www-data may not look into",
     },

@@ -1,1 +1,1 @@
-"""Measurements beside other ways; `make bench-read` and `make bench-upload`."""
+"""Benchmarks against other servers: `make bench-read`, `make bench-upload`, `make bench-images`."""

@@ -10,7 +10,7 @@ from tests.support.machine import machine
 
 
 def save(name: str, figures: Mapping[str, Any], *, folder: Path = FIGURES) -> Path:
-    """Write figures to `NAME.json` in `docs/figures` or another folder, beside the machine and the day."""
+    """Write figures to `NAME.json` in `docs/figures` or another folder, with the machine and the day."""
     path = folder / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": machine(), **figures}, indent=1) + "\n")

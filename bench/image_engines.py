@@ -1,4 +1,4 @@
-"""The engines that bench/images.py compares: each a running server that makes smaller pictures anew at a request."""
+"""The engines that bench/images.py compares: each is a running server that resizes a picture at each request."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ class Engine:
         return answer.content
 
     def reload_done(self) -> float:
-        """Wait until it is idle; return the seconds of processor that it has spent meanwhile."""
+        """Wait until it is idle; return the CPU seconds that it has used until then."""
         begin = now = self.processor_seconds()
         for _ in range(SETTLE_LOOKS):
             before = now

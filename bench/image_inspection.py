@@ -66,7 +66,7 @@ def _uploads(private: bytes, *, rounds: int) -> dict[str, float]:
 
 
 def _another(content: bytes, number: int) -> bytes:
-    """Return a picture that is another one also when it is clean: its density differs, which nobody sees."""
+    """Return a picture that is still a different one after cleaning: only its density differs."""
     at = content.index(b"JFIF\0") + 8
     return content[:at] + (number + 1).to_bytes(2, "big") * 2 + content[at + 4 :]
 

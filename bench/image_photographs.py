@@ -1,4 +1,4 @@
-"""Photographs that nobody has taken: they compress as those from cameras do, and are the same in every run."""
+"""Generated photos: they compress like those of cameras, and are the same in every run."""
 
 import io
 from typing import Final

@@ -1,4 +1,4 @@
-"""How fast sizes that are there are read, beside nginx sending the very same files."""
+"""How fast existing sizes are read, compared with nginx sending the same files."""
 
 import statistics
 from pathlib import Path

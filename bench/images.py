@@ -1,4 +1,4 @@
-"""Measure smaller pictures beside thumbor, sharp and Pillow, and what an upload's inspection costs, in one run.
+"""Measure sizes against thumbor, sharp and Pillow, and what checking an upload costs, in one run.
 
 All engines run at once, on the same photographs, and take turns. Each rival has the
 quality at which its pictures are as good as ours, so that the same is compared.

@@ -74,7 +74,7 @@ def _functions(
 
 
 def _read(port: int, requests: Sequence[bytes], status: int, reads: int) -> None:
-    """Send the requests in turn, each behind the answer of the one before."""
+    """Send the requests one after the other, each after the answer of the previous one."""
     start = b"HTTP/1.1 %d " % status
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection, connection.makefile("rb") as answer:
         for number in range(reads):

@@ -57,7 +57,7 @@ class Round:
 
 
 class Failed(Exception):
-    """Reads were not answered as they should be, so the round says nothing."""
+    """Reads got wrong answers, so the round has no meaning."""
 
 
 def measure(target: Target, *, seconds: int) -> Round:

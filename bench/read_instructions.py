@@ -1,4 +1,4 @@
-"""Instructions of each kind of read, ours beside bare nginx's."""
+"""Instructions of each kind of read, ours compared with bare nginx's."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

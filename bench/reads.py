@@ -1,6 +1,6 @@
-"""Measure reads through authsvc beside bare nginx and other ways, in one run.
+"""Measure reads through authsvc against bare nginx and other servers, in one run.
 
-One nginx worker, pinned to core 0 with whatever Python is behind it, is
+One nginx worker, pinned to core 0 together with any Python process it asks, is
 saturated by wrk on core 1. The cases of a group take turns, round by round;
 every figure is a median of rounds, every ratio the median of the rounds'
 ratios. `the same again` is what it is compared with, once more: what it is off
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 def say(text: str) -> None:
-    """Tell on stderr what is going on."""
+    """Print progress on stderr."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 

@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases that take turns; `what` says what is varied."""
+    """Cases that take turns; `what` describes what is varied."""
 
     name: str
     what: str
@@ -96,7 +96,7 @@ def servers(folder: Path) -> Iterator[Running]:
             (folder / name).chmod(0o755)
         tls = make_pair(folder / "certificate", "localhost")
         others = opened.enter_context(rivals(stack, folder / "rivals", paths[0], sites, tls))
-        # A socket's name that nobody listens on: connecting fails at once, as with a dead service.
+        # No process listens on this socket, so connecting fails at once, as with a dead service.
         nobody = folder / "dead" / "nobody.sock"
         (worker,) = workers(stack.pid("nginx"))
         service = stack.pid("service")
@@ -119,7 +119,7 @@ def servers(folder: Path) -> Iterator[Running]:
 def groups(running: Running, wanted: Callable[[str], bool]) -> list[Group]:
     """Return every group, the base case first, then one factor changed at a time.
 
-    Many and large pictures are written only if they are `wanted`, which takes a case's name behind its group's.
+    Many and large pictures are written only if they are `wanted`, which gets `GROUP/CASE`.
     """
     blobs, few = running.stack.data_dir / "blobs", running.paths
     many_are_wanted, large_are_wanted = (

@@ -30,7 +30,7 @@ def draw(rows: Sequence[dict[str, Any]]) -> str:
     height = TOP + STEP * len(shown) + 14
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">',
-        "<title>Reads per second of authsvc beside other ways, as in the table</title>",
+        "<title>Reads per second of authsvc and other servers, as in the table</title>",
         f"<style>{_STYLE}</style>",
         f'<rect class="page" width="{WIDTH}" height="{height}"/>',
         '<text class="text title" x="16" y="26">Reads a second on one core: 10 KB pictures, 32 connections</text>',

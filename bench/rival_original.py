@@ -1,4 +1,4 @@
-"""The 2018 script's way, written afresh, as a rival for the benchmarks.
+"""The 2018 script, rewritten as a rival for the benchmarks.
 
 Sanic, one worker: the body is parsed and held in memory, the name is the md5,
 the file is written with a plain `write`, without fsync; a picture is read by

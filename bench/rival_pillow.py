@@ -27,7 +27,7 @@ def derive(path: str, width: int, quality: int) -> bytes:
 
 
 def main(folder: str, port: int) -> None:
-    """Serve for ever."""
+    """Serve until killed."""
     pool = ProcessPoolExecutor(PROCESSES)
 
     class Handler(BaseHTTPRequestHandler):

@@ -27,7 +27,7 @@ WORKER_USER: Final = "www-data"
 ONE_PROCESS: Final = "master_process off;\n"
 """For nginx under callgrind: no master, no second process."""
 PYTHON_RIVALS: Final = {"accel": "service", "python": "service", "original": "script"}
-"""The rivals behind whose nginx a Python process answers, and which."""
+"""The rivals whose nginx asks a Python process, and the name of that process."""
 
 
 @dataclass(frozen=True)

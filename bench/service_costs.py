@@ -1,4 +1,4 @@
-"""What the service costs while nobody needs it: memory at rest, and the time of its start."""
+"""What the service costs without requests: memory at rest, and the time of its start."""
 
 import os
 import socket

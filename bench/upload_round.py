@@ -38,7 +38,7 @@ class Round:
 
 
 class FailedError(Exception):
-    """Uploads were refused or lost, so the round says nothing."""
+    """Uploads were refused or lost, so the round has no meaning."""
 
 
 def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
@@ -79,7 +79,7 @@ def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
 
 
 def reload_done(way: Way) -> int:
-    """Wait until the uploads that the load generator left behind are done; return how many pictures there are."""
+    """Wait until the uploads that the load generator abandoned are done; return how many pictures there are."""
     counts = [-2, -1]
     while counts[-1] != counts[-2]:
         time.sleep(_SETTLED_SECONDS)

@@ -88,7 +88,7 @@ def ours(name: str, *, is_durable: bool) -> Iterator[Way]:
 
 @contextmanager
 def original(name: str, folder: Path) -> Iterator[Way]:
-    """Run the original's way: one Sanic worker behind nginx as a proxy."""
+    """Run the 2018 script: one Sanic worker behind nginx as a proxy."""
     inner, pictures = free_port(), folder / "pictures"
     command = [sys.executable, str(BENCH / "rival_original.py"), str(pictures), str(inner), "benchmark"]
     with (

@@ -1,4 +1,4 @@
-"""Measure uploads beside the 2018 original's way and nginx's own PUT, in one run.
+"""Measure uploads against the 2018 script and nginx's own PUT, in one run.
 
 Every upload is another picture and has a connection of its own. All ways run
 at once, on one file system, and take turns; between the turns their pictures
@@ -99,7 +99,7 @@ def run(sizes: Sequence[str], clients: Sequence[int], *, rounds: int, seconds: i
 
 
 def rows(cases: Sequence[Case]) -> list[dict[str, float | int | str]]:
-    """Return every case's figures, beside those of the original's way and nginx's PUT under the same load."""
+    """Return every case's figures, with ratios to the 2018 script and nginx's PUT under the same load."""
     rates = {(case.size, case.clients, case.way): case.median(lambda each: each.rate) for case in cases}
     return [case.row(rates[case.size, case.clients, ORIGINAL], rates[case.size, case.clients, DAV]) for case in cases]
 
@@ -107,7 +107,7 @@ def rows(cases: Sequence[Case]) -> list[dict[str, float | int | str]]:
 def table(figures: Sequence[dict[str, float | int | str]]) -> str:
     """Return the figures as a table to read."""
     columns = ["size", "clients", "way", "uploads/s", "÷ original", "÷ PUT", "p50 ms", "p99 ms"]
-    columns += ["nginx ms", "service ms", "client share", "RSS MB", "behind first", "behind", "peak"]
+    columns += ["nginx ms", "service ms", "client share", "RSS MB", "after round 1", "after", "peak"]
     return text_table(columns, [[str(value) for value in row.values()] for row in figures])
 
 

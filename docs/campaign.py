@@ -25,16 +25,16 @@ GROUPS: Final[Mapping[str, Group]] = {
     "browser": Group(),
     "fuzz": Group(
         headings={
-            "seed": "drawn from the seed",
+            "seed": "seed",
             "sets": "header sets sent",
-            "wrong": "answered otherwise than the rules say",
+            "wrong": "answered against the rules",
             "server_errors": "answered with a server error (5xx)",
-            "disagreements": "decided otherwise by nginx than by Python",
+            "disagreements": "nginx and Python disagree",
             "embedders": "embedders compared",
             "other_embedders": "other embedders in nginx than in Python",
             "undecided": "undecided by the rules",
-            "kinds": "kinds of sets that the rules tell apart",
-            "behind": "sent behind one without an answer yet",
+            "kinds": "kinds of sets that the rules distinguish",
+            "behind": "pipelined: sent before the previous answer",
             "http_2": "sent over HTTP/2",
             "http_1_0": "sent over HTTP/1.0",
             "referer_or_origin_twice": "with Referer or Origin twice",
@@ -47,7 +47,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     "paths": Group(
         first="Addresses",
         headings={
-            "seed": "drawn from the seed",
+            "seed": "seed",
             "asked": "addresses asked for",
             "secrets": "answers with a secret",
             "wrong": "other wrong answers",
@@ -61,9 +61,9 @@ GROUPS: Final[Mapping[str, Group]] = {
     ),
     "old addresses": Group(
         headings={
-            "seed": "drawn from the seed",
+            "seed": "seed",
             "asked": "addresses asked of the service",
-            "sent_to_a_key": "sent to the very picture that was asked for",
+            "sent_to_a_key": "sent to the picture that was asked for",
             "sent_elsewhere": "sent anywhere else",
             "wrong": "other wrong answers",
         }
@@ -82,7 +82,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     "poisoning": Group(
         headings={
             "attempts": "attempts",
-            "verdicts_kept": "verdicts kept meanwhile",
+            "verdicts_kept": "verdicts cached at the same time",
             "permissions": "permissions among them",
         }
     ),
@@ -124,14 +124,14 @@ GROUPS: Final[Mapping[str, Group]] = {
             "displayed": "displayed by Pillow, Chromium and libvips",
             "sent": "cut and spoilt ones",
             "taken": "taken",
-            "decoded": "of these, decoded by Pillow before and after",
+            "decoded": "of these, decoded by Pillow before and after cleaning",
             "kinds": "of each kind",
             "refused": "refused",
             "server_errors": "answered with a server error (5xx)",
             "slowest_refusal_ms": "slowest refusal, ms",
             "service_growth_mb": "most that the service grew, MB",
             "codes": "codes",
-            "seed": "drawn from the seed",
+            "seed": "seed",
         }
     ),
     "mixed traffic": Group(

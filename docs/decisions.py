@@ -1,6 +1,6 @@
-"""The decision table: a situation, what is sent in it, and the verdict on it.
+"""The decision table: a situation, the headers that are sent, and the verdict.
 
-The tests ask Python and nginx for each row, and docs/verdict.md shows them all.
+The tests check every row in Python and in nginx; docs/verdict.md shows the table.
 """
 
 from dataclasses import dataclass
@@ -47,14 +47,14 @@ def _word(situation: str, sent: str, reason: Reason) -> Decision:
 
 DECISIONS: Final = (
     _host("A page on the list", "blog.example.com", _KNOWN),
-    _host("… that sends its origin alone", "blog.example.com", _KNOWN, sent="Referer: https://blog.example.com/"),
+    _host("… that sends only its origin", "blog.example.com", _KNOWN, sent="Referer: https://blog.example.com/"),
     _host("… over plain HTTP, on another port", "blog.example.com", _KNOWN, sent="Referer: http://blog.example.com:81/"),
     _host("… with a dot at the end of its name", "blog.example.com", _KNOWN, sent="Referer: https://blog.example.com./"),
     _host("A page below a `*.` entry", "a.b.example.org", _KNOWN),
-    _host("The host behind the `*.` itself", "example.org", _STRANGER),
-    _host("A host with letters outside ASCII", "xn--bcher-kva.example", _KNOWN),
+    _host("The domain of a `*.` entry itself (its apex)", "example.org", _STRANGER),
+    _host("A host with non-ASCII letters", "xn--bcher-kva.example", _KNOWN),
     _host("An IPv6 address", "[2001:db8::1]", _KNOWN, sent="Referer: http://[2001:db8::1]:4000/"),
-    _host("A blog's preview on one's own machine", "localhost", _KNOWN, sent="Referer: http://localhost:1313/post"),
+    _host("A blog's preview on your own machine", "localhost", _KNOWN, sent="Referer: http://localhost:1313/post"),
     _host("This service's own page", "img.example.com", _OWN),
     _host("A stranger's page", "stranger.example", _STRANGER),
     _host("A host that ends like one on the list", "notblog.example.com", _STRANGER),
@@ -83,14 +83,14 @@ DECISIONS: Final = (
     _word("… that shows the picture in a frame",
           "Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: iframe", _HIDDEN),
     _word("A sandboxed frame, a `data:` or `file:` page that fetches", "Origin: null", _HIDDEN),
-    _word("… in a usual browser", f"Origin: null\nUser-Agent: {_CHROME}", _HIDDEN),
+    _word("… in an ordinary browser", f"Origin: null\nUser-Agent: {_CHROME}", _HIDDEN),
     _word("Typora's, Obsidian's or VS Code's preview", f"{_CROSS}\nUser-Agent: {_CHROME} Electron/30.0", _NONE),
     _word("MWeb's preview, a bare WebKit view", f"Origin: null\nUser-Agent: {_WEBKIT}", _NONE),
     _host("An editor's name on a stranger's page changes nothing", "stranger.example", _STRANGER,
           sent="Referer: https://stranger.example/\nUser-Agent: a Electron/30.0"),
     _word("Two dots at the end of the host", "Referer: https://blog.example.com../", _INVALID),
     _word("Capital letters in the host", "Referer: https://Blog.example.com/", _INVALID),
-    _word("A user name in front of the host", "Referer: https://blog.example.com@stranger.example/", _INVALID),
+    _word("A user name before the host", "Referer: https://blog.example.com@stranger.example/", _INVALID),
     _word("A port above 65535", "Referer: https://blog.example.com:65536/", _INVALID),
     _word("Another scheme", "Referer: ftp://blog.example.com/", _INVALID),
     _word("No address at all", "Referer: blog.example.com", _INVALID),

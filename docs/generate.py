@@ -33,12 +33,12 @@ NOTICE: Final = "<!-- Written by docs/generate.py from the code: change the code
 
 SETTINGS_HEAD: Final = """# Settings
 
-A setting has one value, and the later of these sources wins:
+Each setting has one value. Later sources win over earlier ones:
 
 1. the default below;
 2. the settings file: `authsvc.toml` in the data folder, or the file that `--config` or the environment
    variable `AUTHSVC_CONFIG` names;
-3. the environment variable: the setting's name in capitals behind `AUTHSVC_`; a list is written `a, b`;
+3. the environment variable, `AUTHSVC_` and the setting's name in capitals; write a list as `a, b`;
 4. the command line: `--data-dir`, and `--port` of `authsvc up`.
 
 A settings file is TOML:
@@ -49,24 +49,23 @@ hosts = ["pictures.example.com"]
 hidden_referer = "allow"
 ```
 
-`authsvc check-config` prints every effective value and where it comes from. An unknown name or a value out
-of range stops the start, with a line that names both. Settings are read at the start: restart after a change.
+`authsvc check-config` prints every effective value and its source. An unknown setting or a value out of range
+stops the start, with a line that names both. Settings are read at the start: restart after a change.
 
 """
 
 COMMANDS_HEAD: Final = """# Commands
 
 `make run` installs the command as `.venv/bin/authsvc`. It works on the data folder `var` in the current
-folder, unless `--data-dir` or a [setting](settings.md) says otherwise. All but `authsvc up` and
-`authsvc serve` work whether the service runs or not. Lists are tables for people; `--json` prints them for
-programs.
+folder, unless `--data-dir` or a [setting](settings.md) names another. All commands work whether the service runs or not
+(`authsvc up` and `authsvc serve` start it). Lists are printed as tables; `--json` prints them for programs.
 
 Exit status:
 
 | Status | Meaning |
 | ---: | --- |
 | 0 | Done. For `authsvc verdict`: the picture would be shown. |
-| 1 | Failed. One line on the standard error output says why and what to do. |
+| 1 | Failed. One line on stderr says why and what to do. |
 | 2 | Wrong usage: an unknown command or option, or a missing argument. |
 | 3 | Only from `authsvc verdict`: the picture would not be shown. |
 
@@ -74,14 +73,14 @@ Exit status:
 
 ERRORS_HEAD: Final = """# Error codes
 
-An upload that fails is answered with a status of 400 or more and this JSON, also when nginx itself refuses it:
+A failed upload gets a status of 400 or above and this JSON, also when nginx itself refuses it:
 
 ```json
 {"status": 1, "code": "unsupported", "message": "…", "data": "…the same text…"}
 ```
 
-`code` never changes for the same fault, so a program may rely on it. `message` says what to do; `…` below
-stands for what differs from case to case. Reads are answered with placeholder pictures instead, see
+`code` never changes for the same error, so a program may rely on it. `message` says what to do; `…` below
+stands for a part that varies. Reads get placeholder pictures instead: see
 [addresses](addresses.md).
 
 """
@@ -89,23 +88,23 @@ stands for what differs from case to case. Reads are answered with placeholder p
 BRANCHES: Final = (
     (
         UploadRefused,
-        "## The upload cannot be taken",
-        "Sending the same thing again does not help.",
+        "## The upload is refused",
+        "Sending the same upload again does not help.",
     ),
-    (ServerError, "## The server cannot take it now", "Sending the same thing again later may help."),
+    (ServerError, "## The server cannot accept it now", "Sending the same upload again later may help."),
 )
 
-NGINX_HEAD: Final = """## What nginx answers by itself
+NGINX_HEAD: Final = """## What nginx itself refuses
 
-On upload addresses nginx turns its own refusals into the codes above. An nginx status that has no
-meaning outside nginx, such as 494, never reaches the client.
+On upload addresses nginx answers its own refusals with the codes above. A status that only nginx knows, such
+as 494, never reaches the client.
 
 """
 
-MISUSE_HEAD: Final = """## What the command line says
+MISUSE_HEAD: Final = """## Errors of commands
 
-A command that fails prints one line and ends with status 1. These are the kinds of failure; they have no
-code, because a person reads them.
+A command that fails prints one line and exits with status 1. These are the kinds of failure. They have no
+code, because people read them.
 
 """
 
@@ -229,7 +228,7 @@ def _command_section(context: click.Context) -> str:
 
 
 def _answer_table(branch: type[AnswerError]) -> str:
-    columns = ("Status", "Code", "Meaning", "What the client is told to do", "Retry-After")
+    columns = ("Status", "Code", "Meaning", "Message", "Retry-After")
     kinds = sorted(branch.__subclasses__(), key=lambda kind: (kind.status, kind.code))
     rows = [
         (

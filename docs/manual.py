@@ -18,14 +18,14 @@ _FILES: Final = (
 )
 _STATUSES: Final = (
     ("0", "Done."),
-    ("1", "Failed; one line on the standard error output says why."),
+    ("1", "Failed; one line on stderr says why."),
     ("2", "Wrong usage."),
     ("3", "Only from `authsvc verdict`: the picture would not be shown."),
 )
 _EXAMPLES: Final = (
     ("authsvc site add blog.example.com", "Let a blog show pictures."),
     ("authsvc token add laptop --expires 1y", "Make a token for an editor."),
-    ("authsvc doctor", "Say what is wrong, and the command that mends it."),
+    ("authsvc doctor", "Show what is wrong, and the command that fixes it."),
 )
 
 

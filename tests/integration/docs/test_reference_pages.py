@@ -95,7 +95,7 @@ def test_verdict_table_says_what_the_policy_decides(reason: Reason, readme: Path
 
 
 def test_error_page_names_every_answer_of_nginx() -> None:
-    table = section(DOCS / "errors.md", "## What nginx answers by itself")
+    table = section(DOCS / "errors.md", "## What nginx itself refuses")
     files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
     codes = set(re.findall(r"/_error/(\w+);", files["snippets/uploads/upload-errors.conf"]))
     # The body of `error_page 500` is chosen by a variable, of these two.

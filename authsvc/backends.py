@@ -64,5 +64,5 @@ def open_backends(settings: Settings) -> Backends:
             "name the right one with --data-dir, or make one: authsvc init"
         )
     ensure_schema(settings.catalog_path)
-    sizes = SizeCache(settings.sizes_dir, group_of=settings.blobs_dir, max_bytes=settings.derivative_cache_max_bytes)
+    sizes = SizeCache(settings.sizes_dir, group_of=settings.blobs_dir, max_bytes=settings.size_cache_max_bytes)
     return Backends(open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir), sizes)

@@ -10,7 +10,7 @@ from authsvc.verdict.policy import Reason
 
 SITES: Final = ("blog.example.com", "*.example.org", "xn--bcher-kva.example", "[2001:db8::1]")
 """On the list besides `localhost`, `127.0.0.1` and `[::1]`, which are there from the start."""
-PUBLIC_BASE: Final = "https://img.example.com"
+PUBLIC_URL: Final = "https://img.example.com"
 
 _KNOWN, _OWN, _STRANGER = Reason.KNOWN_SITE, Reason.OWN_HOST, Reason.STRANGER
 _NONE, _HIDDEN, _INVALID = Reason.NO_REFERER, Reason.HIDDEN_REFERER, Reason.INVALID_REFERER

@@ -18,10 +18,10 @@ from authsvc.cli.root import authsvc
 from authsvc.errors import AnswerError, AuthsvcError, DiskFull, OperatorError, ServerError, Unavailable, UploadRefused
 from authsvc.model import SiteList
 from authsvc.nginx.render import RenderTarget, render
-from authsvc.settings import ENV_PREFIX, Settings, load
+from authsvc.settings import ENV_PREFIX, REMOVED, RENAMED, Settings, load
 from docs.campaign import campaign_parts
 from docs.commandtree import contexts
-from docs.decisions import DECISIONS, PUBLIC_BASE, SITES
+from docs.decisions import DECISIONS, PUBLIC_URL, SITES
 from docs.images import images_parts
 from docs.manual import manual_page
 from docs.performance import performance_parts
@@ -44,13 +44,21 @@ Each setting has one value. Later sources win over earlier ones:
 A settings file is TOML:
 
 ```toml
-public_base = "https://img.example.com"
-hosts = ["pictures.example.com"]
+public_url = "https://img.example.com"
+extra_hosts = ["pictures.example.com"]
 hidden_referer = "allow"
 ```
 
 `authsvc check-config` prints every effective value and its source. An unknown setting or a value out of range
 stops the start, with a line that names both. Settings are read at the start: restart after a change.
+
+"""
+
+OLD_NAMES_HEAD: Final = """
+## Names in earlier versions
+
+An old name still works in every source. The service logs one note for each old name when it starts, and
+`authsvc check-config` prints it. Where a source has both names, the new one wins.
 
 """
 
@@ -147,7 +155,9 @@ def settings_page() -> str:
         )
         for name, field in fields.items()
     ]
-    return NOTICE + SETTINGS_HEAD + table(columns, rows)
+    old = [(f"`{name}`", f"`{new}`") for name, new in RENAMED.items()]
+    old += [(f"`{name}`", f"Removed: {instead}.") for name, instead in REMOVED.items() if name not in fields]
+    return NOTICE + SETTINGS_HEAD + table(columns, rows) + OLD_NAMES_HEAD + table(("Old name", "Use this instead"), old)
 
 
 def commands_page() -> str:
@@ -182,7 +192,7 @@ def verdict_page() -> str:
         for row in DECISIONS
     ]
     sites = ", ".join(f"`{site}`" for site in SITES)
-    text = f"On the list here: {sites}; `public_base` is `{PUBLIC_BASE}`.\n\n{table(columns, rows)}"
+    text = f"On the list here: {sites}; `public_url` is `{PUBLIC_URL}`.\n\n{table(columns, rows)}"
     return with_parts(HERE / "verdict.md", {"decisions": text})
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from authsvc.errors import BadSetting
-from authsvc.settings import checked
+from authsvc.settings import OldNames, Settings, checked
 from authsvc.system.conffile import Outcome, write_conffile
 from authsvc.system.file_changes import FileChanges
 
@@ -30,8 +30,8 @@ socket = "/run/authsvc/authsvc.sock"
 acme_root = "{data_dir}-acme"
 
 # What the addresses of pictures begin with, and further names of this host.
-public_base = "{public_base}"
-hosts = [{hosts}]
+public_url = "{public_url}"
+extra_hosts = [{extra_hosts}]
 
 # Until both exist, nginx speaks plain HTTP.
 certificate = "{certificate}"
@@ -92,9 +92,12 @@ def _former(default: Path) -> _Choice | None:
     if not default.is_file():
         return None
     try:
-        values = tomllib.loads(default.read_text())
+        # An earlier version may have written it.
+        values = OldNames().replaced(
+            tomllib.loads(default.read_text()), known=Settings.model_fields, place=str(default)
+        )
         return _Choice(
-            (values["public_base"].removeprefix("https://"), *values["hosts"]),
+            (values["public_url"].removeprefix("https://"), *values["extra_hosts"]),
             values["data_dir"],
             values["certificate"],
             values["certificate_key"],
@@ -107,8 +110,8 @@ def _text_of(choice: _Choice, default: Path) -> str:
     """Return the file's text. Raises BadSetting for a value that no settings file may have."""
     settings = checked(
         {
-            "public_base": f"https://{choice.domains[0]}",
-            "hosts": list(choice.domains[1:]),
+            "public_url": f"https://{choice.domains[0]}",
+            "extra_hosts": list(choice.domains[1:]),
             "data_dir": choice.data_dir,
             "certificate": choice.certificate,
             "certificate_key": choice.certificate_key,
@@ -117,8 +120,8 @@ def _text_of(choice: _Choice, default: Path) -> str:
     return _TEXT.format(
         default=default,
         data_dir=settings.data_dir,
-        public_base=settings.public_base,
-        hosts=", ".join(f'"{host}"' for host in settings.hosts),
+        public_url=settings.public_url,
+        extra_hosts=", ".join(f'"{host}"' for host in settings.extra_hosts),
         certificate=settings.certificate,
         certificate_key=settings.certificate_key,
     )

@@ -33,6 +33,8 @@ def init(given: Given) -> None:
 def check_config(given: Given, *, as_json: bool) -> None:
     """Print the effective settings, and where each comes from."""
     loaded = given.load()
+    for note in loaded.notes:
+        click.echo(f"authsvc: {note}", err=True)
     check_placeholders(loaded.settings)
     values = {name: _shown(value) for name, value in loaded.settings.effective().items()}
     if as_json:

@@ -166,11 +166,11 @@ class Bomb(UploadRefused):
 
 
 class TooSlow(UploadRefused):
-    """Decoding the picture takes longer than `image_timeout`."""
+    """Decoding the picture takes longer than `decode_timeout`."""
 
     status = 422
     code = "too_slow"
-    template = "Decoding the picture takes longer than {limit} seconds. Make it smaller, or raise image_timeout."
+    template = "Decoding the picture takes longer than {limit} seconds. Make it smaller, or raise decode_timeout."
 
 
 class HeadersTooLarge(UploadRefused):

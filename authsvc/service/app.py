@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> Starlette:
     workers = _workers(settings)
     metrics = Metrics()
     ingest = Ingest(
-        images=catalog.images, store=store, limits=_limits(settings), strips=settings.strip, decoder=workers
+        images=catalog.images, store=store, limits=_limits(settings), strips=settings.strip_metadata, decoder=workers
     )
     size_maker = SizeMaker(store=store, cache=cache, decoder=workers, on_end=metrics.count_size)
     services = Services(settings, guard, ingest, size_maker, metrics)
@@ -101,8 +101,8 @@ def _workers(settings: Settings) -> Workers:
     return Workers(
         count=settings.decoders,
         max_waiting=settings.max_concurrent_uploads + _MAX_SIZES_WAITING,
-        timeout=settings.image_timeout,
-        max_memory_bytes=settings.image_memory_bytes,
+        timeout=settings.decode_timeout,
+        max_memory_bytes=settings.decode_memory_bytes,
     )
 
 

@@ -28,6 +28,8 @@ GRACE_SECONDS: Final = 4
 BAD_SETTING_STATUS: Final = 78
 """EX_CONFIG of sysexits.h, under systemd: starting it again will not help."""
 
+_log = logging.getLogger("authsvc")
+
 # syslog(3)'s numbers.
 _PRIORITIES: Final = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
 
@@ -106,7 +108,10 @@ def main(arguments: list[str]) -> int:
     _set_up_log()
     listen_fd = int(arguments[1]) if arguments[:1] == [LISTEN_FD_OPTION] else None
     try:
-        run(load().settings, listen_fd)
+        loaded = load()
+        for note in loaded.notes:
+            _log.warning("%s", note)
+        run(loaded.settings, listen_fd)
     except BadSetting as error:
         _failed(error.text)
         return BAD_SETTING_STATUS if _is_journal() else 1

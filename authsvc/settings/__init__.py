@@ -1,6 +1,7 @@
-"""Every setting: `types` says what values are, `table` what there is, `sources`
-where values come from."""
+"""Every setting: `table` lists them, `types` checks values, `sources` gathers values,
+`old_names` knows the names of earlier versions."""
 
+from authsvc.settings.old_names import REMOVED, RENAMED, OldNames
 from authsvc.settings.sources import CONFIG_VARIABLE, Loaded, checked, load
 from authsvc.settings.table import ENV_PREFIX, MAX_SOCKET_PATH_BYTES, Settings, allowed_range
 
@@ -8,7 +9,10 @@ __all__ = [
     "CONFIG_VARIABLE",
     "ENV_PREFIX",
     "MAX_SOCKET_PATH_BYTES",
+    "REMOVED",
+    "RENAMED",
     "Loaded",
+    "OldNames",
     "Settings",
     "allowed_range",
     "checked",

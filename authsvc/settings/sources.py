@@ -6,7 +6,7 @@ Later ones win: the default in the table, the TOML file, the environment
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from authsvc.errors import BadSetting
+from authsvc.settings.old_names import OldNames, is_old
 from authsvc.settings.table import ENV_PREFIX, Settings, allowed_range
 
 CONFIG_VARIABLE: Final = "AUTHSVC_CONFIG"
@@ -30,6 +31,8 @@ class Loaded:
     settings: Settings
     origins: Mapping[str, str]
     config_file: Path | None
+    notes: tuple[str, ...] = ()
+    """One sentence for each name that a setting had in an earlier version."""
 
 
 def load(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Loaded:
@@ -38,17 +41,20 @@ def load(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) 
     `flags` holds what the command line gave; a None among its values counts
     as not given. Raises BadSetting with the setting's name, value and range.
     """
+    old_names = OldNames()
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    environment = _from_environment()
+    given = old_names.replaced(given, known=Settings.model_fields, place="on the command line")
+    environment = _from_environment(old_names)
     path = config or _config_path(str(given.get("data_dir") or environment.get("data_dir") or "var"))
-    file = _from_file(path)
+    file = _from_file(path, old_names)
     origins = (
         dict.fromkeys(Settings.model_fields, "default")
         | dict.fromkeys(file, "file")
         | dict.fromkeys(environment, "environment")
         | dict.fromkeys(given, "command line")
     )
-    return Loaded(_checked({**file, **environment, **given}, origins), origins, path)
+    settings = _checked({**file, **environment, **given}, origins, old_names.notes)
+    return Loaded(settings, origins, path, old_names.notes)
 
 
 def checked(values: Mapping[str, Any]) -> Settings:
@@ -56,11 +62,11 @@ def checked(values: Mapping[str, Any]) -> Settings:
     return _checked(values, dict.fromkeys(Settings.model_fields, "given"))
 
 
-def _checked(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+def _checked(values: Mapping[str, Any], origins: Mapping[str, str], notes: Sequence[str] = ()) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        raise BadSetting(reason=_explain(error, origins)) from error
+        raise BadSetting(reason="; ".join([_explain(error, origins), *notes])) from error
 
 
 def _config_path(data_dir: str) -> Path | None:
@@ -70,7 +76,7 @@ def _config_path(data_dir: str) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def _from_file(path: Path | None) -> dict[str, Any]:
+def _from_file(path: Path | None, old_names: OldNames) -> dict[str, Any]:
     if path is None:
         return {}
     if not path.is_file():
@@ -83,18 +89,23 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         raise BadSetting(reason=f"{path}: {error}") from error
     for name in values:
         _check_known(name, f"in {path}")
-    return values
+    return old_names.replaced(values, known=Settings.model_fields, place=f"in {path}")
 
 
-def _from_environment() -> dict[str, Any]:
-    for variable in os.environ:
+def _from_environment(old_names: OldNames) -> dict[str, Any]:
+    old: dict[str, Any] = {}
+    for variable, value in os.environ.items():
         if variable.upper().startswith(ENV_PREFIX) and variable != CONFIG_VARIABLE:
-            _check_known(variable[len(ENV_PREFIX) :].lower(), f"in the environment variable {variable}")
-    return EnvSettingsSource(Settings)()
+            name = variable[len(ENV_PREFIX) :].lower()
+            _check_known(name, f"in the environment variable {variable}")
+            if is_old(name, Settings.model_fields):
+                old[name] = value
+    values = EnvSettingsSource(Settings)()
+    return old_names.replaced(values | old, known=Settings.model_fields, place="in the environment")
 
 
 def _check_known(name: str, where: str) -> None:
-    if name in Settings.model_fields:
+    if name in Settings.model_fields or is_old(name, Settings.model_fields):
         return
     near = difflib.get_close_matches(name, Settings.model_fields, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "; docs/settings.md lists them all"

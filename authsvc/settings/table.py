@@ -19,7 +19,7 @@ from authsvc.settings.types import (
     ListenAddress,
     MissingStatus,
     Networks,
-    PublicBase,
+    PublicUrl,
 )
 from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS
 
@@ -45,10 +45,10 @@ class Settings(BaseSettings):
         default=False, description="Under `up` listen on IPv6 too: on `[::1]`, or on `[::]` when `listen` is `*`."
     )
     port: int = Field(8080, ge=1, le=MAX_PORT, description="TCP port nginx listens on under `up`.")
-    public_base: PublicBase = Field(
+    public_url: PublicUrl = Field(
         "", description="What addresses begin with, such as `https://img.example.com`; unset: `http://localhost:PORT`."
     )
-    hosts: Hosts = Field((), description="Further host names of this service; their own pages may always embed.")
+    extra_hosts: Hosts = Field((), description="Further host names of this service; their own pages may always embed.")
     empty_referer: Choice = Field("allow", description="Requests that name no page: curl, feed readers, address bar.")
     hidden_referer: Choice = Field("deny", description="Pages that hide their address.")
     editor_agents: Agents = Field(
@@ -103,33 +103,33 @@ class Settings(BaseSettings):
         json_schema_extra={"unit": "pixels"},
     )
     max_scans: int = Field(64, ge=1, le=1000, description="Most scans of a JPEG taken; more get 422 `too_many_scans`.")
-    strip: bool = Field(
+    strip_metadata: bool = Field(
         default=True,
         description="Take metadata out of pictures: place, camera, comments, thumbnails. Without it all stays but what "
         "follows the picture in its file.",
     )
-    image_workers: int = Field(
+    decode_workers: int = Field(
         0,
         ge=0,
         le=64,
         description="Processes that decode pictures, each started when it is first needed; 0: one per core, "
         "four at most.",
     )
-    image_timeout: int = Field(
+    decode_timeout: int = Field(
         5,
         ge=1,
         le=300,
         description="Longest that decoding one picture may take; more get 422 `too_slow`.",
         json_schema_extra={"unit": "s"},
     )
-    image_memory_bytes: int = Field(
+    decode_memory_bytes: int = Field(
         2**30,
         ge=256 * 2**20,
         le=2**36,
         description="Most address space of a process that decodes pictures.",
         json_schema_extra={"unit": "bytes"},
     )
-    derivative_cache_max_bytes: int = Field(
+    size_cache_max_bytes: int = Field(
         2 * 2**30,
         ge=2**20,
         le=2**50,
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Scheme, host and port that every address given out begins with."""
-        return self.public_base or f"http://{self.local_host}:{self.port}"
+        return self.public_url or f"http://{self.local_host}:{self.port}"
 
     @property
     def local_host(self) -> str:
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     @property
     def decoders(self) -> int:
         """How many processes decode pictures."""
-        return self.image_workers or min(4, os.cpu_count() or 1)
+        return self.decode_workers or min(4, os.cpu_count() or 1)
 
     @property
     def max_body_bytes(self) -> int:
@@ -225,7 +225,7 @@ class Settings(BaseSettings):
     def domains(self) -> tuple[str, ...]:
         """The own hosts, the one that addresses begin with first."""
         match = BASE_PATTERN.fullmatch(self.base_url)
-        return tuple(dict.fromkeys([*([match[1]] if match else []), *self.hosts]))
+        return tuple(dict.fromkeys([*([match[1]] if match else []), *self.extra_hosts]))
 
     @property
     def has_certificate(self) -> bool:
@@ -291,7 +291,7 @@ class Settings(BaseSettings):
     def effective(self) -> dict[str, object]:
         """Return what every setting comes to, unset ones by what stands in for them."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        derived = {"socket": self.socket_path, "public_base": self.base_url, "acme_root": self.acme_dir}
+        derived = {"socket": self.socket_path, "public_url": self.base_url, "acme_root": self.acme_dir}
         return {name: derived.get(name) if value in (None, "") else value for name, value in values.items()}
 
 

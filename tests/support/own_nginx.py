@@ -90,7 +90,7 @@ class OwnNginx:
         self.configure()
         self.flags: dict[str, object] = {
             "data_dir": folder / "data",
-            "public_base": f"http://{DOMAIN}",
+            "public_url": f"http://{DOMAIN}",
             "nginx": str(self.program),
         }
         self.settings = load(flags=self.flags).settings

@@ -62,7 +62,7 @@ class Workplace:
         return SizeCache(
             self.settings.sizes_dir,
             group_of=self.settings.blobs_dir,
-            max_bytes=self.settings.derivative_cache_max_bytes,
+            max_bytes=self.settings.size_cache_max_bytes,
         )
 
     @property

@@ -14,7 +14,7 @@ from tests.support.stack import Stack, wait_until
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[Stack]:
     """A running product whose list has `SITES` besides the local names; tests leave it as it is."""
-    with Stack(upload_rate=1000, upload_burst=1000, hosts="img.example.net") as running:
+    with Stack(upload_rate=1000, upload_burst=1000, extra_hosts="img.example.net") as running:
         change_sites(running, add=SITES)
         wait_until(lambda: all(f"{site} 1;" in map_of(running) for site in SITES), "nginx's map has the sites")
         wait_for_status(running, running.upload(picture()), "blog.example.com", 200)

@@ -42,7 +42,7 @@ def test_cloudflare_imgbed_lets_sub_domains_in_unasked(scene: Scene, wire: Wire)
 @pytest.fixture(scope="module")
 def spaced() -> Iterator[Stack]:
     """A product whose every list was typed with spaces around its items."""
-    with Stack(hosts=" first.example ,\tsecond.example\t, third.example. ,", nginx_workers=1) as running:
+    with Stack(extra_hosts=" first.example ,\tsecond.example\t, third.example. ,", nginx_workers=1) as running:
         run_site_commands(running, "add", ("  cli.example  ", "\t*.Wild.example\n"))
         wait_until(lambda: "*.wild.example 1;" in map_of(running), "nginx's map has them")
         yield running
@@ -62,7 +62,7 @@ def test_cloudflare_imgbed_does_not_trim_its_list_in_a_file_either(tmp_path: Pat
     """The same in a file of settings."""
     product = Stack(data_dir=tmp_path)
     product.cli("init")
-    (tmp_path / "authsvc.toml").write_text('hosts = [" toml.example ", "\\tother.example"]\n')
+    (tmp_path / "authsvc.toml").write_text('extra_hosts = [" toml.example ", "\\tother.example"]\n')
     assert {"toml.example", "other.example"} <= set(product.json_of("site", "list")["own_hosts"])
 
 
@@ -152,7 +152,7 @@ def test_cloudfront_function_ran_out_of_time_on_a_long_referer(scene: Scene, wir
 
 def test_oneinstack_site_that_was_listed_twice() -> None:
     """oneinstack issue 172: a name that was the server's own and on the list, too, kept nginx from loading either."""
-    with Stack(hosts="twice.example", nginx_workers=1) as running:
+    with Stack(extra_hosts="twice.example", nginx_workers=1) as running:
         path = running.upload(picture())
         run_site_commands(running, "add", ("twice.example", "TWICE.example.", "*.twice.example", "later.example"))
         for host in ("later.example", "a.twice.example", "twice.example"):

@@ -53,7 +53,7 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
             enough.wait(shade.random() / 20)
 
     with Stack(
-        upload_rate=10_000, upload_burst=100_000, image_workers=WORKERS, derivative_cache_max_bytes=20 * 2**20
+        upload_rate=10_000, upload_burst=100_000, decode_workers=WORKERS, size_cache_max_bytes=20 * 2**20
     ) as stack:
         paths.append(stack.upload(photograph()))
         service = stack.pid("service")

@@ -7,7 +7,7 @@ import pytest
 from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
 from authsvc.verdict.policy import Reason, Rules, decide
 from authsvc.verdict.sites import SiteSet
-from docs.decisions import DECISIONS, PUBLIC_BASE, SITES, Decision
+from docs.decisions import DECISIONS, PUBLIC_URL, SITES, Decision
 from tests.support.nginx.wire import Wire
 from tests.support.stack import Stack
 
@@ -21,7 +21,7 @@ every_row = pytest.mark.parametrize("row", DECISIONS, ids=lambda row: row.situat
 @pytest.fixture(scope="module")
 def host() -> Iterator[Stack]:
     """An image host with the table's sites."""
-    with Stack(public_base=PUBLIC_BASE, explain_header=True) as running:
+    with Stack(public_url=PUBLIC_URL, explain_header=True) as running:
         for site in SITES:
             running.cli("site", "add", site)
         yield running

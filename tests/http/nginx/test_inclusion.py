@@ -79,7 +79,7 @@ def own() -> Iterator[OwnServer]:
         folder = Path(tempfile.mkdtemp(prefix="asv-", dir="/tmp"))
         cleanup.callback(shutil.rmtree, folder)
         port = free_port()
-        environment = {**os.environ, "AUTHSVC_PUBLIC_BASE": "https://img.example", "AUTHSVC_DATA_DIR": f"{folder}/data"}
+        environment = {**os.environ, "AUTHSVC_PUBLIC_URL": "https://img.example", "AUTHSVC_DATA_DIR": f"{folder}/data"}
 
         def authsvc(*arguments: str) -> str:
             run = subprocess.run([AUTHSVC, *arguments], env=environment, capture_output=True, text=True, check=True)
@@ -166,7 +166,7 @@ def test_site_beside_it_stays_what_it_was(own: OwnServer, line: Wire) -> None:
 
 
 def test_changed_site_list_renders_to_files_that_it_accepts(own: OwnServer) -> None:
-    environment = {**os.environ, "AUTHSVC_DATA_DIR": f"{own.folder}/data", "AUTHSVC_PUBLIC_BASE": "https://img.example"}
+    environment = {**os.environ, "AUTHSVC_DATA_DIR": f"{own.folder}/data", "AUTHSVC_PUBLIC_URL": "https://img.example"}
     for arguments in (["site", "add", "*.later.example"], ["nginx", "render", f"{own.folder}/conf"]):
         subprocess.run([AUTHSVC, *arguments], env=environment, capture_output=True, check=True)
     command = [nginx_program(Settings()), "-t", "-q", "-e", "stderr", "-c", str(own.folder / "nginx.conf")]

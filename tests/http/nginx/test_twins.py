@@ -38,7 +38,7 @@ RULES = Rules(
 @pytest.fixture(scope="module")
 def twin() -> Iterator[Stack]:
     """A stack whose list of sites nobody else changes, and without localhost on it."""
-    with Stack(hosts="img.own.example") as running:
+    with Stack(extra_hosts="img.own.example") as running:
         change_sites(running, add=SITES, remove=["localhost"])
         wait_until(lambda: "\\include 1;" in map_of(running), "nginx's map has the sites")
         wait_for_status(running, running.upload(picture()), "include", 200)

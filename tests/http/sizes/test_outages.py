@@ -22,7 +22,7 @@ ASKERS = 100
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Stack]:
     """A stack that is ill-treated; decoding may take a second."""
-    with Stack(upload_rate=1000, upload_burst=1000, image_timeout=1, image_workers=1) as running:
+    with Stack(upload_rate=1000, upload_burst=1000, decode_timeout=1, decode_workers=1) as running:
         yield running
 
 
@@ -89,7 +89,7 @@ def test_first_request_before_a_dead_service_gets_the_picture_or_the_size(fragil
 
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "hanging"])
 def test_worker_that_is_lost_costs_no_reader_anything(*, is_killed: bool) -> None:
-    with Stack(image_timeout=2, image_workers=1) as stack:
+    with Stack(decode_timeout=2, decode_workers=1) as stack:
         path = stack.upload(photograph())
         (victim,) = workers(stack)
         os.kill(victim, signal.SIGSTOP)
@@ -159,7 +159,7 @@ def test_sizes_of_a_removed_picture_are_gone_within_ten_seconds(fragile: Stack, 
 
 def test_cache_stays_below_its_limit() -> None:
     limit = 2**20
-    with Stack(derivative_cache_max_bytes=limit) as stack:
+    with Stack(size_cache_max_bytes=limit) as stack:
         for _ in range(6):
             path = stack.upload(photograph(size=(1900, 1300)))
             for width in (1280, 800, 640):

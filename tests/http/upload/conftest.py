@@ -6,14 +6,14 @@ import pytest
 
 from tests.support.stack import Stack
 
-PUBLIC_BASE = "https://img.example.com"
+PUBLIC_URL = "https://img.example.com"
 
 
 @pytest.fixture(scope="session")
 def narrow() -> Iterator[Stack]:
     """A stack with a public base that takes one upload at a time."""
     with Stack(
-        public_base=PUBLIC_BASE, max_concurrent_uploads=1, upload_rate=1000, upload_burst=1000, nginx_workers=1
+        public_url=PUBLIC_URL, max_concurrent_uploads=1, upload_rate=1000, upload_burst=1000, nginx_workers=1
     ) as running:
         assert running.token  # made before a test locks the catalog
         yield running

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from tests.http.upload.conftest import PUBLIC_BASE
+from tests.http.upload.conftest import PUBLIC_URL
 from tests.support.pictures import picture
 from tests.support.stack import Stack
 from tests.support.upload.wire import connect, exchange, form, part, receive, send_form, upload_head
@@ -60,7 +60,7 @@ def test_address_begins_with_the_public_base_never_with_the_host_asked(narrow: S
         picture(), **{"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
     )
     data = answer.json()["data"]
-    assert data["url"] == PUBLIC_BASE + data["path"]
+    assert data["url"] == PUBLIC_URL + data["path"]
     assert "evil.example" not in answer.text
 
 

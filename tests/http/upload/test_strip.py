@@ -44,11 +44,11 @@ def test_picture_that_has_no_metadata_is_stored_as_it_is(stack: Stack) -> None:
 def test_metadata_stays_when_that_is_set_and_the_old_address_with_it() -> None:
     kind, content = PRIVATE["JPEG, camera"]
     assert kind is ImageType.JPEG
-    with Stack(strip="false") as keeping:
+    with Stack(strip_metadata="false") as keeping:
         path = keeping.upload(content + b"trailer")
         assert keeping.get(path).content == content
         assert keeping.stop() == 0
-        keeping.environment["AUTHSVC_STRIP"] = "true"
+        keeping.environment["AUTHSVC_STRIP_METADATA"] = "true"
         keeping.start()
         # Known as it was received.
         assert keeping.upload(content + b"trailer") == path

@@ -39,7 +39,7 @@ def test_missing_and_hidden_referers_go_by_their_settings(
 
 
 def test_own_host_is_allowed(place: Workplace) -> None:
-    guard = _guard(place, hosts=("pics.example.org",))
+    guard = _guard(place, extra_hosts=("pics.example.org",))
     assert "pics.example.org" in guard.rules.own_hosts
     assert asyncio.run(guard.verdict("pics.example.org")).allowed
 

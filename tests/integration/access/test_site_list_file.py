@@ -38,7 +38,7 @@ def test_published_list_is_read_back(place: Workplace) -> None:
 
 
 def test_own_hosts_of_whoever_publishes_are_not_on_the_list(place: Workplace) -> None:
-    settings = place.settings.model_copy(update={"hosts": ("pics.example.org",)})
+    settings = place.settings.model_copy(update={"extra_hosts": ("pics.example.org",)})
     assert "pics.example.org" not in publish_sites(place.catalog.access, settings).patterns
     assert "\\pics.example.org 1;" in render_sites(settings, read_site_list(settings.site_list_path))
 

@@ -47,8 +47,8 @@ def test_first_file_is_a_servers(file: Path) -> None:
         "data_dir": "/var/lib/authsvc",
         "socket": "/run/authsvc/authsvc.sock",
         "acme_root": "/var/lib/authsvc-acme",
-        "public_base": f"https://{DOMAIN}",
-        "hosts": [],
+        "public_url": f"https://{DOMAIN}",
+        "extra_hosts": [],
         "certificate": f"{LIVE}/fullchain.pem",
         "certificate_key": f"{LIVE}/privkey.pem",
     }
@@ -78,6 +78,14 @@ def test_choices_are_remembered(file: Path) -> None:
         *("--certificate", "/etc/ssl/chain.pem", "--certificate-key", "/etc/ssl/key.pem"),
     )
     assert first["acme_root"] == "/srv/pictures-acme"
+    assert written(file) == first
+
+
+def test_choices_of_an_earlier_version_are_remembered_by_their_new_names(file: Path) -> None:
+    first = written(file, "--domain", DOMAIN, "--domain", "pics.example.org")
+    old = file.read_text().replace("public_url", "public_base").replace("extra_hosts", "hosts")
+    for path in (file, default_of(file)):
+        path.write_text(old)
     assert written(file) == first
 
 
@@ -137,7 +145,7 @@ def test_bad_value_is_refused_and_nothing_is_written(file: Path, arguments: tupl
     assert not file.parent.exists()
 
 
-@pytest.mark.parametrize("text", ["public_base = ", "port = 8081\n"], ids=["no TOML", "choices are missing"])
+@pytest.mark.parametrize("text", ["public_url = ", "port = 8081\n"], ids=["no TOML", "choices are missing"])
 def test_default_that_was_spoiled_is_one_line(file: Path, text: str) -> None:
     written(file, "--domain", DOMAIN)
     default_of(file).write_text(text)

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -15,9 +16,10 @@ from tests.support.up.fresh import short_folder
 
 
 @contextmanager
-def serving(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
+def serving(stack: Stack, *, stderr: IO[bytes] | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Run `authsvc serve` on the stack's data folder."""
-    process = subprocess.Popen([AUTHSVC, "--data-dir", str(stack.data_dir), "serve"], env=stack.environment)
+    command = [AUTHSVC, "--data-dir", str(stack.data_dir), "serve"]
+    process = subprocess.Popen(command, env=stack.environment, stderr=stderr)
     try:
         wait_until(lambda: answers(stack), "it answers", seconds=30)
         yield process
@@ -75,6 +77,17 @@ def test_service_alone_refuses_a_second_one() -> None:
             assert "in use by another `authsvc serve`" in done.stderr
             assert process.poll() is None
             assert answers(stack)
+
+
+def test_service_alone_logs_one_note_for_an_old_name_of_a_setting(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with short_folder() as folder:
+        stack = Stack(data_dir=folder, image_timeout=9)
+        with stack.client, log.open("wb") as file, serving(stack, stderr=file):
+            assert answers(stack)
+    assert log.read_text().splitlines() == [
+        "authsvc: setting image_timeout is now called decode_timeout; rename it in the environment"
+    ]
 
 
 def test_service_alone_ends_politely() -> None:

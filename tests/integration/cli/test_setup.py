@@ -46,19 +46,33 @@ def test_every_setting_is_shown_with_its_origin(home: Home) -> None:
     assert shown.keys() == Settings.model_fields.keys()
     assert shown["port"] == (82, "environment")
     assert shown["listen"] == ("*", "file")
-    assert shown["hosts"] == (["b.example", "a.example"], "file")
+    assert shown["extra_hosts"] == (["b.example", "a.example"], "file")
     assert shown["data_dir"] == (str(home.folder), "command line")
     assert shown["ipv6"] == (False, "default")
 
 
 def test_config_table_names_the_file(home: Home) -> None:
     file = home.folder / "authsvc.toml"
-    file.write_text('hosts = ["b.example", "a.example"]\n')
+    file.write_text('extra_hosts = ["b.example", "a.example"]\n')
     first, *table = home.ok("check-config").splitlines()
     assert first == f"settings file: {file}"
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in table[2:]}
-    assert rows["hosts"].split() == ["b.example,", "a.example", "file"]
+    assert rows["extra_hosts"].split() == ["b.example,", "a.example", "file"]
     assert rows["ipv6"].split() == ["false", "default"]
+
+
+def test_old_name_of_a_setting_is_accepted_with_a_note(home: Home) -> None:
+    file = home.folder / "authsvc.toml"
+    file.write_text('hosts = ["a.example"]\n')
+    done = home.run("check-config", "--json", environment={"AUTHSVC_IMAGE_TIMEOUT": "9"})
+    assert (done.status, done.stderr.splitlines()) == (
+        0,
+        [
+            "authsvc: setting image_timeout is now called decode_timeout; rename it in the environment",
+            f"authsvc: setting hosts is now called extra_hosts; rename it in {file}",
+        ],
+    )
+    assert json.loads(done.stdout)["extra_hosts"] == {"value": ["a.example"], "origin": "file"}
 
 
 def test_environment_names_another_file(home: Home, tmp_path: Path) -> None:
@@ -76,8 +90,8 @@ def test_environment_names_another_file(home: Home, tmp_path: Path) -> None:
         pytest.param("port = 0", "allowed: 1 to 65535", id="out of range"),
         pytest.param("port = ", "authsvc.toml: ", id="no TOML"),
         pytest.param("[nginx]\na = 1", "setting nginx", id="table for a text"),
-        pytest.param('hosts = ["http://a.example"]', "write 'a.example'", id="host with scheme"),
-        pytest.param('public_base = "img.example.com"', "write it as https://", id="base without scheme"),
+        pytest.param('extra_hosts = ["http://a.example"]', "write 'a.example'", id="host with scheme"),
+        pytest.param('public_url = "img.example.com"', "write it as https://", id="base without scheme"),
         pytest.param('missing_placeholder = "/nowhere.png"', "give a picture's path", id="placeholder"),
     ],
 )

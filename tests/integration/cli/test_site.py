@@ -75,7 +75,7 @@ def test_local_addresses_are_on_the_first_list_and_can_be_removed(home: Home) ->
 
 def test_own_hosts_are_listed_and_stay_allowed(home: Home) -> None:
     (home.folder / "authsvc.toml").write_text(
-        'public_base = "https://img.example.com"\nhosts = ["bilder.example.com"]\n'
+        'public_url = "https://img.example.com"\nextra_hosts = ["bilder.example.com"]\n'
     )
     assert home.json("site", "list")["own_hosts"] == ["bilder.example.com", "img.example.com"]
     table = home.ok("site", "list").splitlines()

@@ -74,7 +74,7 @@ def test_job_that_computes_too_long_is_ended_with_its_worker(tmp_path: Path) -> 
             errors = [await outcome(workers.check(path, ImageType.PNG)) for _ in range(3)]
             assert TooSlow in {type(error) for error in errors}
             assert {error.text for error in errors if isinstance(error, TooSlow)} == {
-                "Decoding the picture takes longer than 0.1 seconds. Make it smaller, or raise image_timeout."
+                "Decoding the picture takes longer than 0.1 seconds. Make it smaller, or raise decode_timeout."
             }
             assert processes() == set()
 

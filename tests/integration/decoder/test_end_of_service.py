@@ -19,7 +19,7 @@ TOKEN = "an upload token of our own"
 
 
 def test_service_ends_though_an_upload_is_with_a_worker_that_hangs(tmp_path: Path) -> None:
-    flags = {"data_dir": tmp_path / "data", "socket": tmp_path / "s", "image_workers": 1, "image_timeout": 300}
+    flags = {"data_dir": tmp_path / "data", "socket": tmp_path / "s", "decode_workers": 1, "decode_timeout": 300}
     settings = load(flags=flags).settings
     app = create_app(settings)
     backends = open_backends(settings)

@@ -235,7 +235,7 @@ class Shown:
         self.monkeypatch = monkeypatch
 
     def settings(self, **more: object) -> Settings:
-        flags = {"data_dir": self.folder, "public_base": f"https://{DOMAIN}", "hosts": (FURTHER,), **more}
+        flags = {"data_dir": self.folder, "public_url": f"https://{DOMAIN}", "extra_hosts": (FURTHER,), **more}
         return load(flags=flags).settings
 
     def findings(self, settings: Settings, pair: Pair) -> list[Finding]:
@@ -310,7 +310,7 @@ def test_nginx_without_https_is_a_fault(shown: Shown, *, has_files: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    "flags", [{"public_base": f"http://{DOMAIN}"}, {}], ids=["plain HTTP", "HTTPS by somebody in front"]
+    "flags", [{"public_url": f"http://{DOMAIN}"}, {}], ids=["plain HTTP", "HTTPS by somebody in front"]
 )
 def test_server_that_needs_no_certificate_is_fine(shown: Shown, flags: dict[str, object]) -> None:
     settings = shown.settings(**flags)

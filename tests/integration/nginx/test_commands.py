@@ -30,7 +30,7 @@ CERTBOT = "certbot certonly --webroot"
 def test_nginx_that_runs_serves_pictures_from_the_installation_to_the_removal(nginx: OwnNginx) -> None:
     nginx.keep_picture()
     nginx.put("conf.d/theirs.conf", "server { listen 80; return 200 theirs; }")
-    nginx.flags |= {"public_base": f"https://{DOMAIN}", **NO_CERTIFICATE}
+    nginx.flags |= {"public_url": f"https://{DOMAIN}", **NO_CERTIFICATE}
     before = nginx.state()
     with nginx.running():
         said = nginx.command("install")
@@ -95,7 +95,7 @@ def test_folder_without_data_is_no_reason_to_write_anything(nginx: OwnNginx) -> 
 
 def test_nobody_who_does_without_https_is_told_to_get_a_certificate(nginx: OwnNginx) -> None:
     assert CERTBOT not in nginx.command("install")
-    nginx.flags["public_base"] = f"https://{DOMAIN}"
+    nginx.flags["public_url"] = f"https://{DOMAIN}"
     assert CERTBOT not in nginx.command("install")
 
 
@@ -219,7 +219,7 @@ def test_edited_site_file_is_kept_by_both_and_they_say_so(nginx: OwnNginx) -> No
     nginx.command("install")
     site = nginx.conf / "sites-available" / "authsvc.conf"
     site.write_text(site.read_text() + "# mine\n")
-    nginx.flags["hosts"] = "pics.example.org"
+    nginx.flags["extra_hosts"] = "pics.example.org"
     default = nginx.conf / "authsvc" / "site.default"
     assert f"nginx: {site} was edited and is kept; what it would be now is in {default}" in nginx.command("install")
     said = nginx.command("uninstall")

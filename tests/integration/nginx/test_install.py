@@ -86,7 +86,7 @@ def test_edited_site_file_is_kept_and_its_default_follows(nginx: OwnNginx, http:
     _install(nginx)
     edited = site.read_text() + "# mine\n"
     site.write_text(edited)
-    nginx.settings = nginx.settings.model_copy(update={"hosts": ("pics.example.org",)})
+    nginx.settings = nginx.settings.model_copy(update={"extra_hosts": ("pics.example.org",)})
     assert stale_files(nginx.settings, SITES, nginx.read())
     kept = _install(nginx)
     assert kept.site is Outcome.KEPT
@@ -126,7 +126,10 @@ def test_refused_installation_leaves_everything_as_before(nginx: OwnNginx, *, is
     nginx.put("conf.d/later.conf", "log_format authsvc x;\n")
     with pytest.raises(Broken, match=r"nginx refuses its configuration: .*duplicate"):
         install_server(
-            nginx.settings.model_copy(update={"hosts": ("new.example.com",)}), SITES, server.program, server.main_file
+            nginx.settings.model_copy(update={"extra_hosts": ("new.example.com",)}),
+            SITES,
+            server.program,
+            server.main_file,
         )
     (nginx.conf / "conf.d" / "later.conf").unlink()
     assert nginx.state() == before
@@ -235,7 +238,7 @@ def test_neighbour_that_takes_an_address_for_itself_is_noted(
 
 @pytest.mark.parametrize("name", [DOMAIN, "pics.example.org"], ids=["the first name", "another name"])
 def test_name_that_another_server_has_is_refused(nginx: OwnNginx, name: str) -> None:
-    nginx.settings = nginx.settings.model_copy(update={"hosts": ("pics.example.org",)})
+    nginx.settings = nginx.settings.model_copy(update={"extra_hosts": ("pics.example.org",)})
     nginx.put("conf.d/theirs.conf", f"server {{ listen 80; server_name x.test {name}; }}\n")
     before = nginx.state()
     with pytest.raises(Broken, match=rf"another server of this nginx is called {name} already"):

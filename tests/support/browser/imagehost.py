@@ -54,7 +54,7 @@ class ImageHost:
 def image_host(folder: Path, certificate: Pair) -> Iterator[ImageHost]:
     """Run it, the owner's sites on its list."""
     with Stack(
-        public_base=f"https://{IMAGE_HOST}",
+        public_url=f"https://{IMAGE_HOST}",
         certificate=certificate.certificate,
         certificate_key=certificate.key,
         upload_rate=1000,

@@ -84,7 +84,7 @@ def scene(house: House, folder: Path) -> Iterator[Scene]:
     placeholder.write_bytes(PLACEHOLDER)
     with ExitStack() as open_things:
         stack = Stack(
-            hosts="img.own.example",
+            extra_hosts="img.own.example",
             hotlink_placeholder=placeholder,
             empty_referer=house.empty_referer,
             hidden_referer=house.hidden_referer,

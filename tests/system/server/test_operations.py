@@ -138,7 +138,7 @@ def test_edited_setting_takes_effect_and_is_kept(server: Machine) -> None:
     assert_works(server)
     follow(server, "make install DOMAIN='img.example.com pics.example.org'")
     assert server.path(SETTINGS).read_text("utf-8") == text
-    assert 'hosts = ["pics.example.org"]' in server.path(f"{SETTINGS}.default").read_text("utf-8")
+    assert 'extra_hosts = ["pics.example.org"]' in server.path(f"{SETTINGS}.default").read_text("utf-8")
 
 
 def test_upgrade_switches_to_the_new_version_and_the_older_one_can_be_had_again(server: Machine) -> None:
@@ -219,7 +219,7 @@ def test_second_domain_works_like_the_first(server: Machine) -> None:
 
 
 def test_second_domain_is_taken_from_settings_that_were_edited(server: Machine) -> None:
-    edit(server, SETTINGS, "hosts = []", 'hosts = ["pics.example.org"]')
+    edit(server, SETTINGS, "extra_hosts = []", 'extra_hosts = ["pics.example.org"]')
     follow(server, APPLY)
     other = "pics.example.org/robots.txt"
     assert curl(server, f"http://{other}").headers["location"] == f"https://{other}"

@@ -101,7 +101,7 @@ def test_edited_settings_are_kept_and_count(server: Machine) -> None:
         assert KEPT in install(server, *arguments)
         assert file.read_text("utf-8") == edited
         default = file.with_name("authsvc.toml.default").read_text("utf-8")
-        assert 'hosts = ["www.img.example.com"]' in default
+        assert 'extra_hosts = ["www.img.example.com"]' in default
         assert "upload_rate" not in default
     assert "rate=7r/s" in server.run("nginx", "-T").stdout
     assert findings(server)["units"] == [("ok", None)]

@@ -42,6 +42,13 @@ def test_pid_files_name_the_children_of_the_parent(started: FreshStack) -> None:
     assert b"nginx: master" in Path(f"/proc/{started.pid('nginx')}/cmdline").read_bytes()
 
 
+def test_old_name_of_a_setting_is_accepted_with_one_note() -> None:
+    with FreshStack(hosts="a.example") as stack:
+        notes = [line for line in stack.output.splitlines() if "is now called" in line]
+        assert notes == ["authsvc: setting hosts is now called extra_hosts; rename it in the environment"]
+        assert "a.example" in stack.json_of("site", "list")["own_hosts"]
+
+
 def test_starts_are_measured_and_only_the_first_shows_a_token() -> None:
     firsts, seconds = [], []
     for _ in range(3):

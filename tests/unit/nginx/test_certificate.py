@@ -119,8 +119,8 @@ WEBROOT = f"certbot certonly --webroot -w /srv/acme -d {HOST} -d pics.example.or
 def settings_with(certificate: str, key: str) -> Settings:
     return checked(
         {
-            "public_base": f"https://{HOST}",
-            "hosts": ["pics.example.org"],
+            "public_url": f"https://{HOST}",
+            "extra_hosts": ["pics.example.org"],
             "acme_root": "/srv/acme",
             "certificate": certificate,
             "certificate_key": key,

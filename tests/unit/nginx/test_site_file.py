@@ -25,8 +25,8 @@ def lines_for(folder: Path, version: tuple[int, ...]) -> list[str]:
     certificate = folder / "certificate.pem"
     certificate.touch()
     settings = Settings(
-        public_base="https://img.example.com",
-        hosts=("pics.example.org",),
+        public_url="https://img.example.com",
+        extra_hosts=("pics.example.org",),
         certificate=certificate,
         certificate_key=certificate,
     )

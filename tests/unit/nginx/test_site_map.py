@@ -30,7 +30,7 @@ from authsvc.verdict.policy import Rules, decide
 from authsvc.verdict.sites import SiteSet, canonical_site
 from tests.support.stack import wait_until
 
-SETTINGS = Settings(public_base="http://img.example.com")
+SETTINGS = Settings(public_url="http://img.example.com")
 NGINX = nginx_program(SETTINGS)
 END_SECONDS = 60
 LONGEST = f"{'a' * 61}.{'b' * 63}.{'c' * 63}.{'d' * 63}"

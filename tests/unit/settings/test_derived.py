@@ -31,7 +31,7 @@ def test_single_paths_can_lie_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("public_base", "hosts", "base_url", "own_hosts"),
+    ("public_url", "extra_hosts", "base_url", "own_hosts"),
     [
         ("", (), "http://localhost:8081", {"localhost"}),
         ("https://Img.example", ("cdn.example",), "https://img.example", {"img.example", "cdn.example"}),
@@ -40,8 +40,8 @@ def test_single_paths_can_lie_elsewhere() -> None:
     ],
     ids=["local", "server", "port", "IPv6"],
 )
-def test_own_hosts_and_base(public_base: str, hosts: tuple[str, ...], base_url: str, own_hosts: set[str]) -> None:
-    found = Settings(port=8081, public_base=public_base, hosts=hosts)
+def test_own_hosts_and_base(public_url: str, extra_hosts: tuple[str, ...], base_url: str, own_hosts: set[str]) -> None:
+    found = Settings(port=8081, public_url=public_url, extra_hosts=extra_hosts)
     assert found.base_url == base_url
     assert found.own_hosts == own_hosts
 
@@ -51,6 +51,6 @@ def test_effective_settings_show_what_stands_in_for_unset_ones() -> None:
     assert list(found) == list(Settings.model_fields)
     assert found["socket"] == Path("/srv/p/run/authsvc.sock")
     assert found["acme_root"] == Path("/srv/p/acme")
-    assert found["public_base"] == "http://localhost:8081"
+    assert found["public_url"] == "http://localhost:8081"
     assert found["hotlink_placeholder"] is None
-    assert (found["hosts"], found["nginx_workers"], found["ipv6"]) == ((), 0, False)
+    assert (found["extra_hosts"], found["nginx_workers"], found["ipv6"]) == ((), 0, False)

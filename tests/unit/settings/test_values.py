@@ -51,11 +51,11 @@ def test_other_word_than_the_choices_is_refused(name: str) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_lists_come_from_the_environment_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUTHSVC_HOSTS", " Img.example.com , bücher.example,, [::1]")
+    monkeypatch.setenv("AUTHSVC_EXTRA_HOSTS", " Img.example.com , bücher.example,, [::1]")
     monkeypatch.setenv("AUTHSVC_EDITOR_AGENTS", "Zettlr/,Electron/")
     monkeypatch.setenv("AUTHSVC_TRUSTED_PROXIES", "192.0.2.0/24,2001:db8::/32,unix:")
     loaded = load().settings
-    assert loaded.hosts == ("img.example.com", "xn--bcher-kva.example", "[::1]")
+    assert loaded.extra_hosts == ("img.example.com", "xn--bcher-kva.example", "[::1]")
     assert loaded.editor_agents == ("Zettlr/", "Electron/")
     assert loaded.trusted_proxies == ("192.0.2.0/24", "2001:db8::/32", "unix:")
 
@@ -74,31 +74,33 @@ def test_default_editors_spelled_out_let_in_nobody_more(monkeypatch: pytest.Monk
 
 
 def test_lists_come_from_the_file_as_lists_or_by_comma(folder: Path) -> None:
-    (folder / "a.toml").write_text('hosts = ["A.example", "b.example"]\ntrusted_proxies = "192.0.2.1, 192.0.2.2"\n')
+    (folder / "a.toml").write_text(
+        'extra_hosts = ["A.example", "b.example"]\ntrusted_proxies = "192.0.2.1, 192.0.2.2"\n'
+    )
     loaded = load(config=folder / "a.toml").settings
-    assert loaded.hosts == ("a.example", "b.example")
+    assert loaded.extra_hosts == ("a.example", "b.example")
     assert loaded.trusted_proxies == ("192.0.2.1/32", "192.0.2.2/32")
 
 
 REFUSED = {
-    "host with a scheme": ("hosts", "https://a.example", "write 'a.example'"),
-    "wildcard host": ("hosts", "*.example.com", "one name"),
-    "host with an empty label": ("hosts", "a..b", "write 'a.b'"),
-    "host with a zone": ("hosts", "[fe80::1%;]", "IPv6"),
-    "list of numbers": ("hosts", [1], "string"),
+    "host with a scheme": ("extra_hosts", "https://a.example", "write 'a.example'"),
+    "wildcard host": ("extra_hosts", "*.example.com", "one name"),
+    "host with an empty label": ("extra_hosts", "a..b", "write 'a.b'"),
+    "host with a zone": ("extra_hosts", "[fe80::1%;]", "IPv6"),
+    "list of numbers": ("extra_hosts", [1], "string"),
     "agent for everybody": ("editor_agents", "a", "usable piece of a User-Agent"),
-    "base without scheme": ("public_base", "img.example.com", "https://img.example.com"),
-    "base of another scheme": ("public_base", "ftp://img.example.com", "https://img.example.com"),
-    "base with a path": ("public_base", "https://img.example.com/a", "without a path"),
-    "base with a query": ("public_base", "https://img.example.com?a", "without a path"),
-    "base with userinfo": ("public_base", "https://me@img.example.com", "without a path"),
-    "base with a wildcard": ("public_base", "https://*.example.com", "one name"),
-    "base with an empty label": ("public_base", "https://a..b", "write 'a.b'"),
-    "base with a quote": ("public_base", 'https://a"b', "letters, digits"),
-    "base with a port above 65535": ("public_base", "https://img.example.com:65536", "65535"),
-    "base with port zero": ("public_base", "https://img.example.com:0", "65535"),
-    "base with a six-digit port": ("public_base", "https://img.example.com:123456", "without a path"),
-    "base with a zone": ("public_base", "https://[fe80::1%25eth0]", "without a path"),
+    "base without scheme": ("public_url", "img.example.com", "https://img.example.com"),
+    "base of another scheme": ("public_url", "ftp://img.example.com", "https://img.example.com"),
+    "base with a path": ("public_url", "https://img.example.com/a", "without a path"),
+    "base with a query": ("public_url", "https://img.example.com?a", "without a path"),
+    "base with userinfo": ("public_url", "https://me@img.example.com", "without a path"),
+    "base with a wildcard": ("public_url", "https://*.example.com", "one name"),
+    "base with an empty label": ("public_url", "https://a..b", "write 'a.b'"),
+    "base with a quote": ("public_url", 'https://a"b', "letters, digits"),
+    "base with a port above 65535": ("public_url", "https://img.example.com:65536", "65535"),
+    "base with port zero": ("public_url", "https://img.example.com:0", "65535"),
+    "base with a six-digit port": ("public_url", "https://img.example.com:123456", "without a path"),
+    "base with a zone": ("public_url", "https://[fe80::1%25eth0]", "without a path"),
     "listen on a name": ("listen", "localhost", "listen"),
     "listen and more": ("listen", "127.0.0.1;", "listen"),
     "listen with a newline": ("listen", "127.0.0.1\n", "listen"),
@@ -128,12 +130,12 @@ def test_bad_value_is_refused_by_name_and_value(name: str, value: object, messag
 
 
 TAKEN = {
-    "base": ("public_base", "https://Img.Example.com/", "https://img.example.com"),
-    "base with a port": ("public_base", "http://img.example.com:8443", "http://img.example.com:8443"),
-    "highest port": ("public_base", "http://img.example.com:65535", "http://img.example.com:65535"),
-    "IPv6 base": ("public_base", "http://[2001:DB8::0:1]:80/", "http://[2001:db8::1]:80"),
-    "Unicode base": ("public_base", "https://bücher.example", "https://xn--bcher-kva.example"),
-    "no base": ("public_base", "", ""),
+    "base": ("public_url", "https://Img.Example.com/", "https://img.example.com"),
+    "base with a port": ("public_url", "http://img.example.com:8443", "http://img.example.com:8443"),
+    "highest port": ("public_url", "http://img.example.com:65535", "http://img.example.com:65535"),
+    "IPv6 base": ("public_url", "http://[2001:DB8::0:1]:80/", "http://[2001:db8::1]:80"),
+    "Unicode base": ("public_url", "https://bücher.example", "https://xn--bcher-kva.example"),
+    "no base": ("public_url", "", ""),
     "all addresses": ("listen", "*", "*"),
     "one address": ("listen", "192.0.2.1", "192.0.2.1"),
     "proxies": ("trusted_proxies", ["192.0.2.1", "::1/128", "unix:"], ("192.0.2.1/32", "::1/128", "unix:")),

@@ -56,11 +56,6 @@ class Settings(BaseSettings):
         description="Pieces of the User-Agent of editors, whose previews hide the Referer too; "
         "`*` is any run of characters, `$` at the end the end.",
     )
-    explain_header: bool = Field(
-        default=False,
-        description="Tell the reason of a verdict in the header `X-Authsvc-Verdict`, to requests that carry a token "
-        "of scope `admin` in `X-Authsvc-Explain`.",
-    )
     shared_caches: bool = Field(
         default=False, description="Let shared caches (a CDN that honours Vary) keep allowed answers."
     )

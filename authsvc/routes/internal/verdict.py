@@ -7,8 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from authsvc.errors import BadToken, WrongScope
-from authsvc.model import Scope
 from authsvc.routes.services import Services
 from authsvc.verdict.embedder import INVALID
 
@@ -26,10 +24,7 @@ class VerdictRoutes:
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
-        return [
-            Route("/verdict", self.verdict, methods=["GET"]),
-            Route("/explain", self.explain, methods=["GET"]),
-        ]
+        return [Route("/verdict", self.verdict, methods=["GET"])]
 
     async def verdict(self, request: Request) -> Response:
         """Answer 204 to allow or 403 to deny, with the reason in a header."""
@@ -41,36 +36,6 @@ class VerdictRoutes:
             # nginx gives a reader up, without a word, whose verdict it cannot write to its cache.
             headers["X-Not-Kept"] = "1"
         return Response(status_code=204 if verdict.allowed else 403, headers=headers)
-
-    async def explain(self, request: Request) -> Response:
-        """Answer as nginx decides, and tell an admin's token why, in `X-Verdict`.
-
-        `X-Known` is what nginx's own map says: `1`, `refused`, or nothing when
-        it asks the service.
-        """
-        embedder = request.headers.get("x-embedder", INVALID)
-        revision = revision_of(request)
-        verdict = await self._services.guard.verdict(embedder, nginx_revision=revision)
-        known = request.headers.get("x-known", "")
-        allowed = known == "1" if known else verdict.allowed
-        headers = {}
-        if await self._is_admin(request.headers.get("token", "")):
-            told = (
-                "allow" if allowed else "deny",
-                f"reason={verdict.reason.value}",
-                f"embedder={embedder}",
-                f"by={'nginx' if known else 'service'}",
-                f"revision={revision}",
-            )
-            headers["X-Verdict"] = "; ".join(told)
-        return Response(status_code=204 if allowed else 403, headers=headers)
-
-    async def _is_admin(self, token: str) -> bool:
-        try:
-            await self._services.guard.authorize(token.strip(), Scope.ADMIN)
-        except (BadToken, WrongScope):
-            return False
-        return True
 
 
 def _has_room(folder: str) -> bool:

@@ -21,7 +21,7 @@ every_row = pytest.mark.parametrize("row", DECISIONS, ids=lambda row: row.situat
 @pytest.fixture(scope="module")
 def host() -> Iterator[Stack]:
     """An image host with the table's sites."""
-    with Stack(public_url=PUBLIC_URL, explain_header=True) as running:
+    with Stack(public_url=PUBLIC_URL) as running:
         for site in SITES:
             running.cli("site", "add", site)
         yield running

@@ -95,14 +95,3 @@ def test_shared_caches_may_keep_sizes_when_they_may_keep_pictures() -> None:
         path = stack.upload(photograph())
         found = ask(stack, f"{path}?w=320").headers["cache-control"]
     assert found == "public, max-age=31536000, immutable"
-
-
-def test_verdict_on_a_size_is_explained_to_an_admin() -> None:
-    with Stack(explain_header="true") as stack:
-        path = stack.upload(photograph())
-        token = stack.cli("token", "add", "admin", "--scope", "admin").strip()
-        told = [
-            ask(stack, f"{path}?w=320", X_Authsvc_Explain=token, Referer=page).headers["x-authsvc-verdict"]
-            for page in ("http://localhost/", STRANGER)
-        ]
-    assert [each.split(";")[0] for each in told] == ["allow", "deny"]

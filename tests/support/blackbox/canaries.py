@@ -29,7 +29,7 @@ _PIECES: Final = (
     "..", ".", "", "%2e%2e", "%2E.", ".%2e", "..%2f", "%2f", "%5c", "..\\", "..;", "%252e%252e", "%c0%ae%c0%ae",
     "%u002e", "....", "..%00", "..%0d%0a", "%e0%80%ae", "00", "0c", "7b", "tmp", "catalog", "run", "log", "nginx",
     "conf", "snippets", "blobs", "blobs-secret", "blobs..", "acme", "private", "privkey.pem", "canary.png",
-    "_picture", "_picture..", "_asked", "_asked..", "_placeholder", "_auth", "_token", "_error", "_explain",
+    "_picture", "_picture..", "_asked", "_asked..", "_placeholder", "_auth", "_token", "_error",
     "legacy", "verdict", "metrics",
     "static", "etc", "passwd", "proc", "self", "environ", "fd", "var", "~root", ".git", ".env", ".well-known",
     "acme-challenge", "authsvc.toml", "catalog.sqlite3", "catalog.sqlite3-wal", "authsvc.sock", "sites.list",

@@ -5,7 +5,7 @@ DATA_DIR ?= ./var
 PYTHON   ?= python3
 PYTEST_ARGS ?=
 # Most tests wait for processes rather than compute. 0: one after the other.
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 4
 
 export PYTHON
 BIN := .venv/bin
@@ -14,20 +14,23 @@ include install.mk
 .DEFAULT_GOAL := help
 
 .PHONY: help run test check lint types imports unused nginx-check shell-check units-check
-.PHONY: pytest campaign bench-read bench-upload bench-images docs lock clean
+.PHONY: pytest test-fast coverage durations campaign bench-read bench-upload bench-images docs lock clean
 
 help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
 	@echo 'make install DOMAIN=img.example.com     install on this server: systemd, nginx, command (see install.mk)'
 	@echo 'make uninstall                          remove it; pictures and settings stay'
-	@echo 'make test                               static checks and all tests'
+	@echo 'make test                               static checks and all tests (10 minutes)'
+	@echo 'make test-fast                          tests that need neither root nor nginx (2 minutes)'
 	@echo 'make check                              static checks alone'
 	@echo 'make pytest [PYTEST_ARGS=…]             tests alone'
-	@echo 'make campaign                           the long forms of fuzz, browser and fault tests (an hour)'
+	@echo 'make coverage                           all tests, and the bounds of branch coverage'
+	@echo 'make campaign                           coverage, and the long forms of fuzz, browser and fault tests (2 hours)'
 	@echo 'make bench-read                         measure reads beside plain nginx and others (15 minutes)'
 	@echo 'make bench-upload                       measure uploads beside the 2018 way and WebDAV (12 minutes)'
 	@echo 'make bench-images                       measure smaller sizes beside thumbor, sharp and Pillow (20 minutes)'
 	@echo 'make docs                               write the generated pages again'
+	@echo 'make durations                          record how long each test file takes'
 	@echo 'make lock                               lock newer dependencies'
 	@echo 'make clean                              remove .venv and caches (never data)'
 
@@ -36,7 +39,9 @@ run: .venv/run.stamp
 	@scripts/need-packages run
 	@exec $(BIN)/authsvc --data-dir "$(DATA_DIR)" up $(if $(PORT),--port "$(PORT)")
 
-test: check pytest
+test: .venv/dev.stamp
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check
+	@$(MAKE) --no-print-directory pytest
 
 check: lint types imports unused nginx-check shell-check units-check
 
@@ -64,16 +69,35 @@ units-check: .venv/dev.stamp
 nginx-check: .venv/dev.stamp
 	$(BIN)/python scripts/check_nginx.py
 
+# In the order of tests/conftest.py, not of pytest-xdist.
+PYTEST = -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder
+
 pytest: .venv/dev.stamp
+	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
+
+# Leaves out everything that starts nginx or needs root; docs/testing.md says what that is.
+test-fast: .venv/dev.stamp
+	$(BIN)/python $(PYTEST) -m "not needs_root and not needs_nginx" tests/unit tests/integration $(PYTEST_ARGS)
+
+# By itself, because tracing nearly doubles the processor time of the tests.
+coverage: .venv/dev.stamp
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/coverage run $(PYTEST) $(PYTEST_ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/python scripts/check_coverage.py
 
+durations: .venv/dev.stamp
+	$(BIN)/python $(PYTEST) --record-durations
+
 # One after the other, because some of them measure. The figures go into docs/, each in the place of its
 # former one: `make campaign CAMPAIGN=tests/http/fuzz` leaves the others as they are.
-CAMPAIGN ?= tests/http/blackbox tests/system/browser tests/http/corpus tests/system/faults tests/http/fuzz tests/system/server/test_upgrade.py
+# The files of the last two lines wait for the real times, which are shorter in `make test`.
+CAMPAIGN ?= tests/http/blackbox tests/system/browser tests/http/corpus tests/system/faults tests/http/fuzz \
+    tests/system/server/test_upgrade.py \
+    tests/http/nginx/test_outlives_service.py tests/http/nginx/test_verdict_room.py tests/http/sizes tests/http/upload \
+    tests/integration/decoder/test_waiting.py tests/integration/sizes tests/system/up/test_end.py tests/system/up/test_site_list.py
 campaign: .venv/dev.stamp
+	$(if $(filter file,$(origin CAMPAIGN)),@$(MAKE) coverage)
 	AUTHSVC_CAMPAIGN=1 AUTHSVC_CAMPAIGN_REPORT=$(CURDIR)/docs/figures/campaign.jsonl \
 	    $(BIN)/python -m pytest -n0 -p no:randomly $(CAMPAIGN) $(PYTEST_ARGS)
 	$(BIN)/python -m docs.generate >/dev/null

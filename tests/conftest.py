@@ -1,35 +1,33 @@
-"""Fixtures that most tests share."""
+"""Fixtures that most tests share, and the order of the tests."""
 
 from collections.abc import Iterator
 
 import pytest
 from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.schedule import Recorder, Scheduling, longest_first
 from tests.support.stack import Stack
 
-SERVER_TESTS = "tests/system/server/"
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make durations`."""
+    parser.addoption("--record-durations", action="store_true", help="write tests/durations.json")
 
 
-class Scheduling(LoadScopeScheduling):
-    """Gives a process the whole of what shares something costly to make: a file's tests, and all server tests.
-
-    Not pytest-xdist's loadgroup: version 3.8 marks a test's group in a field
-    that pytest 9.2 does not read any more, and every test goes anywhere.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return SERVER_TESTS if nodeid.startswith(SERVER_TESTS) else nodeid.partition("::")[0]
+def pytest_configure(config: pytest.Config) -> None:
+    """Record durations in the process that sees the reports of all workers."""
+    if config.option.record_durations and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder())
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes one process the longest, so that the other has enough to do meanwhile."""
-    items.sort(key=lambda item: not item.nodeid.startswith(SERVER_TESTS))
+    """Begin with the longest files, so that no worker has a long one left at the end."""
+    longest_first(items)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
-    """Let pytest-xdist give out the tests in this way."""
+    """Let pytest-xdist distribute the tests this way."""
     return Scheduling(config, log)
 
 

@@ -14,9 +14,6 @@ from authsvc.settings import Settings
 from authsvc.verdict.policy import Rules, Verdict, decide
 from authsvc.verdict.sites import SiteSet
 
-POLL_SECONDS: Final = 1.0
-"""How late a change made by another process is seen at most; a revoked token
-has to stop within two seconds."""
 USE_NOTE_SECONDS: Final = 60
 """How exact a token's last use is; each note costs a row in a group commit."""
 

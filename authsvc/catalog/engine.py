@@ -9,9 +9,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from authsvc.errors import Broken, Busy, DiskFull
+from authsvc.times import TIMES
 
-BUSY_TIMEOUT_MS: Final = 10_000
-"""How long a writer waits for another process's transaction."""
 _POOL_CONNECTIONS: Final = 8
 _POOL_OVERFLOW: Final = 32
 
@@ -22,7 +21,7 @@ def sqlite_engine(path: Path) -> Engine:
         f"sqlite+pysqlite:///{path}",
         pool_size=_POOL_CONNECTIONS,
         max_overflow=_POOL_OVERFLOW,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        connect_args={"timeout": TIMES.catalog_busy, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

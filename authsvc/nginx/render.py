@@ -14,8 +14,9 @@ from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
 from authsvc.nginx.templates import template_environment
 from authsvc.settings import Settings
-from authsvc.sizes.request import READER_TIMEOUT_SECONDS, SUFFIXES
+from authsvc.sizes.request import SUFFIXES
 from authsvc.system.file_changes import FileChanges
+from authsvc.times import TIMES
 from authsvc.verdict import embedder
 
 MAIN_FILE: Final = "nginx.conf"
@@ -136,7 +137,7 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, target: Rend
             "widths": "|".join(map(str, WIDTHS)),
             "accept": _ACCEPT_PATTERN,
         },
-        "patience_seconds": READER_TIMEOUT_SECONDS,
+        "times": TIMES,
         "ends": {
             best_format: [suffix.format(extension="$authsvc_sized_extension") for suffix in suffixes]
             for best_format, suffixes in SUFFIXES.items()

@@ -23,7 +23,7 @@ def template_dir() -> Path:
 
 def template_environment() -> Environment:
     """Return Jinja's environment for these templates."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(template_dir()),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -31,3 +31,10 @@ def template_environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 — nginx's files are no HTML; the settings' types keep its special characters out
     )
+    environment.filters["duration"] = nginx_duration
+    return environment
+
+
+def nginx_duration(seconds: float) -> str:
+    """Return a duration as nginx writes it: `10s`, or `250ms` where it is not whole seconds."""
+    return f"{seconds:.0f}s" if seconds == int(seconds) else f"{seconds * 1000:.0f}ms"

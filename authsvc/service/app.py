@@ -10,7 +10,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from authsvc.access.live import POLL_SECONDS, Guard
+from authsvc.access.live import Guard
 from authsvc.access.site_list_file import publish_sites
 from authsvc.backends import open_backends, prepare_data_dir
 from authsvc.errors import AnswerError
@@ -27,6 +27,7 @@ from authsvc.routes.public.upload import UploadRoutes
 from authsvc.routes.services import Services
 from authsvc.settings import Settings
 from authsvc.sizes.maker import SizeMaker
+from authsvc.times import TIMES
 from authsvc.uploads.pipeline import Ingest
 from authsvc.uploads.spool import clear_spool
 
@@ -109,7 +110,7 @@ def _workers(settings: Settings) -> Workers:
 async def _follow(guard: Guard) -> None:
     """Look for changes that other processes have made, for ever."""
     while True:
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(TIMES.access_poll)
         try:
             await guard.refresh()
         except Exception as error:  # noqa: BLE001 — whatever it is, a revoked token must be seen next time

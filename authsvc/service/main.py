@@ -20,11 +20,10 @@ from authsvc.service.one_write_protocol import OneWriteProtocol
 from authsvc.service.systemd import notify, watchdog_seconds
 from authsvc.settings import Settings, load
 from authsvc.system.sockets import LISTEN_FD_OPTION, listen_on, lock_data_dir
+from authsvc.times import TIMES
 
 KEEP_ALIVE_SECONDS: Final = 75
 """Above nginx's 60 s: the side that sends the request must close first."""
-GRACE_SECONDS: Final = 4
-"""For uploads under way when the service is told to stop."""
 BAD_SETTING_STATUS: Final = 78
 """EX_CONFIG of sysexits.h, under systemd: starting it again will not help."""
 
@@ -54,7 +53,7 @@ def run(settings: Settings, listen_fd: int | None) -> None:
             server_header=False,
             date_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_graceful_shutdown=round(TIMES.service_grace),
             callback_notify=None if watchdog is None else _live,
             # A third of the time, so that one late sign does not end the service.
             timeout_notify=max(1, int((watchdog or 0) / 3)),

@@ -14,15 +14,15 @@ from authsvc.imaging.decoder.job import SizeJob
 from authsvc.imaging.dimensions import read_dimensions
 from authsvc.model import ImageType, Key
 from authsvc.sizes.cache import SizeCache
-from authsvc.sizes.request import READER_TIMEOUT_SECONDS, BestFormat, FileSuffix, SizeRequest
+from authsvc.sizes.request import BestFormat, FileSuffix, SizeRequest
 from authsvc.store.port import BlobStore
+from authsvc.times import TIMES
 
 MAX_AVIF_WAITING: Final = 1000
 """How many sizes may wait to be made as AVIF as well; a size that finds the queue full stays WebP."""
-IDLE_POLL_SECONDS: Final = 1.0
-"""While readers wait for sizes, the next AVIF waits this long and looks again: it takes three times as long."""
 MAX_IDLE_POLLS: Final = 30
-"""How often it looks before it starts anyway, so that AVIF is also made where readers always wait."""
+"""How many pauses the next AVIF makes while readers wait, before it starts anyway: so AVIF is also made
+where readers always wait."""
 
 _log = logging.getLogger("authsvc")
 
@@ -68,7 +68,7 @@ class SizeMaker:
     async def make(self, request: SizeRequest) -> Outcome:
         """Make the size, or wait for the job that is making it.
 
-        Returns within READER_TIMEOUT_SECONDS: NOT_NOW when the job is not done by then.
+        Returns within `TIMES.size_answer`: NOT_NOW when the job is not done by then.
         A failure of the server is NOT_NOW as well. Raises FileNotFoundError when there
         is no such picture.
         """
@@ -80,7 +80,7 @@ class SizeMaker:
             job = self._jobs[request] = asyncio.create_task(self._run(request))
             job.add_done_callback(lambda job: self._end(request, job))
         # `wait` leaves the job running, also when its last reader has closed the connection.
-        done, _ = await asyncio.wait([job], timeout=READER_TIMEOUT_SECONDS)
+        done, _ = await asyncio.wait([job], timeout=TIMES.size_answer)
         return job.result() if done else Outcome.NOT_NOW
 
     async def close(self) -> None:
@@ -174,7 +174,7 @@ class SizeMaker:
         for _ in range(MAX_IDLE_POLLS):
             if not self._jobs:
                 break
-            await asyncio.sleep(IDLE_POLL_SECONDS)
+            await asyncio.sleep(TIMES.avif_pause)
 
     async def _make_avif(self, request: SizeRequest) -> None:
         webp = self._cache.path(request.key, request.width, FileSuffix.WEBP)

@@ -6,8 +6,6 @@ from typing import Final
 
 from authsvc.model import Key
 
-READER_TIMEOUT_SECONDS: Final = 5
-"""A reader waits this long for a size, and then gets the picture itself; making the size goes on."""
 
 
 class BestFormat(StrEnum):

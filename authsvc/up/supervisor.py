@@ -22,18 +22,13 @@ from authsvc.nginx.site_map import install_sites, render_sites
 from authsvc.settings import Settings
 from authsvc.system.file_changes import FileChanges
 from authsvc.system.sockets import LISTEN_FD_OPTION, SERVICE_ARGUMENTS
+from authsvc.times import TIMES
 
 MAX_DEATHS: Final = 5
-DEATH_WINDOW_SECONDS: Final = 30.0
 FIRST_BACKOFF_SECONDS: Final = 0.1
 READY_SECONDS: Final = 30.0
-GRACE_SECONDS: Final = 3.0
-"""For requests under way at the end; with the steps behind it, all is gone
-within 5 s."""
 LAST_GRACE_SECONDS: Final = 0.7
 _SITES_POLL_SECONDS: Final = 0.25
-_RELOAD_PAUSE_SECONDS: Final = 1.0
-"""At most one reload a second: each one makes nginx's workers anew."""
 _READY_POLL_SECONDS: Final = 0.01
 
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -113,12 +108,12 @@ class Supervisor:
                 how = _how_it_ended(await self._service.wait())
                 now = time.monotonic()
                 deaths.append(now)
-                if len(deaths) == MAX_DEATHS and now - deaths[0] < DEATH_WINDOW_SECONDS:
+                if len(deaths) == MAX_DEATHS and now - deaths[0] < TIMES.death_window:
                     raise Broken(
                         reason=f"the service {how}; that was the {MAX_DEATHS}th time within "
-                        f"{DEATH_WINDOW_SECONDS:.0f} s, so everything is stopped"
+                        f"{TIMES.death_window:.0f} s, so everything is stopped"
                     )
-                recent = sum(now - death < DEATH_WINDOW_SECONDS for death in deaths)
+                recent = sum(now - death < TIMES.death_window for death in deaths)
                 pause = FIRST_BACKOFF_SECONDS * 2 ** (recent - 1)
                 self.announce(f"the service {how}; starting it again in {pause:.1f} s")
                 await asyncio.sleep(pause)
@@ -186,19 +181,19 @@ class Supervisor:
                     self.announce(f"the sites that nginx knows stay as they are: {error}")
                 # What failed may work a moment later: a full disk, a list half-way.
                 seen = None
-                await asyncio.sleep(_RELOAD_PAUSE_SECONDS)
+                await asyncio.sleep(TIMES.reload_pause)
                 continue
             told = ""
             if is_new and self._nginx is not None:
                 self._nginx.send_signal(signal.SIGHUP)
-                await asyncio.sleep(_RELOAD_PAUSE_SECONDS)
+                await asyncio.sleep(TIMES.reload_pause)
 
     async def _end_all(self) -> None:
         """End both: politely, then firmly."""
         for process, number in ((self._nginx, signal.SIGQUIT), (self._service, signal.SIGTERM)):
             _signal(process, number)
         processes = [process for process in (self._nginx, self._service) if process is not None]
-        for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, LAST_GRACE_SECONDS)):
+        for number, patience in ((signal.SIGTERM, TIMES.up_grace), (signal.SIGKILL, LAST_GRACE_SECONDS)):
             if await _all_ended(processes, patience):
                 break
             for process in processes:

@@ -34,6 +34,15 @@ def p99_limit_ms(baseline: float) -> float:
     return baseline + MORE_MS if FULL else SLOWEST_MS
 
 
+def promised(seconds: float) -> float:
+    """Return the deadline for what the documentation promises within `seconds`.
+
+    A campaign, which has the machine to itself, holds the product to it. In
+    `make test` the machine may be busy, so only the event itself is required.
+    """
+    return seconds if FULL else 10 * seconds
+
+
 def size(reduced: int, full: int) -> int:
     """Return how many of something this run takes."""
     return full if FULL else reduced

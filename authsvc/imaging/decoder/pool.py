@@ -14,11 +14,10 @@ from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, DiskFull, Internal,
 from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerProcess
 from authsvc.imaging.decoder.job import Check, Failure, Job, Result, SizeJob
 from authsvc.model import ImageType
+from authsvc.times import TIMES
 
 ATTEMPTS: Final = 2
 """A worker that dies costs its own job one of them."""
-MOST_WAITING_SECONDS: Final = 30.0
-"""For a free worker: half of what nginx waits for an answer (proxy_read_timeout)."""
 OWN_SHARE: Final = 0.5
 """Of the time that a job may take: one that got less of a processor than that is not to blame."""
 
@@ -83,7 +82,7 @@ class Workers:
             raise Busy
         self._waiting += 1
         try:
-            async with asyncio.timeout(MOST_WAITING_SECONDS):
+            async with asyncio.timeout(TIMES.decoder_wait):
                 await self._free.acquire()
         except TimeoutError:
             raise Busy from None

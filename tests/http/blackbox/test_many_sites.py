@@ -55,7 +55,7 @@ def crowded() -> Iterator[Stack]:
             catalog.execute("UPDATE revisions SET number = number + 1 WHERE scope = 'sites'")
         catalog.close()
         with stack:
-            wait_until(lambda: map_of(stack).count(" 1;\n") >= COUNT, "nginx's map has them", seconds=60)
+            wait_until(lambda: map_of(stack).count(" 1;\n") >= COUNT, "nginx's map has them")
             yield stack
     finally:
         shutil.rmtree(folder)

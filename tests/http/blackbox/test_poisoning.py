@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.experiments import report
+from tests.support.experiments import promised, report
 from tests.support.nginx.site_list import access_of, map_of
 from tests.support.nginx.wire import Wire
 from tests.support.pictures import picture
 from tests.support.stack import Stack, wait_until
+from tests.support.times import shortened
 
 GOOD = "https://localhost/"
 
@@ -148,7 +149,7 @@ class Behind:
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A product whose parent may be stopped for a while."""
-    with Stack(upload_rate=1000, upload_burst=1000) as running:
+    with Stack(times=shortened("verdict_kept"), upload_rate=1000, upload_burst=1000) as running:
         yield running
 
 
@@ -214,4 +215,4 @@ def test_refusal_is_kept_for_seconds_only(behind: Behind) -> None:
     assert behind.status_of(late) == 403
     with access_of(behind.stack) as access:
         access.add_site("late.example", now=0)
-    wait_until(lambda: behind.status_of(late) == 200, "the kept refusal is outdated", seconds=20)
+    wait_until(lambda: behind.status_of(late) == 200, "the kept refusal is outdated", seconds=promised(20))

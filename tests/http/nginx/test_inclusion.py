@@ -104,12 +104,12 @@ def own() -> Iterator[OwnServer]:
         cleanup.callback(nginx.wait, 15)
         cleanup.callback(nginx.terminate)
         base = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(base), "nginx answers", seconds=30)
+        wait_until(lambda: _answers(base), "nginx answers")
 
         def upload() -> httpx2.Response:
             return httpx2.post(f"{base}/api/v1/upimg", files={"file": ("a.png", CONTENT)}, headers={"token": token})
 
-        wait_until(lambda: upload().status_code == 200, "the service answers", seconds=30)
+        wait_until(lambda: upload().status_code == 200, "the service answers")
         yield OwnServer(folder, port, upload().json()["data"]["path"])
 
 

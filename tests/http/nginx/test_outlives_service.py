@@ -22,18 +22,19 @@ from tests.support.nginx.site_list import (
 from tests.support.nginx.wire import Answer, Wire
 from tests.support.pictures import picture
 from tests.support.stack import Stack, wait_until
+from tests.support.times import shortened
 from tests.support.upload.catalog import write_lock
 
 KILLS = 3  # with the one more below fewer than the five at which the parent gives up
 VERDICT_SECONDS = 10.0  # generous: nginx waits for the service for one second
-FRESH_SECONDS = 10.0  # for which a verdict is cached
+TIMES = shortened("verdict_kept")
 ABSENT = "/00/000000000000000000000000000000.png"
 
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Stack]:
     """A stack whose service is ill-treated."""
-    with Stack() as running:
+    with Stack(times=TIMES) as running:
         change_sites(running, add=["known.example", "*.known.example"])
         wait_until(lambda: "\\known.example 1;" in map_of(running), "nginx's map has the site")
         wait_for_status(running, running.upload(picture()), "known.example", 200)
@@ -66,15 +67,15 @@ def assert_as_before(stack: Stack, path: str) -> None:
     """Check that the service does its part again."""
     assert_serving(stack, path)
     escaped = f"/?path={path.replace('/', '%2F')}"
-    wait_until(lambda: read(stack, escaped).status == 200, "other spellings are served", seconds=30)
+    wait_until(lambda: read(stack, escaped).status == 200, "other spellings are served")
     assert read(stack, path, "http://stranger-afterwards.example/").status == 403
     assert stack.post(picture()).status_code == 200
 
 
 def revive(stack: Stack, dead: int) -> None:
     """Wait until another service than `dead` answers."""
-    wait_until(lambda: _service_pid(stack) not in {dead, None}, "the service is started again", seconds=30)
-    wait_until(lambda: _is_ready(stack), "it answers", seconds=30)
+    wait_until(lambda: _service_pid(stack) not in {dead, None}, "the service is started again")
+    wait_until(lambda: _is_ready(stack), "it answers")
 
 
 def _service_pid(stack: Stack) -> int | None:
@@ -161,9 +162,9 @@ def test_last_known_verdict_outlives_its_time_while_the_service_is_silent(fragil
 
             def has_outlived() -> bool:
                 assert status_for(fragile, shown, "only-the-service-knows.example") == 200
-                return time.monotonic() - silent_since > FRESH_SECONDS + 2
+                return time.monotonic() - silent_since > 1.2 * TIMES.verdict_kept
 
-            wait_until(has_outlived, "the verdict is stale", seconds=30)
+            wait_until(has_outlived, "the verdict is stale")
             assert status_for(fragile, shown, "nobody-knows.example") == 403
     change_sites(fragile, remove=["only-the-service-knows.example"])
     wait_for_status(fragile, shown, "only-the-service-knows.example", 403)

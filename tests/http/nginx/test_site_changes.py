@@ -144,4 +144,4 @@ def test_service_learns_which_list_nginx_runs(site_stack: Stack, shown: str) -> 
         answer = site_stack.ask_service("/readyz").json()
         return bool(answer["nginx_sites_revision"] == revision and not answer["nginx_lags"])
 
-    wait_until(is_seen, "the service knows nginx's revision", seconds=20)
+    wait_until(is_seen, "the service knows nginx's revision")

@@ -11,9 +11,11 @@ import pytest
 
 from authsvc.routes.internal.verdict import ROOM_BYTES
 from tests.support.contract.small_disk import fill, small_disk, use_up_names
+from tests.support.experiments import promised
 from tests.support.nginx.site_list import access_of, map_of
 from tests.support.pictures import picture
 from tests.support.stack import Stack, wait_until
+from tests.support.times import shortened
 
 
 def is_not_to_be_kept(stack: Stack, folder: str) -> bool:
@@ -65,8 +67,9 @@ def leave_little(disk: Path) -> None:
 
 @pytest.mark.timeout(180)
 def test_kept_permission_ends_in_time_when_no_new_verdict_can_be_kept(tmp_path: Path) -> None:
+    times = shortened("verdict_kept")
     host = f"newest{uuid.uuid4().hex}.example"
-    with small_disk(tmp_path / "disk", "size=96m,mode=755") as disk, Stack(data_dir=disk) as stack:
+    with small_disk(tmp_path / "disk", "size=96m,mode=755") as disk, Stack(data_dir=disk, times=times) as stack:
         path = stack.upload(picture())
 
         def status() -> int:
@@ -83,4 +86,4 @@ def test_kept_permission_ends_in_time_when_no_new_verdict_can_be_kept(tmp_path: 
                 access.remove_site(host)
             assert host not in map_of(stack)
             # Asked all the while, so that nginx has no reason to forget what it has kept.
-            wait_until(lambda: status() == 403, "it is refused again", seconds=20)
+            wait_until(lambda: status() == 403, "it is refused again", seconds=promised(20))

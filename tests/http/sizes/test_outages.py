@@ -12,17 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.contract.small_disk import fill
+from tests.support.experiments import promised
 from tests.support.nginx.outage import frozen
 from tests.support.sizes.reading import AVIF, PLAIN, WEBP, Shown, ask, jobs, photograph, shown
 from tests.support.stack import Stack, wait_until
+from tests.support.times import shortened
 
 ASKERS = 100
 
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Stack]:
-    """A stack that is ill-treated; decoding may take a second."""
-    with Stack(upload_rate=1000, upload_burst=1000, decode_timeout=1, decode_workers=1) as running:
+    """A stack whose service, cache and disk fail."""
+    with Stack(times=shortened("size_answer"), upload_rate=1000, upload_burst=1000, decode_workers=1) as running:
         yield running
 
 
@@ -152,7 +154,7 @@ def test_sizes_of_a_removed_picture_are_gone_within_ten_seconds(fragile: Stack, 
     for accept in (PLAIN, WEBP):
         shown(fragile, f"{photo}?w=320", accept)
     fragile.cli("image", "rm", photo)
-    wait_until(lambda: ask(fragile, f"{photo}?w=320", WEBP).status_code == 404, "it is gone", seconds=10)
+    wait_until(lambda: ask(fragile, f"{photo}?w=320", WEBP).status_code == 404, "it is gone", seconds=promised(10))
     assert ask(fragile, f"{photo}?w=320").status_code == 404
     assert not (fragile.data_dir / "derivatives" / photo[1:]).exists()
 

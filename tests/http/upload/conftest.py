@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.stack import Stack
+from tests.support.times import shortened
 
 PUBLIC_URL = "https://img.example.com"
 
@@ -13,7 +14,12 @@ PUBLIC_URL = "https://img.example.com"
 def narrow() -> Iterator[Stack]:
     """A stack with a public base that takes one upload at a time."""
     with Stack(
-        public_url=PUBLIC_URL, max_concurrent_uploads=1, upload_rate=1000, upload_burst=1000, nginx_workers=1
+        times=shortened("catalog_busy", "refused_body"),
+        public_url=PUBLIC_URL,
+        max_concurrent_uploads=1,
+        upload_rate=1000,
+        upload_burst=1000,
+        nginx_workers=1,
     ) as running:
         assert running.token  # made before a test locks the catalog
         yield running

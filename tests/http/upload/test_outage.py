@@ -6,22 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.faults.nginx import await_reload, workers
 from tests.support.faults.service import stopped
 from tests.support.pictures import noise, picture
 from tests.support.stack import Stack, wait_until
+from tests.support.times import shortened
 from tests.support.upload.catalog import digests, write_lock
 from tests.support.upload.watch import metric, spooled, wait_until_clean
 from tests.support.upload.wire import Answer, assert_refused, connect, form, part, receive, send_form, upload_head
 
 UPLOADS = 50
 MIB = 2**20
+TIMES = shortened("token_answer", "upload_answer")
 
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Stack]:
     """A stack whose service is killed and stopped."""
-    with Stack(upload_rate=1000, upload_burst=1000, max_concurrent_uploads=UPLOADS + 10) as running:
+    with Stack(times=TIMES, upload_rate=1000, upload_burst=1000, max_concurrent_uploads=UPLOADS + 10) as running:
         assert running.token
         yield running
 
@@ -32,8 +33,8 @@ def kill_service(stack: Stack) -> None:
 
 def wait_until_back(stack: Stack, killed: int) -> None:
     pid_file = stack.data_dir / "run" / "service.pid"
-    wait_until(lambda: pid_file.read_text().strip() not in {"", str(killed)}, "another service is started", seconds=30)
-    wait_until(lambda: send_form(stack, part(picture())).status == 200, "it takes uploads", seconds=30)
+    wait_until(lambda: pid_file.read_text().strip() not in {"", str(killed)}, "another service is started")
+    wait_until(lambda: send_form(stack, part(picture())).status == 200, "it takes uploads")
 
 
 @pytest.mark.parametrize("size", [400, 2 * MIB], ids=["small", "large"])
@@ -60,33 +61,16 @@ def test_frozen_service_is_unavailable_within_seconds(fragile: Stack) -> None:
 
 
 def test_service_that_freezes_during_an_upload_is_a_timeout(fragile: Stack) -> None:
-    """With a shorter patience than the minute that nginx has, so that the test has it too."""
-    conf = fragile.data_dir / "nginx" / "conf" / "snippets" / "uploads" / "upload.conf"
-    text = conf.read_text()
-    assert text.count("proxy_read_timeout 60s;") == 1
-    conf.write_text(text.replace("proxy_read_timeout 60s;", "proxy_read_timeout 1s;"))
-    reload_nginx(fragile)
     body = form(part(picture()))
-    try:
-        with connect(fragile) as connection:
-            connection.sendall(upload_head(fragile, len(body), "Expect: 100-continue"))
-            # nginx asks for the body once the token is found good.
-            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
-            with stopped(fragile.pid("service")):
-                connection.sendall(body)
-                answer = receive(connection)
-    finally:
-        conf.write_text(text)
-        reload_nginx(fragile)
+    with connect(fragile, seconds=2 * TIMES.upload_answer) as connection:
+        connection.sendall(upload_head(fragile, len(body), "Expect: 100-continue"))
+        # nginx asks for the body once the token is found good.
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        with stopped(fragile.pid("service")):
+            connection.sendall(body)
+            answer = receive(connection)
     assert_refused(answer, 504, "timeout")
     assert int(answer.headers["retry-after"]) >= 1
-
-
-def reload_nginx(stack: Stack) -> None:
-    """Have nginx read its files again, and wait until only new workers are there."""
-    before = workers(stack)
-    os.kill(stack.pid("nginx"), signal.SIGHUP)
-    await_reload(stack, before)
 
 
 def test_missing_spool_folder_is_a_fault_of_ours(fragile: Stack) -> None:
@@ -142,9 +126,9 @@ def test_uploads_in_a_killed_service_are_done_by_the_next_and_leave_nothing(frag
     with ThreadPoolExecutor(UPLOADS) as pool:
         with write_lock(fragile):
             answers = [pool.submit(send_form, fragile, part(content)) for content in contents]
-            wait_until(lambda: metric(fragile, "authsvc_uploads_under_way") == UPLOADS, "all wait", seconds=30)
+            wait_until(lambda: metric(fragile, "authsvc_uploads_under_way") == UPLOADS, "all wait")
             # Those behind the group that is on its way are small enough to wait in memory.
-            wait_until(lambda: spooled(fragile), "a group waits for its rows", seconds=30)
+            wait_until(lambda: spooled(fragile), "a group waits for its rows")
             kill_service(fragile)
             assert spooled(fragile)
         # nginx has their bodies, and asks whoever listens next.

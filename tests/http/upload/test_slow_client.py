@@ -5,6 +5,7 @@ import socket
 import struct
 import termios
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -133,6 +134,15 @@ def test_wrong_token_with_a_large_body_costs_no_disk_and_no_memory(stack: Stack)
                 assert memory(service) - service_before < 2 * MIB
                 assert nginx_memory(stack) - nginx_before < 2 * MIB
         assert_refused(receive(connection), 401, "bad_token")
+
+
+def test_refused_client_that_stops_sending_is_dropped(narrow: Stack) -> None:
+    with connect(narrow) as connection:
+        connection.sendall(upload_head(narrow, 20 * MIB, token="asv_wrong") + bytes(PIECE))
+        assert receive_without_end(connection).status == 401
+        answered = time.monotonic()
+        assert connection.recv(1) == b""
+        assert time.monotonic() - answered > narrow.times.refused_body / 2
 
 
 def test_wrong_token_is_refused_before_any_of_the_body_is_sent(stack: Stack) -> None:

@@ -3,8 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.experiments import promised
 from tests.support.pictures import picture
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import WAIT_SECONDS, Stack, wait_until
 from tests.support.upload.wire import Answer, assert_refused, exchange, form, part, send_form
 
 
@@ -34,7 +35,7 @@ def test_token_is_read_from_either_header(stack: Stack, header: str) -> None:
     assert upload_with(stack, header.format(stack.token)).status == 200
 
 
-def wait_until_refused(stack: Stack, token: str, *, seconds: float) -> None:
+def wait_until_refused(stack: Stack, token: str, *, seconds: float = WAIT_SECONDS) -> None:
     wait_until(lambda: send_form(stack, part(picture()), token=token).status == 401, "it stops", seconds=seconds)
 
 
@@ -42,21 +43,21 @@ def test_revoked_token_stops_within_two_seconds(stack: Stack) -> None:
     token = stack.cli("token", "add", "short-lived").strip()
     assert send_form(stack, part(picture()), token=token).status == 200
     stack.cli("token", "revoke", "short-lived")
-    wait_until_refused(stack, token, seconds=2)
+    wait_until_refused(stack, token, seconds=promised(2))
 
 
 @pytest.fixture(scope="module")
 def revoked(stack: Stack) -> str:
     token = stack.cli("token", "add", "to be revoked").strip()
     stack.cli("token", "revoke", "to be revoked")
-    wait_until_refused(stack, token, seconds=10)
+    wait_until_refused(stack, token)
     return token
 
 
 @pytest.fixture(scope="module")
 def expired(stack: Stack) -> str:
     token = stack.cli("token", "add", "to expire", "--expires", "1s").strip()
-    wait_until_refused(stack, token, seconds=10)
+    wait_until_refused(stack, token)
     return token
 
 

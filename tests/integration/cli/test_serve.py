@@ -21,7 +21,7 @@ def serving(stack: Stack, *, stderr: IO[bytes] | None = None) -> Iterator[subpro
     command = [AUTHSVC, "--data-dir", str(stack.data_dir), "serve"]
     process = subprocess.Popen(command, env=stack.environment, stderr=stderr)
     try:
-        wait_until(lambda: answers(stack), "it answers", seconds=30)
+        wait_until(lambda: answers(stack), "it answers")
         yield process
     finally:
         process.terminate()

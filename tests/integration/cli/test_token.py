@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.cli.command import Home
+from tests.support.experiments import promised
 from tests.support.pictures import picture
 from tests.support.stack import Stack, wait_until
 from tests.support.up.fresh import TOKEN
@@ -35,7 +36,7 @@ def test_new_token_uploads_and_a_revoked_one_does_not(stack: Stack) -> None:
     token = stack.cli("token", "add", name).strip()
     assert status_with(stack, token) == 200
     assert stack.cli("token", "revoke", name) == f"the token {name!r} is revoked\n"
-    wait_until(lambda: status_with(stack, token) == 401, "it is refused", seconds=2)
+    wait_until(lambda: status_with(stack, token) == 401, "it is refused", seconds=promised(2))
 
 
 def test_new_token_works_for_many_at_the_same_moment(stack: Stack) -> None:

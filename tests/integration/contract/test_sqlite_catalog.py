@@ -15,6 +15,7 @@ from tests.support.contract.access_catalog import AccessCatalogContract
 from tests.support.contract.image_catalog import ImageCatalogContract
 from tests.support.contract.small_disk import fill, small_disk
 from tests.support.contract.values import an_image, received_as
+from tests.support.times import shorten
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_failed_write_leaves_nothing(engine: Engine) -> None:
 
 @pytest.fixture
 def impatient(catalog_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
-    monkeypatch.setattr("authsvc.catalog.engine.BUSY_TIMEOUT_MS", 200)
+    shorten(monkeypatch, "authsvc.catalog.engine", catalog_busy=0.2)
     catalog = open_catalog(catalog_path)
     yield catalog
     catalog.close()

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-import authsvc.imaging.decoder.pool
 from authsvc.errors import Busy, Unavailable
 from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType
 from tests.support.decoder.pool import hung_job, outcome, pool, processes, run, saved, started, until_asked
+from tests.support.times import shorten
 
 
 def test_job_that_waits_long_for_a_worker_is_told_to_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(authsvc.imaging.decoder.pool, "MOST_WAITING_SECONDS", 0.3)
+    shorten(monkeypatch, "authsvc.imaging.decoder.pool", decoder_wait=0.3)
 
     async def act() -> None:
         async with pool() as workers:

@@ -73,7 +73,7 @@ def test_half_an_installation_is_never_taken_for_a_fault_of_somebody_else(nginx:
             command = subprocess.Popen(nginx.command_line(word), env=environment, stdout=subprocess.DEVNULL)
             ended.enter_context(command)
             ended.callback(command.kill)
-            wait_until(lambda: command.poll() is not None or _waits(command.pid), "it waits", seconds=60)
+            wait_until(lambda: command.poll() is not None or _waits(command.pid), "it waits")
             half.unlink()
             assert command.poll() is None, "it has not waited"
         assert command.wait(60) == 0

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-import authsvc.sizes.maker
 from authsvc.errors import Bomb, Busy, Corrupt, DiskFull, TooSlow, Unsupported
 from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType, Key
-from authsvc.sizes.maker import IDLE_POLL_SECONDS, Outcome, SizeMaker
+from authsvc.sizes.maker import Outcome, SizeMaker
 from authsvc.sizes.request import BestFormat, FileSuffix, SizeRequest
 from tests.support.pictures import picture
+from tests.support.times import shorten
 from tests.support.workplace import Workplace
 
 
@@ -62,7 +62,10 @@ def test_size_smaller_than_the_picture_is_published(
     assert list((place.settings.sizes_dir / "tmp").iterdir()) == []
 
 
-def test_avif_starts_only_after_every_waiting_reader_is_served(place: Workplace, webp_request: SizeRequest) -> None:
+def test_avif_starts_only_after_every_waiting_reader_is_served(
+    place: Workplace, webp_request: SizeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = shorten(monkeypatch, "authsvc.sizes.maker", avif_pause=0.1)
     begun: list[tuple[int, ImageType]] = []
 
     class SlowAtWidth320(OneByteDecoder):
@@ -78,7 +81,7 @@ def test_avif_starts_only_after_every_waiting_reader_is_served(place: Workplace,
         maker = SizeMaker(store=place.store, cache=place.sizes, decoder=SlowAtWidth320(), on_end=lambda _: None)
         slow = asyncio.create_task(maker.make(SizeRequest(webp_request.key, 320, BestFormat.WEBP)))
         await maker.make(webp_request)
-        await asyncio.sleep(2 * IDLE_POLL_SECONDS)
+        await asyncio.sleep(2 * times.avif_pause)
         assert sorted(begun) == [(160, ImageType.WEBP), (320, ImageType.WEBP)]
         released.set()
         await slow
@@ -147,7 +150,7 @@ def test_reader_stops_waiting_and_the_job_goes_on(
         assert (await waiting, ends) == (Outcome.MADE, [Outcome.MADE])
         await maker.close()
 
-    monkeypatch.setattr(authsvc.sizes.maker, "READER_TIMEOUT_SECONDS", 0.1)
+    shorten(monkeypatch, "authsvc.sizes.maker", size_answer=0.1)
     released = asyncio.Event()
     ends: list[Outcome] = []
     asyncio.run(run())

@@ -29,7 +29,7 @@ def await_reload(stack: Stack, before: set[int]) -> float:
         found = workers(stack)
         return bool(found) and not found & before
 
-    wait_until(has_new_workers, "nginx has new workers", seconds=30)
+    wait_until(has_new_workers, "nginx has new workers")
     return max(map(_began, found))
 
 

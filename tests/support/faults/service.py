@@ -11,8 +11,8 @@ from tests.support.faults.underload import now
 from tests.support.stack import Stack, wait_until
 
 DEATHS_BORNE = 4
-GIVE_UP_WINDOW_SECONDS = 31.0
-"""A service that dies five times within 30 s is given up."""
+"""How often the service may die within `death_window`; with the next death its parent ends."""
+MARGIN_SECONDS = 1.0
 
 
 class Ending:
@@ -26,17 +26,14 @@ class Ending:
     def end(self, number: signal.Signals) -> None:
         """End it when its parent bears it, and return when another one answers."""
         if len(self._deaths) == DEATHS_BORNE:
-            wait_until(
-                lambda: now() - self._deaths[0] > GIVE_UP_WINDOW_SECONDS,
-                "the parent bears another death",
-                seconds=GIVE_UP_WINDOW_SECONDS + 5,
-            )
+            window = self._stack.times.death_window + MARGIN_SECONDS
+            wait_until(lambda: now() - self._deaths[0] > window, "the parent bears another death")
         before, said = self._stack.pid("service"), self._stack.output.count("starting it again")
         self._note()
         os.kill(before, number)
         self._deaths.append(now())
-        wait_until(lambda: service_pid(self._stack) not in {None, before}, "another service is started", seconds=30)
-        wait_until(lambda: is_ready(self._stack), "it answers", seconds=30)
+        wait_until(lambda: service_pid(self._stack) not in {None, before}, "another service is started")
+        wait_until(lambda: is_ready(self._stack), "it answers")
         assert not Path(f"/proc/{before}").exists()
         wait_until(lambda: self._stack.output.count("starting it again") == said + 1, "its parent says so")
         assert f"the service was killed by {number.name}; starting it again" in self._stack.output

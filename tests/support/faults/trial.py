@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from authsvc.access.tokens import fingerprint, new_token
 from authsvc.backends import opened, prepare_data_dir
 from authsvc.errors import AnswerError
-from authsvc.model import Scope, Token
+from authsvc.times import TIMES, Times
 from tests.support.experiments import FULL, p99_limit_ms, p99_ms, report, size
 from tests.support.faults.service import Ending
 from tests.support.faults.underload import ALLOWED, STRANGERS, Load, Record, now
@@ -124,14 +123,15 @@ class Trial:
         }
 
 
-def fault_stack(data_dir: Path | None = None, **settings: object) -> Stack:
+def fault_stack(data_dir: Path | None = None, *, times: Times = TIMES, **settings: object) -> Stack:
     """Return a stack that takes any number of uploads, with sites and a token in its catalog; not started yet."""
-    stack = Stack(data_dir=data_dir, upload_rate=1000, upload_burst=1000, max_concurrent_uploads=100, **settings)
+    stack = Stack(
+        data_dir=data_dir, times=times, upload_rate=1000, upload_burst=1000, max_concurrent_uploads=100, **settings
+    )
+    stack.data_dir.mkdir(exist_ok=True)
+    stack.prepare()
     prepare_data_dir(settings_of(stack))
-    text = new_token()
-    stack._token = text  # its own would take a command
     with access_of(stack) as access:
-        access.add_token(Token("load", fingerprint(text), Scope.UPLOAD, int(time.time())))
         for pattern in PATTERNS:
             access.add_site(pattern, now=int(time.time()))
     return stack

@@ -96,7 +96,7 @@ def scene(house: House, folder: Path) -> Iterator[Scene]:
         path = stack.upload(PICTURE)
         with access_of(stack) as access:
             revision = access.revision().sites
-        wait_until(lambda: _nginx_revision(stack, path) == revision, "nginx has the list of sites", seconds=20)
+        wait_until(lambda: _nginx_revision(stack, path) == revision, "nginx has the list of sites")
         port = open_things.enter_context(nginx_with_http2(stack))
         http1 = open_things.enter_context(Pipeline(stack.port, path))
         http2 = open_things.enter_context(Streams(port, path))

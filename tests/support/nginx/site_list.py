@@ -10,10 +10,11 @@ from authsvc.access.site_list_file import publish_sites
 from authsvc.backends import open_backends
 from authsvc.catalog.port import AccessCatalog
 from authsvc.settings import ENV_PREFIX, Settings
+from tests.support.experiments import promised
 from tests.support.nginx.wire import Wire
 from tests.support.stack import Stack, wait_until
 
-TAKES_EFFECT_SECONDS = 10.0
+TAKES_EFFECT_SECONDS = promised(10)
 """Within which the product promises a change of sites to count."""
 
 # The command's own code, without a new Python for each of a hundred.

@@ -15,7 +15,10 @@ TOKEN = re.compile(r"asv_[A-Za-z0-9_-]{43}")
 
 
 class FreshStack(Stack):
-    """Uploads with the token that its first start shows."""
+    """Begins with nothing, and uploads with the token that its first start shows."""
+
+    def prepare(self) -> None:
+        """Leave it all to the first start."""
 
     @property
     def token(self) -> str:

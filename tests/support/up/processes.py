@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.experiments import promised
 from tests.support.stack import wait_until
 
-END_SECONDS = 5.0
+END_SECONDS = promised(5)
 """Within which everything has to be gone after a signal."""
 
 _PARENT, _STARTED = 1, 19  # of /proc/PID/stat behind the name, proc(5)

@@ -34,7 +34,7 @@ def _workers(stack: Stack) -> list[int]:
 
 
 def wait_until_clean(stack: Stack) -> None:
-    wait_until(lambda: not spooled(stack) and not buffered(stack), "nothing of an upload is left", seconds=30)
+    wait_until(lambda: not spooled(stack) and not buffered(stack), "nothing of an upload is left")
 
 
 def blobs(stack: Stack) -> set[str]:

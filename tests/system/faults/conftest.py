@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.experiments import FULL, report
 from tests.support.faults.trial import SUMMED, TALLY, Trial, fault_stack, prepared
+from tests.support.times import shortened
 
 HERE = Path(__file__).parent
 READS_OF_ALL = 50_000
@@ -15,7 +16,7 @@ READS_OF_ALL = 50_000
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     """A running stack with sites and pictures. Each fault is taken back at its end."""
-    with fault_stack() as stack:
+    with fault_stack(times=shortened("death_window")) as stack:
         yield prepared(stack, tmp_path_factory.mktemp("trial"))
 
 

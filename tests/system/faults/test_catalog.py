@@ -55,7 +55,7 @@ def test_catalog_unreadable_at_a_restart_fails_no_read_and_loses_no_upload(trial
                 "it cannot start",
                 seconds=30,
             )
-        wait_until(lambda: service_pid(stack) not in {None, before}, "another service is started", seconds=30)
-        wait_until(lambda: is_ready(stack), "it answers", seconds=30)
+        wait_until(lambda: service_pid(stack) not in {None, before}, "another service is started")
+        wait_until(lambda: is_ready(stack), "it answers")
 
     trial.undergo("catalog unreadable", fault, refusals=(Busy, Internal, TimedOut, Unavailable))

@@ -47,8 +47,8 @@ def test_half_open_connections_and_slow_bodies_fail_no_read_and_no_upload(trial:
             trial.note_moment()
             load.go_on({"known": READS, "upload 200": 3, "newcomer": 3})
             wait_until(lambda: now() > until, "crowded long enough", seconds=CROWDED_SECONDS + 1)
-            wait_until(lambda: crowd.counts().get("bytes", 0) > CONNECTIONS / 10, "bytes trickle", seconds=30)
-            wait_until(lambda: sockets_of_nginx(trial.stack) >= total, "as many as before", seconds=60)
+            wait_until(lambda: crowd.counts().get("bytes", 0) > CONNECTIONS / 10, "bytes trickle")
+            wait_until(lambda: sockets_of_nginx(trial.stack) >= total, "as many as before")
             at_once = crowd.await_size(SLOW)
             growth = nginx_bytes(trial.stack) - before
             ended = crowd.counts().get("ended", 0)
@@ -110,7 +110,7 @@ def stampede(trial: Trial, load: Load, at_once: int, name: str) -> dict[str, flo
         records = strangers.finish()
     seconds = now() - began
     cache.look()
-    wait_until(lambda: cache.look() <= CACHE_FILES, "the cache is as small as it has to be", seconds=30)
+    wait_until(lambda: cache.look() <= CACHE_FILES, "the cache is as small as it has to be")
     service_growth = resident_bytes(service) - service_before
     growth = max(resident_bytes(pid) - formerly for pid, formerly in before.items())
     figures: dict[str, float] = {

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.pictures import picture
-from tests.support.stack import wait_until
-from tests.support.up.fresh import FreshStack
+from tests.support.stack import Stack, wait_until
+from tests.support.times import shortened
 from tests.support.up.processes import assert_gone, children, descendants, has_open
 
 
-def half_an_upload(stack: FreshStack, connection: socket.socket) -> None:
+def half_an_upload(stack: Stack, connection: socket.socket) -> None:
     """Begin to send a picture of 1 MiB; stop after half of it."""
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n\x89PNG\r\n\x1a\n'
     connection.sendall(
@@ -23,7 +23,7 @@ def half_an_upload(stack: FreshStack, connection: socket.socket) -> None:
 
 
 @contextmanager
-def uploads_under_way(stack: FreshStack) -> Iterator[None]:
+def uploads_under_way(stack: Stack) -> Iterator[None]:
     """Hold one upload half-sent in nginx, and another one in the service."""
     spool, bodies = stack.data_dir / "tmp", stack.data_dir / "nginx" / "tmp" / "body"
     with (
@@ -42,7 +42,7 @@ def uploads_under_way(stack: FreshStack) -> Iterator[None]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_signal_ends_everything(number: signal.Signals) -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         family = descendants(stack.process.pid)
         assert len(family) >= 4, "the parent, the service, nginx and a worker"
         stack.process.send_signal(number)
@@ -52,7 +52,7 @@ def test_signal_ends_everything(number: signal.Signals) -> None:
 
 
 def test_signal_ends_everything_while_uploads_are_under_way() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         family = descendants(stack.process.pid)
         with uploads_under_way(stack):
             stack.process.send_signal(signal.SIGTERM)
@@ -62,7 +62,7 @@ def test_signal_ends_everything_while_uploads_are_under_way() -> None:
 
 @pytest.mark.parametrize("frozen", ["service", "nginx"])
 def test_signal_ends_everything_while_a_part_is_frozen(frozen: str) -> None:
-    with FreshStack() as stack:
+    with Stack(times=shortened("up_grace")) as stack:
         family = descendants(stack.process.pid)
         os.kill(stack.pid(frozen), signal.SIGSTOP)
         # Impatient people press it twice.
@@ -74,7 +74,7 @@ def test_signal_ends_everything_while_a_part_is_frozen(frozen: str) -> None:
 
 
 def test_children_end_when_their_parent_is_killed() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         family = descendants(stack.process.pid)
         with uploads_under_way(stack):
             stack.process.kill()
@@ -83,7 +83,7 @@ def test_children_end_when_their_parent_is_killed() -> None:
 
 
 def test_it_starts_again_at_once_after_its_parent_was_killed() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         token = stack.token
         with uploads_under_way(stack):
             stack.process.kill()
@@ -95,7 +95,7 @@ def test_it_starts_again_at_once_after_its_parent_was_killed() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_end_of_nginx_ends_everything(number: signal.Signals) -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         family = descendants(stack.process.pid)
         os.kill(stack.pid("nginx"), number)
         assert_gone(family)

@@ -29,7 +29,7 @@ def imported() -> frozenset[str]:
                     [sys.executable, "-m", "authsvc.service.main"], env=environment, stderr=errors
                 )
                 try:
-                    wait_until((folder / "run" / "authsvc.sock").exists, "it listens", seconds=30)
+                    wait_until((folder / "run" / "authsvc.sock").exists, "it listens")
                     curl = ["curl", "-sS", "--fail", "--unix-socket", os.fspath(folder / "run" / "authsvc.sock")]
                     upload = [*curl, "-H", f"token: {secret}", "-F", "file=@-", "http://service/api/v1/upimg"]
                     subprocess.run(upload, input=picture(), check=True, capture_output=True, timeout=60)

@@ -4,6 +4,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def refusal(stack: FreshStack, *arguments: str) -> str:
         pytest.param({"data_dir": "x" * 100}, "107", id="path too long for a socket"),
     ],
 )
-def test_bad_setting_is_one_line(folder: Path, settings: dict[str, str], words: str) -> None:
+def test_bad_setting_is_one_line(folder: Path, settings: dict[str, Any], words: str) -> None:
     stack = FreshStack(data_dir=folder / settings.pop("data_dir", "data"), **settings)
     with stack.client:
         assert words in refusal(stack)
@@ -106,7 +107,7 @@ def test_data_folder_of_a_serve_is_one_line_and_leaves_it_alone(folder: Path) ->
     with stack.client:
         serving = subprocess.Popen([AUTHSVC, "--data-dir", str(folder), "serve"], env=stack.environment)
         try:
-            wait_until((folder / "run" / "authsvc.sock").exists, "it listens", seconds=30)
+            wait_until((folder / "run" / "authsvc.sock").exists, "it listens")
             before = stack.ask_service("/readyz").status_code
             line = refusal(stack)
             after = stack.ask_service("/readyz").status_code

@@ -6,21 +6,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import picture
-from tests.support.stack import wait_until
-from tests.support.up.fresh import FreshStack
+from tests.support.stack import Stack, wait_until
 from tests.support.up.processes import assert_gone, descendants, left_of
-
-GIVE_UP_SECONDS = 40.0
 
 
 @pytest.fixture(scope="module")
-def mended() -> Iterator[FreshStack]:
+def mended() -> Iterator[Stack]:
     """A stack whose service may be killed, a few times in all."""
-    with FreshStack() as running:
+    with Stack() as running:
         yield running
 
 
-def kill_service(stack: FreshStack, number: signal.Signals) -> int:
+def kill_service(stack: Stack, number: signal.Signals) -> int:
     """End the service, wait until it is gone, and return its number."""
     pid = stack.pid("service")
     gone = frozenset(process for process in descendants(pid) if process.pid == pid)
@@ -30,7 +27,7 @@ def kill_service(stack: FreshStack, number: signal.Signals) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
-def test_dead_service_is_named_and_started_again(mended: FreshStack, number: signal.Signals) -> None:
+def test_dead_service_is_named_and_started_again(mended: Stack, number: signal.Signals) -> None:
     already = mended.output.count("starting it again")
     before = kill_service(mended, number)
     answer = mended.post(picture())
@@ -40,7 +37,7 @@ def test_dead_service_is_named_and_started_again(mended: FreshStack, number: sig
     assert f"authsvc: the service was killed by {number.name}; starting it again in " in mended.output
 
 
-def test_requests_wait_while_the_service_is_started_again(mended: FreshStack) -> None:
+def test_requests_wait_while_the_service_is_started_again(mended: Stack) -> None:
     path = mended.upload(picture())
     kill_service(mended, signal.SIGKILL)
     # Its parent holds the listening socket: nobody is refused, everybody waits.
@@ -49,11 +46,11 @@ def test_requests_wait_while_the_service_is_started_again(mended: FreshStack) ->
 
 
 def test_service_that_keeps_dying_ends_everything() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         family = descendants(stack.process.pid)
         seen: set[int] = set()
         for _ in range(5):
-            wait_until(lambda: has_fresh_service(stack, seen), "a service is there", seconds=GIVE_UP_SECONDS)
+            wait_until(lambda: has_fresh_service(stack, seen), "a service is there")
             seen.add(kill_service(stack, signal.SIGKILL))
         assert_gone(family)
         assert stack.wait() == 1
@@ -64,18 +61,18 @@ def test_service_that_keeps_dying_ends_everything() -> None:
         assert "Traceback" not in stack.output
 
 
-def has_fresh_service(stack: FreshStack, seen: set[int]) -> bool:
+def has_fresh_service(stack: Stack, seen: set[int]) -> bool:
     text = Path(stack.data_dir, "run", "service.pid").read_text().strip()
     return text.isdigit() and int(text) not in seen and Path("/proc", text).exists()
 
 
 def test_damaged_catalog_ends_everything_with_a_reason_and_no_traceback() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         family = descendants(stack.process.pid)
         for file in (stack.data_dir / "catalog").iterdir():
             file.write_bytes(b"no database " * 1000)
         kill_service(stack, signal.SIGKILL)
-        wait_until(lambda: stack.process.poll() is not None, "it gives up", seconds=GIVE_UP_SECONDS)
+        wait_until(lambda: stack.process.poll() is not None, "it gives up")
         assert_gone(family)
         assert stack.wait() == 1
         assert "everything is stopped" in stack.output.splitlines()[-1]

@@ -7,17 +7,16 @@ import pytest
 
 from tests.support.nginx.site_list import wait_until_service_is_quiet
 from tests.support.pictures import picture
-from tests.support.stack import wait_until
-from tests.support.up.fresh import FreshStack
+from tests.support.stack import Stack, wait_until
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[FreshStack]:
-    with FreshStack() as stack:
+def running() -> Iterator[Stack]:
+    with Stack() as stack:
         yield stack
 
 
-def publish(stack: FreshStack, text: str) -> None:
+def publish(stack: Stack, text: str) -> None:
     """Put a list in place as the service does, whole."""
     target = stack.data_dir / "run" / "sites.list"
     fresh = target.with_suffix(".test")
@@ -33,7 +32,7 @@ def publish(stack: FreshStack, text: str) -> None:
         pytest.param("", "cannot be read", id="empty"),
     ],
 )
-def test_unusable_list_is_announced_and_the_old_one_stays(running: FreshStack, text: str, words: str) -> None:
+def test_unusable_list_is_announced_and_the_old_one_stays(running: Stack, text: str, words: str) -> None:
     path = running.upload(picture())
     rules = (running.data_dir / "nginx" / "conf" / "authsvc-sites.conf").read_text()
     publish(running, text)
@@ -43,7 +42,7 @@ def test_unusable_list_is_announced_and_the_old_one_stays(running: FreshStack, t
     assert running.get(path, Referer="http://localhost/").status_code == 200
 
 
-def test_new_site_reaches_the_map_of_nginx(running: FreshStack) -> None:
+def test_new_site_reaches_the_map_of_nginx(running: Stack) -> None:
     running.cli("site", "add", "new.example")
     rules = Path(running.data_dir, "nginx", "conf", "authsvc-sites.conf")
     wait_until(lambda: "new.example" in rules.read_text(), "the map has it")
@@ -52,7 +51,7 @@ def test_new_site_reaches_the_map_of_nginx(running: FreshStack) -> None:
 
 
 def test_lost_map_of_nginx_does_not_end_everything() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         path = stack.upload(picture())
         rules = stack.data_dir / "nginx" / "conf" / "authsvc-sites.conf"
         rules.unlink()
@@ -64,7 +63,7 @@ def test_lost_map_of_nginx_does_not_end_everything() -> None:
 
 
 def test_change_that_could_not_be_applied_is_tried_again() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         path = stack.upload(picture())
         stack.cli("site", "add", "gone.example")
         wait_until(lambda: stack.get(path, Referer="http://gone.example/").status_code == 200, "it is allowed")

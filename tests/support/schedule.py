@@ -1,0 +1,59 @@
+"""Which tests one worker runs together, and in which order: the longest files first.
+
+`make durations` records how long each file takes in tests/durations.json.
+"""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+RECORD = Path(__file__).parents[1] / "durations.json"
+SERVER_TESTS = "tests/system/server/"
+_UNKNOWN_SECONDS = 1e6
+"""A file that is not recorded goes first: it may be a long one."""
+
+
+def scope_of(nodeid: str) -> str:
+    """Return what a test shares costly fixtures with: its file, or all server tests."""
+    return SERVER_TESTS if nodeid.startswith(SERVER_TESTS) else nodeid.partition("::")[0]
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives each worker a whole scope at a time.
+
+    Not pytest-xdist's loadgroup: version 3.8 marks a test's group in a field
+    that pytest 9.2 no longer reads, so tests of a group go to any worker.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Sort tests by the recorded duration of their scope; the order within a scope does not change."""
+    recorded = json.loads(RECORD.read_text())
+
+    def place(item: pytest.Item) -> tuple[float, str]:
+        scope = scope_of(item.nodeid)
+        return -recorded.get(scope, _UNKNOWN_SECONDS), scope
+
+    items.sort(key=place)
+
+
+class Recorder:
+    """Writes the durations of a whole run, in tenths of a second."""
+
+    def __init__(self) -> None:
+        self._seconds = defaultdict[str, float](float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add one phase of a test."""
+        self._seconds[scope_of(report.nodeid)] += report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the file."""
+        longest = sorted(self._seconds.items(), key=lambda scope: (-round(scope[1], 1), scope[0]))
+        RECORD.write_text(json.dumps({scope: round(seconds, 1) for scope, seconds in longest}, indent=0) + "\n")

@@ -7,7 +7,6 @@ from typing import Final
 from authsvc.model import Key
 
 
-
 class BestFormat(StrEnum):
     """The newest picture format that a reader's Accept header names."""
 

@@ -54,7 +54,11 @@ WAITED_FOR = {
 """A test of each, with shorter times in `make test` and the real ones in `make campaign`."""
 
 DIRECTIVES = {
-    "snippets/verdict/auth-request.conf": ["proxy_read_timeout 1s;", "proxy_send_timeout 1s;", "proxy_cache_valid 204 403 10s;"],
+    "snippets/verdict/auth-request.conf": [
+        "proxy_read_timeout 1s;",
+        "proxy_send_timeout 1s;",
+        "proxy_cache_valid 204 403 10s;",
+    ],
     "snippets/pictures/locations.conf": ["proxy_read_timeout 2s;"],
     "snippets/sizes/locations.conf": ["proxy_read_timeout 6s;"],
     "snippets/uploads/upload.conf": ["proxy_read_timeout 60s;", "proxy_read_timeout 30s;"],

@@ -1,22 +1,33 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator
+
+import pytest
 
 from tests.support.pictures import picture
 from tests.support.stack import Stack
+from tests.support.up.fresh import FreshStack
 from tests.support.upload.watch import metric
 
 
-def test_printed_curl_line_works_when_pasted(stack: Stack) -> None:
-    (line,) = re.findall(r"^  (curl .*)$", stack.output, re.MULTILINE)
+@pytest.fixture(scope="module")
+def newcomer() -> Iterator[FreshStack]:
+    """A stack at its first start, which shows a token."""
+    with FreshStack() as running:
+        yield running
+
+
+def test_printed_curl_line_works_when_pasted(newcomer: FreshStack) -> None:
+    (line,) = re.findall(r"^  (curl .*)$", newcomer.output, re.MULTILINE)
     done = subprocess.run(line, shell=True, cwd="/", capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     path = json.loads(done.stdout)["data"]["path"]
-    assert stack.get(path).content == (stack.data_dir / "welcome.png").read_bytes()
+    assert newcomer.get(path).content == (newcomer.data_dir / "welcome.png").read_bytes()
 
 
-def test_curl_fails_visibly_with_a_wrong_token(stack: Stack) -> None:
-    (line,) = re.findall(r"^  (curl .*)$", stack.output, re.MULTILINE)
+def test_curl_fails_visibly_with_a_wrong_token(newcomer: FreshStack) -> None:
+    (line,) = re.findall(r"^  (curl .*)$", newcomer.output, re.MULTILINE)
     wrong = re.sub("asv_[^']*", "asv_wrong", line).replace("curl", "curl --fail-with-body")
     done = subprocess.run(wrong, shell=True, cwd="/", capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 22

@@ -15,10 +15,17 @@ import click
 from click.shell_completion import get_completion_class
 
 from authsvc.cli.root import authsvc
-from authsvc.errors import AnswerError, AuthsvcError, DiskFull, OperatorError, ServerError, Unavailable, UploadRefused
-from authsvc.model import SiteList
-from authsvc.nginx.render import RenderTarget, render
-from authsvc.settings import ENV_PREFIX, REMOVED, RENAMED, Settings, load
+from authsvc.errors import (
+    NGINX_REFUSALS,
+    AnswerError,
+    AuthsvcError,
+    DiskFull,
+    OperatorError,
+    ServerError,
+    Unavailable,
+    UploadRefused,
+)
+from authsvc.settings import ENV_PREFIX, REMOVED, RENAMED, Settings
 from docs.campaign import campaign_parts
 from docs.commandtree import contexts
 from docs.decisions import DECISIONS, PUBLIC_URL, SITES
@@ -27,7 +34,6 @@ from docs.manual import manual_page
 from docs.performance import performance_parts
 from docs.tables import table, with_parts
 
-NOWHERE: Final = Path("/nowhere")
 HERE: Final = Path(__file__).resolve().parent
 NOTICE: Final = "<!-- Written by docs/generate.py from the code: change the code, then run `make docs`. -->\n\n"
 
@@ -254,14 +260,13 @@ def _answer_table(branch: type[AnswerError]) -> str:
 
 
 def _nginx_rows() -> list[tuple[str, str, str]]:
-    """Read what nginx answers from the very file that makes it do so."""
-    files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(0, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
-    lines = re.findall(
-        r"^error_page ([\d ]+) =(\d+) /_error/(\w+);", files["snippets/uploads/upload-errors.conf"], re.MULTILINE
-    )
-    # The one line whose answer depends: on whether the token was found good.
-    by_token = [("500", str(kind.status), f"`{kind.code}`") for kind in (DiskFull, Unavailable)]
-    return by_token + [(statuses.replace(" ", ", "), status, f"`{code}`") for statuses, status, code in lines]
+    # The one status whose answer depends on whether the token was found valid.
+    rows = [("500", str(kind.status), f"`{kind.code}`") for kind in (DiskFull, Unavailable)]
+    for refusal in NGINX_REFUSALS:
+        if refusal.statuses:
+            statuses = ", ".join(map(str, refusal.statuses))
+            rows.append((statuses, str(refusal.error.status), f"`{refusal.error.code}`"))
+    return rows
 
 
 def _meaning(kind: type[AuthsvcError]) -> str:

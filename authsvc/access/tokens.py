@@ -48,18 +48,6 @@ def checked_own_token(text: str) -> str:
     return token
 
 
-def presented_token(token_header: str | None, authorization: str | None) -> str:
-    """Return the token that the two headers of the native API carry, or "".
-
-    `token` is the 2018 script's header and counts first; `Authorization:
-    Bearer` is RFC 6750 section 2.1, its scheme in any case.
-    """
-    if token_header:
-        return token_header.strip()
-    scheme, _, credentials = (authorization or "").partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else ""
-
-
 def authorize(presented: str, tokens: Iterable[Token], *, scope: Scope, now: float) -> Token:
     """Return the token that `presented` is, if it may do what `scope` names.
 

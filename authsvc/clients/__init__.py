@@ -1,1 +1,5 @@
-"""The JSON forms that upload clients expect, one module for each family."""
+"""The upload APIs that clients speak: `port.py` says what an API defines, each other file is one API.
+
+To add an API: write its class beside `native.py` and add it to `table.py`.
+Routes, nginx's locations and nginx's own refusals follow from the table.
+"""

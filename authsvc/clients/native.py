@@ -1,35 +1,39 @@
-"""The envelope of `/api/v1/upimg`, the 2018 script's API.
+"""The native API, `/api/v1/upimg`: the API of the 2018 script.
 
-Clients depend on it: MWeb and PicGo's web-uploader read `data.url` or
-`data.path`, uPic `["data","url"]`, ShareX `{json:data.url}`; the script's own
-failures had their text in `data`.
+These programs depend on the fields: MWeb and PicGo's web-uploader read
+`data.url` or `data.path`, uPic `["data","url"]`, ShareX `{json:data.url}`. The
+2018 script's own failures had their text in `data`.
 """
 
 import html
 import re
-from typing import Final
+from typing import ClassVar, Final
 
+from authsvc.clients.port import UNCACHED, Answer, Client
 from authsvc.errors import AnswerError
 from authsvc.model import WIDTHS, Image
 
 THUMBNAIL_WIDTH: Final = 320
-"""In pixels, one of WIDTHS: of what `thumbnail_url` shows, and the least that a page is offered to choose."""
+"""Width of the picture at `thumbnail_url`, and the smallest width in `srcset`; in pixels, one of WIDTHS."""
 
 _MARKDOWN_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#!|&])")
 
 
-def success(image: Image, *, base_url: str, name: str) -> dict[str, object]:
-    """Return the answer to a successful upload, new or duplicate.
+class Native(Client):
+    """See Client."""
 
-    `base_url` has no slash at its end; `name` is this upload's file name, or
-    "", which stands as the alternative text.
-    """
-    url = base_url + image.key.path
-    title = html.escape(name, quote=True)
-    return {
-        "status": 0,
-        "message": "ok",
-        "data": {
+    name: ClassVar[str] = "native"
+    used_by: ClassVar[tuple[str, ...]] = (
+        "curl", "MWeb", "PicGo 3.1.0 with web-uploader 1.1.1", "PicList 0.3.2 (advancedplist)", "uPic", "ShareX",
+        "Flameshot",
+    )  # fmt: skip
+    paths: ClassVar[tuple[str, ...]] = ("/api/v1/upimg",)
+
+    def success(self, image: Image, *, base_url: str, name: str) -> Answer:
+        """See Client.success. `name` is also the alternative text."""
+        url = base_url + image.key.path
+        title = html.escape(name, quote=True)
+        facts = {
             "url": url,
             "thumbnail_url": f"{url}?w={THUMBNAIL_WIDTH}",
             "path": image.key.path,
@@ -44,19 +48,19 @@ def success(image: Image, *, base_url: str, name: str) -> dict[str, object]:
             "html": f'<img src="{url}"{_sizes(url, image)} alt="{title}" '
             f'width="{image.width}" height="{image.height}">',
             "bbcode": f"[img]{url}[/img]",
-        },
-    }
+        }
+        return Answer(200, {"status": 0, "message": "ok", "data": facts}, UNCACHED)
 
-
-def failure(error: AnswerError) -> dict[str, object]:
-    """Return the answer to a refused upload."""
-    return {"status": 1, "code": error.code, "message": error.text, "data": error.text}
+    def failure(self, error: AnswerError) -> Answer:
+        """See Client.failure."""
+        content = {"status": 1, "code": error.code, "message": error.text, "data": error.text}
+        return Answer(error.status, content, self.failure_headers(error))
 
 
 def _sizes(url: str, image: Image) -> str:
-    """Return the attributes that let a browser choose a smaller size, where there is one worth choosing.
+    """Return the attributes that let a browser choose a smaller size, or "" when there is none to choose.
 
-    See HTML, 4.8.4.2.1: on a screen that is narrower than the picture it is as wide as the screen.
+    See HTML, 4.8.4.2.1. On a screen narrower than the picture, the picture is as wide as the screen.
     """
     narrower = [width for width in WIDTHS if THUMBNAIL_WIDTH <= width < image.width]
     if not narrower:

@@ -1,18 +1,16 @@
 """Render nginx's files from the templates in `nginx/` and the settings."""
 
-import json
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from authsvc.clients import native
-from authsvc.errors import NGINX_REFUSALS
 from authsvc.model import KEY_PATH_PATTERN, WIDTHS, SiteList
 from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
 from authsvc.nginx.templates import template_environment
+from authsvc.nginx.uploads import uploads_context
 from authsvc.settings import Settings
 from authsvc.sizes.request import SUFFIXES
 from authsvc.system.file_changes import FileChanges
@@ -48,15 +46,6 @@ _ACCEPT_PATTERN: Final = (
     r"(?:^|,)\s*image/TYPE\s*(?:;(?!(?:(?!\s*q=)[^,;]*;)*\s*q=0(?:\.0*)?\s*(?:[,;]|$))[^,]*)?(?:,|$)"
 )
 """Finds a format in an Accept header (RFC 9110 section 12.5.1), unless its quality is 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class _NginxError:
-    code: str
-    status: int
-    retry_after: int | None
-    nginx_statuses: str
-    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +134,7 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, target: Rend
         "placeholders": [p.in_folder(target.placeholder_dir) for p in placeholders(settings)],
         "hotlink_code": f"={settings.hotlink_status} " if settings.hotlink_status != 403 else "",  # noqa: PLR2004
         "missing_code": f"={settings.missing_status} " if settings.missing_status != 404 else "",  # noqa: PLR2004
-        "nginx_errors": list(_nginx_errors(settings)),
+        **uploads_context(max_upload_bytes=settings.max_upload_bytes),
     }
 
 
@@ -153,19 +142,3 @@ def _agent_patterns(agents: Sequence[str]) -> list[str]:
     """Return patterns that find any of the agents: several in one, because nginx searches with each in turn."""
     patterns = [embedder.agent_pattern(agent) for agent in agents]
     return ["|".join(patterns[at : at + _AGENTS_A_PATTERN]) for at in range(0, len(patterns), _AGENTS_A_PATTERN)]
-
-
-def _nginx_errors(settings: Settings) -> Iterator[_NginxError]:
-    for refusal in NGINX_REFUSALS:
-        error = refusal.error(limit_bytes=settings.max_upload_bytes)
-        statuses = " ".join(map(str, refusal.statuses))
-        body = json.dumps(native.failure(error), ensure_ascii=False)
-        yield _NginxError(error.code, error.status, error.retry_after, statuses, _quoted(body))
-
-
-def _quoted(text: str) -> str:
-    """Quote `text` for nginx, which has no way to write a literal dollar."""
-    if "$" in text:
-        msg = f"nginx would read a variable in {text!r}"
-        raise ValueError(msg)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,45 +1,41 @@
-"""Turn errors into answers: the only place where the two meet."""
+"""Turn what a client's API answers, and errors, into HTTP answers."""
+
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from authsvc.clients import native
-from authsvc.errors import AnswerError, BadToken, Internal, MethodNotAllowed, NotFound
-
-UPLOAD_HEADERS = {
-    "Cache-Control": "no-store",
-}
+from authsvc.clients.port import Answer
+from authsvc.clients.table import client_at
+from authsvc.errors import AnswerError, Internal, MethodNotAllowed, NotFound
 
 
-def refusal(error: AnswerError) -> Response:
-    """Return the answer for `error` in the native envelope."""
-    headers = dict(UPLOAD_HEADERS)
-    # A page on another site may read why it was refused; it says nothing secret.
-    headers["Access-Control-Allow-Origin"] = "*"
-    if isinstance(error, BadToken):
-        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 15.5.2
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    return JSONResponse(native.failure(error), error.status, headers)
+def response(answer: Answer, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the HTTP answer, with more headers than its own if there are any."""
+    return JSONResponse(answer.content, answer.status, {**answer.headers, **(headers or {})})
 
 
-async def on_answer_error(_request: Request, error: Exception) -> Response:
-    """Answer an error of ours that a route has let through."""
+async def on_answer_error(request: Request, error: Exception) -> Response:
+    """Answer an error of ours in the API of the request's address."""
     if not isinstance(error, AnswerError):
         raise error
-    return refusal(error)
+    return _refusal(request, error)
 
 
-async def on_http_exception(_request: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer Starlette's own 404 and 405."""
     if isinstance(error, HTTPException) and error.status_code == MethodNotAllowed.status:
-        answer = refusal(MethodNotAllowed())
+        answer = _refusal(request, MethodNotAllowed())
         answer.headers["Allow"] = (error.headers or {}).get("Allow", "")
         return answer
-    return refusal(NotFound())
+    return _refusal(request, NotFound())
 
 
-async def on_fault(_request: Request, _error: Exception) -> Response:
-    """Answer a fault of ours; the server logs its traceback."""
-    return refusal(Internal())
+async def on_unexpected_error(request: Request, _error: Exception) -> Response:
+    """Answer an error in our own code; the server logs its traceback."""
+    return _refusal(request, Internal())
+
+
+def _refusal(request: Request, error: AnswerError) -> Response:
+    return response(client_at(request.scope["path"]).failure(error))

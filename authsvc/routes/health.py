@@ -1,21 +1,25 @@
-"""How the service is, for whoever runs it; nginx does not pass these on."""
+"""Health checks and metrics, for the operator; nginx does not pass these on."""
 
 import asyncio
 import os
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from authsvc.access.live import Guard
 from authsvc.errors import AuthsvcError
-from authsvc.routes.services import Services
+from authsvc.metrics import Metrics
 
 
 class HealthRoutes:
-    """Answers for one service."""
+    """Reports whether the service can accept uploads, and what it has counted."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, *, guard: Guard, spool_dir: Path, metrics: Metrics) -> None:
+        self._guard = guard
+        self._spool_dir = spool_dir
+        self._metrics = metrics
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
@@ -30,31 +34,29 @@ class HealthRoutes:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _request: Request) -> Response:
-        """Answer 200 when uploads can be taken, else 503 and what is wrong.
+        """Answer 200 when uploads can be accepted, else 503 and what is wrong.
 
-        An nginx that runs an older list of sites is named, but does not count.
+        `nginx_lags` reports an nginx that runs an older list of sites; that is not a problem here.
         """
-        guard = self._services.guard
         problems = []
         try:
-            await guard.refresh()
+            await self._guard.refresh()
         except AuthsvcError as error:
             problems.append(error.text)
-        spool_dir = self._services.settings.spool_dir
-        if not await asyncio.to_thread(os.access, spool_dir, os.W_OK | os.X_OK):
-            problems.append(f"{spool_dir} cannot be written")
-        seen = guard.nginx_revision
+        if not await asyncio.to_thread(os.access, self._spool_dir, os.W_OK | os.X_OK):
+            problems.append(f"{self._spool_dir} cannot be written")
+        seen = self._guard.nginx_revision
         return JSONResponse(
             {
                 "status": "unready" if problems else "ready",
                 "problems": problems,
-                "sites_revision": guard.sites_revision,
+                "sites_revision": self._guard.sites_revision,
                 "nginx_sites_revision": seen,
-                "nginx_lags": seen is not None and seen < guard.sites_revision,
+                "nginx_lags": seen is not None and seen < self._guard.sites_revision,
             },
             status_code=503 if problems else 200,
         )
 
     async def metrics(self, _request: Request) -> Response:
         """Answer with the counters, for Prometheus."""
-        return Response(self._services.metrics.render(), media_type="text/plain; version=0.0.4")
+        return Response(self._metrics.render(), media_type="text/plain; version=0.0.4")

@@ -10,9 +10,11 @@ import logging
 import os
 import socket
 import sys
+from contextlib import AsyncExitStack
 from typing import Final
 
 import uvicorn
+from starlette.applications import Starlette
 
 from authsvc.errors import AuthsvcError, BadSetting
 from authsvc.service.app import create_app
@@ -34,7 +36,7 @@ _PRIORITIES: Final = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6
 
 
 def run(settings: Settings, listen_fd: int | None) -> None:
-    """Serve until SIGTERM or SIGINT. Raises AuthsvcError when it cannot start."""
+    """Serve until SIGTERM or SIGINT. Raises AuthsvcError or OSError when it cannot start."""
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     with lock_data_dir(settings.run_dir, "serve"):
         app = create_app(settings)
@@ -43,10 +45,11 @@ def run(settings: Settings, listen_fd: int | None) -> None:
         config = uvicorn.Config(
             app,
             fd=listen_fd if listener is None else listener.fileno(),
-            # nginx's headers about the client are for nginx's own limits; nobody here asks.
+            # Nothing here uses the client's address: nginx applies the limits.
             proxy_headers=False,
             http=OneWriteProtocol,
             ws="none",
+            lifespan="off",  # _Server runs it: uvicorn would log a traceback and lose the error
             log_level="warning",
             log_config=None,
             access_log=False,
@@ -54,21 +57,30 @@ def run(settings: Settings, listen_fd: int | None) -> None:
             date_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=round(TIMES.service_grace),
-            callback_notify=None if watchdog is None else _live,
-            # A third of the time, so that one late sign does not end the service.
+            callback_notify=None if watchdog is None else _notify_watchdog,
+            # A third of the time, so that one late message does not end the service.
             timeout_notify=max(1, int((watchdog or 0) / 3)),
         )
-        _Server(config).run()
+        _Server(config, app).run()
 
 
-async def _live() -> None:
+async def _notify_watchdog() -> None:
     notify("WATCHDOG=1")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which tells systemd when it is ready and when it ends."""
+    """uvicorn's server, which runs the application's lifespan and reports to systemd.
+
+    An error of the lifespan's start-up work leaves `run` as it is.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+        self._lifespan = AsyncExitStack()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._lifespan.enter_async_context(self._app.router.lifespan_context(self._app))
         await super().startup(sockets)
         if self.started:
             notify("READY=1")
@@ -76,6 +88,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")
         await super().shutdown(sockets)
+        await self._lifespan.aclose()
 
 
 class _JournalFormatter(logging.Formatter):

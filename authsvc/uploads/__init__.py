@@ -1,1 +1,1 @@
-"""The way of one upload, from the request to the store."""
+"""What happens to one upload, from the request to the store."""

@@ -1,6 +1,7 @@
 """Find the file in a multipart/form-data body, piece by piece (RFC 7578)."""
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from python_multipart.exceptions import FormParserError
@@ -13,24 +14,24 @@ MAX_PART_HEADERS: Final = 16
 MAX_PART_HEADER_BYTES: Final = 8192
 MAX_NAME_CHARACTERS: Final = 200
 
-# Fields in which known clients send the picture, some without a filename.
-_FILE_FIELDS: Final = frozenset({"file", "image", "source", "smfile", "list", "files"})
-_UNFIT_IN_NAMES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_REMOVED_FROM_NAMES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class FormFile:
-    """Feeds on a body and gives back the bytes of its first file part.
+    """A parser that reads a body piece by piece and returns the bytes of its first file part.
 
-    It holds no more than one part's headers. `name` is that file's name, ""
-    until it is known or when there is none.
+    A part is a file if it has a filename, a type that is not text, or one of
+    the names in `picture_fields`. The parser holds at most the headers of one
+    part. `name` is the file's name, "" until it is known and if there is none.
     """
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, *, picture_fields: Collection[str]) -> None:
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if kind != b"multipart/form-data" or not boundary:
             raise BadMultipart(reason=f"the Content-Type is {content_type[:80]!r}")
         self.name = ""
+        self._picture_fields = picture_fields
         self._pieces: list[bytes] = []
         self._parts = 0
         self._headers: dict[bytes, bytes] = {}
@@ -59,9 +60,9 @@ class FormFile:
             raise BadMultipart(reason=str(error)) from error
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the next bytes of the body; return those of the file among them.
+        """Parse the next bytes of the body; return those that belong to the file.
 
-        Raises BadMultipart for what is no form, or more than the limits above.
+        Raises BadMultipart for a body that is not a form or exceeds the limits above.
         """
         try:
             self._parser.write(chunk)
@@ -71,8 +72,7 @@ class FormFile:
         return pieces
 
     def finish(self) -> None:
-        """Check the whole body. Raises BadMultipart when its end is missing,
-        NoFile when it had no file part."""
+        """Check the whole body. Raises BadMultipart when its end is missing, NoFile without a file part."""
         if not self._is_complete:
             raise BadMultipart(reason="it ends before its last boundary")
         if not self._has_file:
@@ -104,7 +104,7 @@ class FormFile:
         kind = self._headers.get(b"content-type", b"text/plain").lower()
         return (
             not options.keys().isdisjoint({b"filename", b"filename*"})
-            or options.get(b"name", b"").decode("latin-1") in _FILE_FIELDS
+            or options.get(b"name", b"").decode("latin-1") in self._picture_fields
             or not kind.startswith(b"text/")
         )
 
@@ -120,11 +120,10 @@ class FormFile:
 
 
 def _clean_name(raw: bytes) -> str:
-    """Return a file name as text, without folders and without what could
-    reorder or break the texts it will stand in."""
+    """Return a file name as text, without folders and without characters that reorder or break text."""
     try:
         name = raw.decode()
     except UnicodeDecodeError:
         name = raw.decode("latin-1")
     base = re.split(r"[/\\]", name)[-1]
-    return _UNFIT_IN_NAMES.sub("", base).strip()[:MAX_NAME_CHARACTERS].rstrip()
+    return _REMOVED_FROM_NAMES.sub("", base).strip()[:MAX_NAME_CHARACTERS].rstrip()

@@ -15,26 +15,26 @@ from authsvc.model import Digests, Spooled
 from authsvc.system.durable import disk_full_when_no_room
 
 BLOCK_BYTES: Final = 256 * 1024
-"""How much is gathered before a thread hashes and writes it; the most that an
+"""How much is collected before a thread hashes and writes it: the most that one
 upload holds in memory."""
 
 
 class _HashingFile(io.FileIO):
-    """A file that is made by its first write, and hashes what is written."""
+    """A file that is created by its first write, and hashes what is written."""
 
     def __init__(self, path: Path) -> None:
-        # Opened later: making a file waits for the disk, too.
+        # Opened later, on a thread: creating a file waits for the disk, too.
         self._path = path
-        # Not for security: md5 is the name that the addresses have always had.
+        # Not for security: addresses have always been built from the md5.
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
         self._in_use = threading.Lock()
         self.is_abandoned = False
-        """Whether it was closed for good, so that nothing more is written."""
+        """Whether it was closed permanently, so that nothing more is written."""
 
     def close(self) -> None:
-        # Not under a thread that still writes for a cancelled task: the number
-        # of the closed file could be another's by then.
+        # Wait for a thread that still writes for a cancelled task: after the
+        # close, its file descriptor could belong to another file.
         with self._in_use:
             self.is_abandoned = True
             super().close()
@@ -49,7 +49,7 @@ class _HashingFile(io.FileIO):
         return self.save(data)
 
     def save(self, data: bytes | bytearray) -> int:
-        """Write bytes that are hashed already."""
+        """Write bytes that `hash` has seen."""
         view = memoryview(data)
         with disk_full_when_no_room(), self._in_use:
             if self.closed and not self.is_abandoned:
@@ -64,10 +64,10 @@ class _HashingFile(io.FileIO):
 
 
 class Spool:
-    """An upload on its way to the disk; an async context manager.
+    """An upload while it is written to the disk; an async context manager.
 
-    The file is gone when the context ends. A store that has linked it keeps
-    its bytes.
+    The file is removed when the context ends. A store that has linked it keeps
+    the bytes.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int) -> None:
@@ -85,17 +85,17 @@ class Spool:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Without a thread: a task that is cancelled here as well leaves nothing, either.
+        # Not on a thread: a task that is cancelled here must leave no file either.
         self.discard()
 
     def discard(self) -> None:
-        """Remove the file, if that is not done. A thread that writes to it comes to an end first."""
+        """Remove the file, unless that was done before. Waits for a thread that writes to it."""
         if not self._raw.is_abandoned:
             self._raw.close()
             self._path.unlink(missing_ok=True)
 
     async def write(self, data: bytes) -> None:
-        """Take the next bytes.
+        """Add the next bytes.
 
         Raises TooLarge as soon as there are more than `max_bytes`, DiskFull when
         the disk has no room.

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
+from authsvc.clients.port import Client
 from authsvc.uploads.multipart import FormFile
 
 CONTENT_TYPE = "multipart/form-data; boundary=B"
 END = b"--B--\r\n"
+PICTURE_FIELDS = Client.picture_fields
 
 
 def part(disposition: bytes, content: bytes, *headers: bytes) -> bytes:
@@ -28,7 +30,7 @@ def pieces(content: bytes, cuts: Iterable[int]) -> list[bytes]:
 
 def fed(content: bytes, content_type: str = CONTENT_TYPE, *, cuts: Iterable[int] = ()) -> tuple[FormFile, bytes]:
     """Return the form after all of a body, and the bytes of its file."""
-    form = FormFile(content_type)
+    form = FormFile(content_type, picture_fields=PICTURE_FIELDS)
     found = b"".join(piece for chunk in pieces(content, cuts) for piece in form.feed(chunk))
     form.finish()
     return form, found

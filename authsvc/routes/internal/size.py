@@ -9,17 +9,17 @@ from starlette.routing import Route
 
 from authsvc.errors import NotFound
 from authsvc.model import KEY_PATH_PATTERN, WIDTHS, Key
-from authsvc.routes.services import Services
+from authsvc.sizes.maker import SizeMaker
 from authsvc.sizes.request import BestFormat, SizeRequest
 
 _SIZE: Final = re.compile(f"({KEY_PATH_PATTERN})/({'|'.join(map(str, WIDTHS))})")
 
 
 class SizeRoutes:
-    """Makes sizes for one service."""
+    """Makes the sizes that nginx does not find in the cache."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, size_maker: SizeMaker) -> None:
+        self._size_maker = size_maker
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
@@ -28,9 +28,9 @@ class SizeRoutes:
     async def make(self, request: Request) -> Response:
         """Make the size that `X-Derivative` names, such as `7b/e4….jpg/800`, and send nginx to it.
 
-        `X-Accepts` is what nginx has made of the reader's Accept: `avif`, `webp`
-        or `plain`. Where it cannot be made now, nginx is sent to the picture
-        itself. Raises NotFound for other values, and without the picture.
+        `X-Accepts` is nginx's summary of the reader's Accept header: `avif`,
+        `webp` or `plain`. If the size cannot be made now, nginx is sent to the
+        picture itself. Raises NotFound for other values, and if there is no such picture.
         """
         match = _SIZE.fullmatch(request.headers.get("x-derivative", ""))
         accepts = request.headers.get("x-accepts", "")
@@ -38,8 +38,8 @@ class SizeRoutes:
             raise NotFound
         size = SizeRequest(Key.parse(match[1]), int(match[2]), BestFormat(accepts))
         try:
-            outcome = await self._services.size_maker.make(size)
+            outcome = await self._size_maker.make(size)
         except FileNotFoundError:
             raise NotFound from None
-        # Constant words: X-Accel-Redirect reaches any internal location.
+        # Constant text: X-Accel-Redirect reaches any internal location.
         return Response(headers={"X-Accel-Redirect": "/_derived" if outcome.is_there else "/_original"})

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from authsvc.routes.services import Services
+from authsvc.access.live import Guard
+from authsvc.metrics import Metrics
 from authsvc.verdict.embedder import INVALID
 
 ROOM_BYTES: Final = 4 * 2**20
@@ -17,10 +18,11 @@ and others write there meanwhile."""
 
 
 class VerdictRoutes:
-    """Answers for one service."""
+    """Gives verdicts by the access rules of the running service."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, guard: Guard, metrics: Metrics) -> None:
+        self._guard = guard
+        self._metrics = metrics
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
@@ -29,8 +31,8 @@ class VerdictRoutes:
     async def verdict(self, request: Request) -> Response:
         """Answer 204 to allow or 403 to deny, with the reason in a header."""
         embedder = request.headers.get("x-embedder", INVALID)
-        verdict = await self._services.guard.verdict(embedder, nginx_revision=revision_of(request))
-        self._services.metrics.verdicts.labels(verdict.reason.value).inc()
+        verdict = await self._guard.verdict(embedder, nginx_revision=revision_of(request))
+        self._metrics.verdicts.labels(verdict.reason.value).inc()
         headers = {"X-Reason": verdict.reason.value}
         if not _has_room(request.headers.get("x-verdict-cache", "")):
             # nginx gives a reader up, without a word, whose verdict it cannot write to its cache.

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 
 from authsvc.access.tokens import fingerprint
-from authsvc.backends import open_backends
+from authsvc.backends import open_backends, prepare_data_dir
 from authsvc.model import Scope, Token
 from authsvc.service.app import create_app
 from authsvc.settings import load
@@ -21,10 +21,11 @@ TOKEN = "an upload token of our own"
 def test_service_ends_though_an_upload_is_with_a_worker_that_hangs(tmp_path: Path) -> None:
     flags = {"data_dir": tmp_path / "data", "socket": tmp_path / "s", "decode_workers": 1, "decode_timeout": 300}
     settings = load(flags=flags).settings
-    app = create_app(settings)
+    prepare_data_dir(settings)
     backends = open_backends(settings)
     backends.catalog.access.add_token(Token("t", fingerprint(TOKEN), Scope.UPLOAD, 0))
     backends.catalog.close()
+    app = create_app(settings)
 
     async def act() -> None:
         transport = httpx2.ASGITransport(app=app)

@@ -45,7 +45,7 @@ def test_every_location_of_nginx_is_named() -> None:
     locations = re.findall(r'^\s*location (?:[=~^]+ )?"?(.+?)"? \{$', text, re.MULTILINE)
     assert len(locations) == len(re.findall(r"^\s*location ", text, re.MULTILINE))
     named = set(spans(DOCS / "addresses.md"))
-    named |= {f"/_error/{code}" for code in named} | {span.split()[-1] for span in named}
+    named |= {f"/_error/native/{code}" for code in named} | {span.split()[-1] for span in named}
     assert {place for place in locations if place not in named and f"{place}…" not in named} == set()
 
 
@@ -97,7 +97,7 @@ def test_verdict_table_says_what_the_policy_decides(reason: Reason, readme: Path
 def test_error_page_names_every_answer_of_nginx() -> None:
     table = section(DOCS / "errors.md", "## What nginx itself refuses")
     files = render(load(flags={"data_dir": NOWHERE}).settings, SiteList(1, ()), NOWHERE, RenderTarget(NOWHERE, NOWHERE))
-    codes = set(re.findall(r"/_error/(\w+);", files["snippets/uploads/upload-errors.conf"]))
+    codes = set(re.findall(r"=\d+ /_error/native/(\w+);", files["snippets/uploads/upload.conf"]))
     # The body of `error_page 500` is chosen by a variable, of these two.
     assert codes | {"full", "unavailable"} == set(re.findall(r"\| `(\w+)` \|", table))
     assert codes <= {kind.code for branch in AnswerError.__subclasses__() for kind in branch.__subclasses__()}

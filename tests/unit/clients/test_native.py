@@ -6,11 +6,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from starlette.datastructures import Headers
 
-from authsvc.clients import native
+from authsvc.clients.native import Native
 from authsvc.errors import BadToken, TooLarge
 from authsvc.model import Image, Key
 
+NATIVE = Native()
 BASE = "https://img.example.com"
 KEY = Key("7be49a5d9f4ab1e2c0d7f3b6a8901234", "png")
 IMAGE = Image(key=KEY, sha256="5" * 64, size=1234, width=640, height=480, name="first.png", created_at=0)
@@ -19,13 +21,13 @@ SIZES = f' srcset="{URL}?w=320 320w, {URL} 640w" sizes="(max-width: 640px) 100vw
 
 
 def success(name: str) -> dict[str, object]:
-    data = native.success(IMAGE, base_url=BASE, name=name)["data"]
+    data = NATIVE.success(IMAGE, base_url=BASE, name=name).content["data"]
     assert isinstance(data, dict)
     return data
 
 
 def test_success_has_the_fields_that_clients_read_url_first() -> None:
-    answer = native.success(IMAGE, base_url=BASE, name="my.png")
+    answer = NATIVE.success(IMAGE, base_url=BASE, name="my.png").content
     assert list(answer) == ["status", "message", "data"]
     assert answer["status"] == 0
     assert success("my.png") == {
@@ -61,7 +63,7 @@ def test_fields_of_missing_features_are_left_out() -> None:
     ],
 )
 def test_html_offers_the_sizes_that_are_smaller_than_the_picture(width: int, offered: list[int]) -> None:
-    data = native.success(replace(IMAGE, width=width), base_url=BASE, name="a.png")["data"]
+    data = NATIVE.success(replace(IMAGE, width=width), base_url=BASE, name="a.png").content["data"]
     assert isinstance(data, dict)
     choices = [f"{URL}?w={each} {each}w" for each in offered]
     found = re.findall('srcset="([^"]*)"', data["html"])
@@ -70,8 +72,13 @@ def test_html_offers_the_sizes_that_are_smaller_than_the_picture(width: int, off
 
 def test_failure_has_its_text_where_the_2018_script_had_it() -> None:
     error = TooLarge(limit_bytes=1024)
-    assert native.failure(error) == {"status": 1, "code": "too_large", "message": error.text, "data": error.text}
-    assert list(native.failure(BadToken())) == ["status", "code", "message", "data"]
+    assert NATIVE.failure(error).content == {
+        "status": 1,
+        "code": "too_large",
+        "message": error.text,
+        "data": error.text,
+    }
+    assert list(NATIVE.failure(BadToken()).content) == ["status", "code", "message", "data"]
 
 
 # Names as the form hands them on: no control characters, no space around.
@@ -111,3 +118,44 @@ def test_bbcode_holds_the_address_alone(name: str) -> None:
 
 def test_name_is_this_uploads_and_not_the_first_ones() -> None:
     assert success("second.png")["name"] == "second.png"
+
+
+@pytest.mark.parametrize(
+    ("token_header", "authorization", "expected"),
+    [
+        ("T", None, "T"),
+        (" T ", None, "T"),
+        ("T", "Bearer other", "T"),
+        ("", "Bearer T", "T"),
+        (None, "Bearer T", "T"),
+        (None, "bearer T", "T"),
+        (None, "BEARER   T ", "T"),
+        (None, "Basic T", ""),
+        (None, "T", ""),
+        (None, "Bearer", ""),
+        (None, "BearerT", ""),
+        (None, "", ""),
+        (None, None, ""),
+        ("", None, ""),
+    ],
+    ids=[
+        "token header",
+        "space around",
+        "token header counts first",
+        "empty token header",
+        "bearer",
+        "scheme in lower case",
+        "scheme in upper case, more space",
+        "other scheme",
+        "no scheme",
+        "scheme alone",
+        "scheme run together",
+        "empty",
+        "nothing",
+        "empty and nothing",
+    ],
+)
+def test_token_is_found_in_the_headers(token_header: str | None, authorization: str | None, expected: str) -> None:
+    both = {"token": token_header, "authorization": authorization}
+    headers = {name: value for name, value in both.items() if value is not None}
+    assert NATIVE.token_in(Headers(headers)) == expected

@@ -1,6 +1,7 @@
 """What the application answers by itself, without an nginx in front that would have refused first."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from authsvc.access.tokens import fingerprint
-from authsvc.backends import open_backends
+from authsvc.backends import open_backends, prepare_data_dir
 from authsvc.errors import Broken
 from authsvc.model import Scope, Token
-from authsvc.nginx.render import _quoted
 from authsvc.nginx.site_map import install_sites
 from authsvc.routes.answers import on_answer_error
 from authsvc.service.app import create_app
@@ -32,20 +32,38 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Starlette:
-    made = create_app(settings)
+    prepare_data_dir(settings)
     backends = open_backends(settings)
     backends.catalog.access.add_token(Token("t", fingerprint(TOKEN), Scope.UPLOAD, 0))
     backends.catalog.close()
-    return made
+    return create_app(settings)
 
 
-def ask(app: Starlette, method: str, path: str, **options: Any) -> httpx2.Response:  # noqa: ANN401 — the client's own options
+def ask(
+    app: Starlette,
+    method: str,
+    path: str,
+    *,
+    after_start: Callable[[], None] = lambda: None,
+    **options: Any,  # noqa: ANN401 — the client's own options
+) -> httpx2.Response:
+    """Start the application, ask it and stop it."""
+
     async def run() -> httpx2.Response:
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://service") as client:
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url="http://service") as client,
+        ):
+            after_start()
             return await client.request(method, path, **options)
 
     return asyncio.run(run())
+
+
+def test_application_does_nothing_before_its_lifespan(settings: Settings) -> None:
+    create_app(settings)
+    assert not settings.data_dir.exists()
 
 
 def test_unknown_address_is_not_found_as_json(app: Starlette) -> None:
@@ -69,19 +87,22 @@ def test_body_beyond_every_limit_is_refused_and_not_read_to_its_end(app: Starlet
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_fault_of_ours_is_an_internal_error_and_unready(app: Starlette, settings: Settings) -> None:
-    settings.spool_dir.rmdir()
-    answer = ask(app, "POST", "/api/v1/upimg", files={"file": ("a.png", picture())}, headers={"token": TOKEN})
+def test_unexpected_error_is_answered_as_internal_and_unready(app: Starlette, settings: Settings) -> None:
+    file = {"file": ("a.png", picture())}
+    remove = settings.spool_dir.rmdir
+    answer = ask(app, "POST", "/api/v1/upimg", files=file, headers={"token": TOKEN}, after_start=remove)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
-    ready = ask(app, "GET", "/readyz")
+    ready = ask(app, "GET", "/readyz", after_start=remove)
     assert ready.status_code == 503
     assert "cannot be written" in ready.json()["problems"][0]
 
 
 def test_unreadable_catalog_makes_it_unready(app: Starlette, settings: Settings) -> None:
-    for path in settings.catalog_path.parent.iterdir():
-        path.write_bytes(b"no database at all" * 1000)
-    ready = ask(app, "GET", "/readyz")
+    def overwrite() -> None:
+        for path in settings.catalog_path.parent.iterdir():
+            path.write_bytes(b"no database at all" * 1000)
+
+    ready = ask(app, "GET", "/readyz", after_start=overwrite)
     assert ready.status_code == 503
     assert "catalog" in ready.json()["problems"][0]
 
@@ -105,7 +126,11 @@ def test_client_that_leaves_is_let_go_quietly(app: Starlette, settings: Settings
     async def send(message: Any) -> None:  # noqa: ANN401 — an ASGI message
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    async def run() -> None:
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+
+    asyncio.run(run())
     assert sent[0]["status"] == 400
     assert list(settings.spool_dir.iterdir()) == []
 
@@ -118,12 +143,7 @@ def test_map_that_nginx_refuses_is_taken_back(tmp_path: Path) -> None:
     assert target.read_text() == "old"
 
 
-def test_text_with_a_dollar_cannot_be_quoted_for_nginx() -> None:
-    with pytest.raises(ValueError, match="variable"):
-        _quoted("costs $5")
-
-
-def test_foreign_fault_is_not_taken_for_an_answer_of_ours() -> None:
+def test_error_of_another_kind_is_raised_again() -> None:
     request = Request({"type": "http", "headers": []})
     with pytest.raises(ValueError, match="foreign"):
         asyncio.run(on_answer_error(request, ValueError("foreign")))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from authsvc.errors import BadMultipart, NoFile
 from authsvc.uploads.multipart import MAX_NAME_CHARACTERS, FormFile
-from tests.support.forms import CONTENT_TYPE, body, fed, part
+from tests.support.forms import CONTENT_TYPE, PICTURE_FIELDS, body, fed, part
 
 PICTURE = b"\x89PNG\r\n\x1a\n\r\n--A\r\n" + bytes(range(256))
 
@@ -131,7 +131,7 @@ REFUSED_TYPES = {
 @pytest.mark.parametrize("content_type", REFUSED_TYPES.values(), ids=REFUSED_TYPES.keys())
 def test_body_of_another_type_is_refused_at_once(content_type: str) -> None:
     with pytest.raises(BadMultipart):
-        FormFile(content_type)
+        FormFile(content_type, picture_fields=PICTURE_FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_boundary_is_read_in_every_spelling(content_type: str) -> None:
 )
 def test_any_content_type_is_read_or_refused(content_type: str, prefix: str) -> None:
     try:
-        FormFile(prefix + content_type)
+        FormFile(prefix + content_type, picture_fields=PICTURE_FIELDS)
     except BadMultipart as error:
         text = error.text
         assert "\n" not in text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from authsvc.errors import BadMultipart, NoFile
 from authsvc.uploads.multipart import MAX_PART_HEADER_BYTES, MAX_PART_HEADERS, MAX_PARTS, FormFile
-from tests.support.forms import CONTENT_TYPE, END, body, fed, part
+from tests.support.forms import CONTENT_TYPE, END, PICTURE_FIELDS, body, fed, part
 
 PICTURE = b"\x89PNG\r\n\x1a\n\r\n--\r\n--A\r\n\r\n--B" + b"x" + bytes(range(256)) + b"\r\n-"
 FILE_HEAD = part(b'form-data; name="f"; filename="a.png"', b"")[:-2]
@@ -147,7 +147,7 @@ FLOODS: dict[str, tuple[Callable[[], Iterator[bytes]], str]] = {
 
 @pytest.mark.parametrize(("chunks", "refusal"), FLOODS.values(), ids=FLOODS.keys())
 def test_nothing_piles_up_in_memory(chunks: Callable[[], Iterator[bytes]], refusal: str) -> None:
-    form = FormFile(CONTENT_TYPE)
+    form = FormFile(CONTENT_TYPE, picture_fields=PICTURE_FIELDS)
     message = ""
     tracemalloc.start()
     try:

@@ -198,7 +198,9 @@ class Stack:
 
     @property
     def token(self) -> str:
-        """A token that may upload."""
+        """A token that may upload; made now if the data folder was not prepared with one."""
+        if not self._token:
+            self._token = self.cli("token", "add", "tests").strip()
         return self._token
 
     def post(self, content: bytes, name: str = "picture.png", **headers: str) -> httpx2.Response:

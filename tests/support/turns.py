@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.stepped import Gate
 
-READER_TIMEOUT_SECONDS = 60
+DEADLINE_SECONDS = 60
 
 
 class Turns:
@@ -37,7 +37,7 @@ class Turns:
     def _act(self, name: str, act: Callable[[Gate], object], way: threading.Semaphore) -> None:
         def gate(_: str) -> None:
             self._is_at_gate.release()
-            assert way.acquire(timeout=READER_TIMEOUT_SECONDS)
+            assert way.acquire(timeout=DEADLINE_SECONDS)
 
         gate("start")
         try:
@@ -47,4 +47,4 @@ class Turns:
         self._is_at_gate.release()
 
     def _await_gate(self) -> None:
-        assert self._is_at_gate.acquire(timeout=READER_TIMEOUT_SECONDS), "an actor is stuck"
+        assert self._is_at_gate.acquire(timeout=DEADLINE_SECONDS), "an actor is stuck"

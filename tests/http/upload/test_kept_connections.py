@@ -37,7 +37,7 @@ def test_upload_outlives_a_service_that_dies_with_many_kept_connections() -> Non
             os.kill(service := stack.pid("service"), signal.SIGKILL)
             wait_until(lambda: not Path(f"/proc/{service}").exists(), "it is gone")
             lock.close()
-        assert stack.get(upload.result(timeout=30)).content == content
+        assert stack.get(upload.result(timeout=60)).content == content
 
 
 def newcomer(stack: Stack, path: str, number: int) -> int:

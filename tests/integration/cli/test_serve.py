@@ -25,7 +25,7 @@ def serving(stack: Stack, *, stderr: IO[bytes] | None = None) -> Iterator[subpro
         yield process
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def own_nginx(stack: Stack) -> Iterator[None]:
         yield
     finally:
         nginx.send_signal(signal.SIGTERM)
-        nginx.wait(10)
+        nginx.wait(60)
 
 
 def test_service_alone_makes_its_folder_and_serves_an_nginx_of_ones_own() -> None:
@@ -61,7 +61,7 @@ def test_service_alone_replaces_a_socket_left_behind() -> None:
             with serving(stack) as process:
                 assert stack.ask_service("/healthz").status_code == 200
                 process.kill()
-                process.wait(10)
+                process.wait(60)
             assert (folder / "run" / "authsvc.sock").is_socket()
             assert not answers(stack)
             with serving(stack):
@@ -95,7 +95,7 @@ def test_service_alone_ends_politely() -> None:
         stack = Stack(data_dir=folder)
         with stack.client, serving(stack) as process:
             process.terminate()
-            assert process.wait(10) in {0, -signal.SIGTERM}
+            assert process.wait(60) in {0, -signal.SIGTERM}
 
 
 def test_folder_that_cannot_be_made_is_one_line() -> None:

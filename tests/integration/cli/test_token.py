@@ -47,7 +47,7 @@ def test_new_token_works_for_many_at_the_same_moment(stack: Stack) -> None:
         together = threading.Barrier(8)
 
         def upload(token: str = token, together: threading.Barrier = together) -> int:
-            together.wait(30)
+            together.wait(60)
             return stack.post(content, token=token).status_code
 
         with ThreadPoolExecutor(8) as pool:
@@ -173,5 +173,5 @@ def test_tokens_change_while_uploads_are_written(stack: Stack) -> None:
     finally:
         end.set()
         for writer in writers:
-            writer.join(30)
+            writer.join(60)
     assert refused == []

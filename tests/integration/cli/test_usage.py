@@ -93,7 +93,7 @@ def on_terminal(*arguments: str) -> str:
         while piece := os.read(keyboard, 4096):
             shown += piece
     except OSError:  # EIO: the last one has closed it
-        process.wait(30)
+        process.wait(60)
     os.close(keyboard)
     return shown.decode()
 

@@ -71,10 +71,10 @@ class _HeldUp:
 
         def act(_: Connection) -> None:
             started.set()
-            self._release.wait(30)
+            self._release.wait(60)
 
         self._future = writer.submit(act)
-        assert started.wait(30)
+        assert started.wait(60)
 
     def __enter__(self) -> Future[None]:
         return self._future
@@ -129,7 +129,7 @@ def test_close_finishes_what_was_submitted(engine: Engine, writes: int) -> None:
         futures = [writer.submit(_adding(f"{number}.example")) for number in range(writes)]
         closing_thread = threading.Thread(target=writer.close)
         closing_thread.start()
-    closing_thread.join(30)
+    closing_thread.join(60)
     assert not closing_thread.is_alive()
     assert all(future.done() for future in futures)
     assert len(_sites(engine)) == writes

@@ -5,21 +5,32 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from authsvc.errors import Bomb, Corrupt, TooManyFrames
+from authsvc.imaging.decoder.pool import Workers
 from authsvc.imaging.dimensions import read_dimensions
 from authsvc.imaging.gif.walk import IMAGE, walk_gif
 from authsvc.imaging.png.frames import later_frames
 from authsvc.model import ImageType
-from tests.support.decoder.pool import made_by_libvips, outcome, pool, processes, run, saved
+from tests.support.decoder.pool import SharedWorker, made_by_libvips, outcome, pool, processes, run, saved
 from tests.support.imaging.avif_files import MADE
 from tests.support.imaging.real_pictures import PICTURES
 from tests.support.imaging.real_pictures import saved as real
 from tests.support.limits import USUAL
+
+shared = SharedWorker()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_worker() -> Iterator[None]:
+    with shared:
+        yield
+
 
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' height='9'/></svg>"
 PPM = b"P6 2 1 255\n" + bytes(6)
@@ -44,11 +55,8 @@ def test_every_picture_of_the_corpus_is_decoded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", list(ImageType))
 @pytest.mark.parametrize("content", [SVG, PPM, CSV, BMP, TIFF], ids=["SVG", "PPM", "CSV", "BMP", "TIFF"])
 def test_what_is_none_of_the_five_types_reaches_no_decoder(tmp_path: Path, content: bytes, kind: ImageType) -> None:
-    async def check() -> BaseException | None:
-        async with pool() as workers:
-            return await outcome(workers.check(saved(tmp_path, content), kind))
-
-    assert isinstance(run(check), Corrupt)
+    path = saved(tmp_path, content)
+    assert isinstance(shared.do(lambda workers: outcome(workers.check(path, kind))), Corrupt)
 
 
 @pytest.mark.parametrize("content", [SVG, TIFF], ids=["SVG", "TIFF"])
@@ -200,14 +208,13 @@ def test_gif_is_as_large_as_its_decoders_find_it(tmp_path: Path, content: bytes,
     said = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
     assert tuple(map(int, said.split())) == size
 
-    async def check() -> None:
-        async with pool() as workers:
-            await workers.check(path, ImageType.GIF, pixels=size[0] * size[1])
-            error = await outcome(workers.check(path, ImageType.GIF, pixels=size[0] * size[1] - 1))
-            assert isinstance(error, Corrupt)
-            assert f"{size[0]} x {size[1]} pixels in it, which is more than it says" in error.text
+    async def check(workers: Workers) -> None:
+        await workers.check(path, ImageType.GIF, pixels=size[0] * size[1])
+        error = await outcome(workers.check(path, ImageType.GIF, pixels=size[0] * size[1] - 1))
+        assert isinstance(error, Corrupt)
+        assert f"{size[0]} x {size[1]} pixels in it, which is more than it says" in error.text
 
-    run(check)
+    shared.do(check)
 
 
 def test_gif_whose_first_frame_is_beyond_the_limits_is_refused_whatever_its_screen() -> None:
@@ -227,9 +234,8 @@ def test_later_frame_of_a_png_is_decoded_too(tmp_path: Path, mode: str) -> None:
     end = content.rindex(b"IEND") - 8
     spoilt = content[:begin] + bytes(end - begin) + content[end:]
 
-    async def check() -> None:
-        async with pool() as workers:
-            await workers.check(saved(tmp_path, content), ImageType.PNG)
-            assert isinstance(await outcome(workers.check(saved(tmp_path, spoilt), ImageType.PNG)), Corrupt)
+    async def check(workers: Workers) -> None:
+        await workers.check(saved(tmp_path, content), ImageType.PNG)
+        assert isinstance(await outcome(workers.check(saved(tmp_path, spoilt), ImageType.PNG)), Corrupt)
 
-    run(check)
+    shared.do(check)

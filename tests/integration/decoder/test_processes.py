@@ -70,7 +70,7 @@ def test_worker_never_outlives_its_service(tmp_path: Path, *, is_hung: bool) -> 
                 os.kill(pid, signal.SIGSTOP)
         finally:
             parent.kill()
-        parent.wait(30)
+        parent.wait(60)
     wait_until(lambda: not Path(f"/proc/{pid}").exists() or status_of(pid)["State"].startswith("Z"), "it is gone")
 
 

@@ -1,6 +1,7 @@
 """What a smaller copy of a picture looks like."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,20 @@ from authsvc.errors import Corrupt, DiskFull, Unsupported
 from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType
 from tests.support.contract.small_disk import small_disk
-from tests.support.decoder.pool import outcome, pool, processes, run, saved
+from tests.support.decoder.pool import SharedWorker, outcome, pool, processes, run, saved
+from tests.support.experiments import size
 from tests.support.imaging.real_pictures import PICTURES
 
 WEBP, AVIF, JPEG, PNG, GIF = (ImageType.WEBP, ImageType.AVIF, ImageType.JPEG, ImageType.PNG, ImageType.GIF)
+
+
+shared = SharedWorker()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_worker() -> Iterator[None]:
+    with shared:
+        yield
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -34,12 +45,8 @@ def sized_bytes(folder: Path, content: bytes, kind: ImageType, width: int, form:
 
 
 def failure(folder: Path, content: bytes, kind: ImageType, width: int, form: ImageType) -> BaseException | None:
-    async def act() -> BaseException | None:
-        async with pool() as workers:
-            job = SizeJob(saved(folder, content), kind, folder / "target", width, form)
-            return await outcome(workers.make_size(job))
-
-    return run(act)
+    job = SizeJob(saved(folder, content), kind, folder / "target", width, form)
+    return shared.do(lambda workers: outcome(workers.make_size(job)))
 
 
 def pixel(image: Image.Image, at: tuple[int, int]) -> tuple[int, ...]:
@@ -229,13 +236,13 @@ def test_file_or_folder_that_is_gone_is_said_to_be(tmp_path: Path, missing: str)
 
 
 def test_memory_of_a_worker_does_not_grow(tmp_path: Path) -> None:
-    content = encoded(Image.effect_noise((1200, 900), 90).convert("RGB"), "JPEG")
+    content = encoded(Image.effect_noise((size(400, 1200), size(300, 900)), 90).convert("RGB"), "JPEG")
 
     async def act() -> list[int]:
         async with pool() as workers:
             source, target, resident = saved(tmp_path, content), tmp_path / "target", []
             for _ in range(60):
-                await workers.make_size(SizeJob(source, JPEG, target, 800, WEBP))
+                await workers.make_size(SizeJob(source, JPEG, target, size(200, 800), WEBP))
                 target.unlink()
                 resident.append(_resident_kilobytes())
             return resident

@@ -32,7 +32,7 @@ def process(*command: str, folder: Path) -> Iterator[None]:
         yield
     finally:
         child.terminate()
-        child.wait(20)
+        child.wait(60)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from authsvc.uploads.spool import Spool
 from tests.support.pictures import picture
 from tests.support.workplace import Received, Workplace, ingest_of
 
-READER_TIMEOUT_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 class CountingImages(SqlImageCatalog):
@@ -54,7 +54,7 @@ class Crowd:
         await asyncio.sleep(0)
         self.may_go.set()
         assert self.first is not None
-        await asyncio.wait_for(self.first, READER_TIMEOUT_SECONDS)
+        await asyncio.wait_for(self.first, DEADLINE_SECONDS)
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def crowd(place: Workplace, store: FilesystemStore | None = None) -> Async
     )
 
     def slowly() -> Spooled:
-        assert made.may_go.wait(READER_TIMEOUT_SECONDS)
+        assert made.may_go.wait(DEADLINE_SECONDS)
         return place.spooled(picture())
 
     made.first = asyncio.create_task(made.ingest.keep(Received(slowly), name=""))
@@ -183,7 +183,7 @@ def test_no_upload_waits_behind_groups_that_are_done(place: Workplace) -> None:
     async def run() -> None:
         ingest = place.ingest
         for _ in range(3):
-            await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), READER_TIMEOUT_SECONDS)
+            await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), DEADLINE_SECONDS)
 
     asyncio.run(run())
 
@@ -253,7 +253,7 @@ def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workp
             await asyncio.sleep(0)
             assert not closing.done()
             made.may_go.set()
-            await asyncio.wait_for(closing, READER_TIMEOUT_SECONDS)
+            await asyncio.wait_for(closing, DEADLINE_SECONDS)
             assert made.images.sizes == [1]
         await ingest_of(made.images, place.store).close()
 
@@ -271,7 +271,7 @@ class HeldStore(FilesystemStore):
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
         results = super().put_all(puts) if self._is_behind else []
         self.reached.set()
-        assert self.may_go.wait(READER_TIMEOUT_SECONDS)
+        assert self.may_go.wait(DEADLINE_SECONDS)
         return results or super().put_all(puts)
 
 
@@ -290,9 +290,9 @@ def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, 
                 return await ingest.keep(spool, name="")
 
         leaves, stays = asyncio.create_task(upload(leaving)), asyncio.create_task(upload(staying))
-        assert await asyncio.to_thread(store.reached.wait, READER_TIMEOUT_SECONDS)
+        assert await asyncio.to_thread(store.reached.wait, DEADLINE_SECONDS)
         leaves.cancel()
-        await asyncio.wait([leaves], timeout=READER_TIMEOUT_SECONDS)
+        await asyncio.wait([leaves], timeout=DEADLINE_SECONDS)
         assert leaves.cancelled()
         store.may_go.set()
         assert place.path_of((await stays).key).read_bytes() == staying
@@ -311,6 +311,6 @@ def test_upload_that_no_thread_takes_any_more_is_answered(place: Workplace) -> N
         asyncio.get_running_loop().set_default_executor(threads)
         threads.shutdown()
         with pytest.raises(RuntimeError, match="after shutdown"):
-            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name=""), READER_TIMEOUT_SECONDS)
+            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name=""), DEADLINE_SECONDS)
 
     asyncio.run(run())

@@ -9,7 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import uvloop
 from PIL import Image
@@ -18,7 +19,7 @@ from authsvc.imaging.decoder.pool import Workers
 from authsvc.model import ImageType
 from tests.support.up.processes import descendants, status_of
 
-READER_TIMEOUT_SECONDS = 60.0
+DEADLINE_SECONDS = 250.0
 GIB = 2**30
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ T = TypeVar("T")
 def run(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `act` as the service would."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(asyncio.wait_for(act(), READER_TIMEOUT_SECONDS))
+        return runner.run(asyncio.wait_for(act(), DEADLINE_SECONDS))
 
 
 @asynccontextmanager
@@ -43,20 +44,51 @@ async def pool(
         assert processes() == set()
 
 
+class SharedWorker:
+    """One worker for tests that only look at its results: starting one costs half a second of a processor.
+
+    A context manager. Other tests do not see its process.
+    """
+
+    def __enter__(self) -> Self:
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self._workers = Workers(count=1, max_waiting=8, timeout=30, max_memory_bytes=GIB)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runner.run(self._workers.close())
+        self._runner.close()
+        _shared.clear()
+
+    def do(self, act: Callable[[Workers], Coroutine[Any, Any, T]]) -> T:
+        """Run `act` with the worker, which is started again if the job before ended it."""
+        others = processes()
+        try:
+            return self._runner.run(asyncio.wait_for(act(self._workers), DEADLINE_SECONDS))
+        finally:
+            _shared.update(processes() - others)
+
+
+_shared: set[int] = set()
+
+
 def processes(parent: int | None = None) -> set[int]:
     """Return the workers that a process, by default this one, has now."""
     wanted = str(parent or os.getpid())
     return {
         process.pid
         for process in descendants(os.getpid())
-        if status_of(process.pid)["PPid"] == wanted
+        if process.pid not in _shared
+        and status_of(process.pid)["PPid"] == wanted
         and "authsvc.imaging.decoder.process" in Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
     }
 
 
 async def wait_for(probe: Callable[[], T], what: str) -> T:
     """Return the first truthy result of `probe`, while the loop goes on."""
-    deadline = asyncio.get_running_loop().time() + READER_TIMEOUT_SECONDS / 2
+    deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS / 2
     while not (result := probe()):
         assert asyncio.get_running_loop().time() < deadline, what
         await asyncio.sleep(0.01)

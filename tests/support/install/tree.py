@@ -102,7 +102,7 @@ class Run:
         try:
             assert_gone(family)
         finally:
-            self.process.wait(10)
+            self.process.wait(60)
 
 
 @contextmanager

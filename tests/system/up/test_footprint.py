@@ -35,7 +35,7 @@ def imported() -> frozenset[str]:
                     subprocess.run(upload, input=picture(), check=True, capture_output=True, timeout=60)
                 finally:
                     service.terminate()
-                    service.wait(10)
+                    service.wait(60)
             return frozenset(IMPORTED.findall(report.read_text()))
 
 

@@ -113,6 +113,6 @@ def test_data_folder_of_a_serve_is_one_line_and_leaves_it_alone(folder: Path) ->
             after = stack.ask_service("/readyz").status_code
         finally:
             serving.terminate()
-            serving.wait(10)
+            serving.wait(60)
     assert (before, after) == (200, 200)
     assert "in use by another `authsvc serve`" in line

@@ -34,7 +34,7 @@ class Terminal:
             finally:
                 terminal.close()
                 terminal.process.terminate()
-                terminal.process.wait(10)
+                terminal.process.wait(60)
 
     def shown(self) -> str:
         """Return all that stands on the screen by now."""
@@ -63,7 +63,7 @@ def test_ctrl_c_in_a_terminal_ends_everything() -> None:
         assert len(children(terminal.process.pid)) == 2
         terminal.press(b"\x03")
         assert_gone(family)
-        assert terminal.process.wait(10) == 0
+        assert terminal.process.wait(60) == 0
         assert "Traceback" not in terminal.shown()
 
 

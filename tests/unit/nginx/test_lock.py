@@ -40,7 +40,7 @@ def test_lock_that_went_away_while_it_was_waited_for_is_made_anew(tmp_path: Path
             other = pool.submit(take)
             wait_until(lambda: is_waited_for(lock), "the other waits")
             turn.leave_nothing()
-        assert other.result(10)
+        assert other.result(60)
 
 
 def test_due_reload_outlives_a_change_that_fails(tmp_path: Path) -> None:

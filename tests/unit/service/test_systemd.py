@@ -22,7 +22,7 @@ def listening(address: str) -> Iterator[socket.socket]:
     """Listen as systemd does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
-        listener.settimeout(30)
+        listener.settimeout(60)
         yield listener
 
 
@@ -45,13 +45,13 @@ def service(folder: Path, **environment: str) -> Iterator["subprocess.Popen[str]
             yield process
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
 
 
 def ask(folder: Path, request: bytes) -> bytes:
     """Send bytes to the service; return all that it answers."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(30)
+        connection.settimeout(60)
         connection.connect(str(folder / "s"))
         connection.sendall(request)
         answer = b""
@@ -125,7 +125,7 @@ def test_service_says_when_it_is_ready_that_it_lives_and_that_it_ends(folder: Pa
         while (last := systemd.recv(100).decode()) == WATCHDOG:
             continue
         assert last == "STOPPING=1"
-        assert process.wait(30) in {0, -signal.SIGTERM}
+        assert process.wait(60) in {0, -signal.SIGTERM}
 
 
 def test_service_that_nobody_watches_gives_no_sign_of_life(folder: Path) -> None:
@@ -145,7 +145,7 @@ def test_journal_gets_the_priority_of_each_line(folder: Path) -> None:
 def test_failed_start_that_may_succeed_later_is_an_ordinary_failure(folder: Path) -> None:
     (folder / "data").write_text("in its place")
     with service(folder, JOURNAL_STREAM="1:2") as process:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert said.startswith(f"<3>{folder}/data")
 
@@ -159,7 +159,7 @@ def test_terminal_gets_the_name_of_the_program(folder: Path) -> None:
 
 def test_journal_gets_the_reason_of_a_failed_start_as_an_error(folder: Path) -> None:
     with service(folder, JOURNAL_STREAM="1:2", AUTHSVC_PORT="0") as process:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     # systemd does not start it again for a setting that is still bad.
     assert process.returncode == 78
     assert said.startswith("<3>setting port")

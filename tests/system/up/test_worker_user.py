@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import noise, picture
-from tests.support.stack import free_port
-from tests.support.up.fresh import FreshStack, short_folder
+from tests.support.stack import Stack, free_port
+from tests.support.up.fresh import short_folder
 from tests.support.up.processes import children, uid_of
 
 WEB_UID = pwd.getpwnam("www-data").pw_uid
@@ -24,11 +24,11 @@ def above() -> Iterator[Path]:
         yield made
 
 
-def worker_uids(stack: FreshStack) -> set[int]:
+def worker_uids(stack: Stack) -> set[int]:
     return {uid_of(pid) for pid in children(stack.pid("nginx"))}
 
 
-def assert_uploads_and_reads(stack: FreshStack) -> None:
+def assert_uploads_and_reads(stack: Stack) -> None:
     """Also a body that nginx cannot keep in memory, and both placeholders."""
     path = stack.upload(picture())
     assert stack.get(path).status_code == 200
@@ -40,7 +40,7 @@ def assert_uploads_and_reads(stack: FreshStack) -> None:
 
 
 def test_workers_are_the_web_user_where_it_can_reach_the_pictures() -> None:
-    with FreshStack() as stack:
+    with Stack() as stack:
         assert worker_uids(stack) == {WEB_UID}
         assert "workers run as" not in stack.output
         assert_uploads_and_reads(stack)
@@ -50,7 +50,7 @@ def test_workers_are_the_owner_below_a_closed_home(above: Path) -> None:
     home = above / "home"
     home.mkdir(mode=0o700)
     os.chown(home, OWNER.pw_uid, OWNER.pw_gid)
-    stack = FreshStack(data_dir=home / "data")
+    stack = Stack(data_dir=home / "data")
     (home / "data").mkdir()
     with stack:
         assert worker_uids(stack) == {OWNER.pw_uid}
@@ -62,7 +62,7 @@ def test_workers_are_root_below_a_closed_home_of_root(above: Path) -> None:
     home = above / "home"
     home.mkdir(mode=0o700)
     (home / "data").mkdir()
-    with FreshStack(data_dir=home / "data") as stack:
+    with Stack(data_dir=home / "data") as stack:
         assert worker_uids(stack) == {0}
         assert "workers run as root" in stack.output
         assert_uploads_and_reads(stack)
@@ -74,13 +74,13 @@ def test_workers_are_root_below_closed_folders_of_two_owners(above: Path) -> Non
     home.chmod(0o700)
     (home / "project").chmod(0o700)
     os.chown(home, OWNER.pw_uid, OWNER.pw_gid)
-    with FreshStack(data_dir=home / "project" / "data") as stack:
+    with Stack(data_dir=home / "project" / "data") as stack:
         assert worker_uids(stack) == {0}
         assert_uploads_and_reads(stack)
 
 
 def test_closed_data_folder_can_be_read_by_the_workers(above: Path) -> None:
-    stack = FreshStack(data_dir=above / "data")
+    stack = Stack(data_dir=above / "data")
     (above / "data").mkdir()
     with stack:
         stack.stop()
@@ -95,14 +95,14 @@ def test_workers_reach_a_closed_home_behind_a_symbolic_link(above: Path) -> None
     home.mkdir(mode=0o700)
     (home / "data").mkdir()
     (above / "link").symlink_to(home / "data")
-    with FreshStack(data_dir=above / "link") as stack:
+    with Stack(data_dir=above / "link") as stack:
         assert_uploads_and_reads(stack)
 
 
 def test_strict_umask_keeps_nothing_from_the_workers(above: Path) -> None:
     before = os.umask(0o077)
     try:
-        stack = FreshStack(data_dir=above / "data")
+        stack = Stack(data_dir=above / "data")
         stack.start()
     finally:
         os.umask(before)
@@ -116,7 +116,7 @@ def test_closed_home_of_a_user_without_a_name_is_one_line(above: Path) -> None:
     home = above / "home"
     home.mkdir(mode=0o700)
     os.chown(home, NAMELESS_UID, NAMELESS_UID)
-    stack = FreshStack(data_dir=home / "data")
+    stack = Stack(data_dir=home / "data")
     with stack.client:
         done = stack.run("up", "--port", str(free_port()))
         assert done.returncode == 1

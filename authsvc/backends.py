@@ -11,7 +11,7 @@ from authsvc.data_folder import make_folders
 from authsvc.errors import Broken
 from authsvc.settings import Settings
 from authsvc.sizes.cache import SizeCache
-from authsvc.store.filesystem import FilesystemStore, make_shards
+from authsvc.store.filesystem import FilesystemStore, make_shards, make_trash
 from authsvc.store.port import BlobStore
 
 
@@ -34,6 +34,7 @@ def prepare_data_dir(settings: Settings) -> bool:
     try:
         make_folders(settings)
         make_shards(settings.blobs_dir)
+        make_trash(settings.trash_dir)
         ensure_schema(settings.catalog_path)
     except OSError as error:
         raise Broken(
@@ -65,4 +66,5 @@ def open_backends(settings: Settings) -> Backends:
         )
     ensure_schema(settings.catalog_path)
     sizes = SizeCache(settings.sizes_dir, group_of=settings.blobs_dir, max_bytes=settings.size_cache_max_bytes)
-    return Backends(open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir), sizes)
+    store = FilesystemStore(settings.blobs_dir, trash=settings.trash_dir)
+    return Backends(open_catalog(settings.catalog_path), store, sizes)

@@ -1,6 +1,6 @@
 """The image catalog in SQL."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -78,23 +78,15 @@ class SqlImageCatalog(ImageCatalog):
         with writing(self._engine) as connection:
             return connection.execute(update(images).where(_is_key(key)).values(removed_at=now)).rowcount > 0
 
-    def finish_removal(self, key: Key, delete_blob: Callable[[], object]) -> bool:
-        """See ImageCatalog.finish_removal."""
-        buried = _is_key(key) & images.c.removed_at.is_not(None)
-        with writing(self._engine) as connection:
-            if connection.scalar(select(images.c.id).where(buried)) is None:
-                return False
-            delete_blob()
-            connection.execute(delete(images).where(buried))
-            return True
-
-    def discard(self, key: Key, delete_blob: Callable[[], object]) -> bool:
-        """See ImageCatalog.discard."""
-        with writing(self._engine) as connection:
-            if connection.scalar(select(images.c.id).where(_is_key(key))) is not None:
-                return False
-            delete_blob()
-            return True
+    def forget(self, key: Key) -> Image | None:
+        """See ImageCatalog.forget."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(images).where(_is_key(key))).one_or_none()
+        if row is not None and row.removed_at is not None:
+            with writing(self._engine) as connection:
+                connection.execute(delete(images).where(_is_key(key), images.c.removed_at.is_not(None)))
+                row = connection.execute(select(images).where(_is_key(key))).one_or_none()
+        return None if row is None else _image(row)
 
     def buried(self) -> Sequence[Key]:
         """See ImageCatalog.buried."""

@@ -7,7 +7,7 @@ the database stays locked, and DiskFull when it has no room.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -63,19 +63,12 @@ class ImageCatalog(ABC):
         """
 
     @abstractmethod
-    def finish_removal(self, key: Key, delete_blob: Callable[[], object]) -> bool:
-        """Call `delete_blob` and forget the image, if its tombstone still stands.
+    def forget(self, key: Key) -> Image | None:
+        """Forget the image if it has a tombstone: the last step of its removal.
 
-        Nobody can add the image between the look at the tombstone and the end
-        of `delete_blob`. Returns False, having called nothing, when an upload
-        has lifted the tombstone meanwhile.
-        """
-
-    @abstractmethod
-    def discard(self, key: Key, delete_blob: Callable[[], object]) -> bool:
-        """Call `delete_blob` unless an image has this key, also a buried one.
-
-        Nobody can add it meanwhile. Returns whether it was called.
+        Returns the image that is recorded under this very key afterwards, None
+        when there is none any more, or was none. Writes only where there is a
+        tombstone.
         """
 
     @abstractmethod

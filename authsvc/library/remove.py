@@ -1,4 +1,4 @@
-"""Remove pictures: tombstone, then blob and sizes, then row."""
+"""Remove pictures: tombstone, then the blob set aside and the sizes deleted, then the row, then the blob."""
 
 import time
 from functools import partial
@@ -7,32 +7,43 @@ from authsvc.catalog.port import ImageCatalog
 from authsvc.errors import NoSuchObject
 from authsvc.model import Key
 from authsvc.sizes.cache import SizeCache
-from authsvc.store.port import BlobStore
+from authsvc.store.port import Aside, BlobStore
+from authsvc.trash import settle
 
 
 def remove(key: Key, *, images: ImageCatalog, store: BlobStore, sizes: SizeCache) -> bool:
     """Remove the picture and its sizes for good. Blocking.
 
-    Returns False when somebody has uploaded it again meanwhile, so that it
-    stays. Raises NoSuchObject when there is no such picture. A crash in between
-    leaves a tombstone, from which `finish_removals` goes on.
+    Returns False when an upload has recorded it again meanwhile, so that it is
+    kept. Raises NoSuchObject when there is no such picture. After a crash,
+    `finish_removals` goes on from the tombstone, or from what is aside.
     """
-    delete_blob = partial(_delete, key, store, sizes)
-    if not images.bury(key, now=int(time.time())):
-        # A crash or a locked catalog may have left a blob without a row.
-        if store.stat(key) is not None and images.discard(key, delete_blob):
-            return True
+    take_away = partial(_take_away, store=store, sizes=sizes)
+    is_recorded = images.bury(key, now=int(time.time()))
+    aside = take_away(key)
+    if not is_recorded and aside is None:
         raise NoSuchObject(reason=f"there is no picture {key}; `authsvc image list` shows them")
-    # Another removal may have finished it first.
-    return images.finish_removal(key, delete_blob) or images.find(key.digest) is None
+    return settle(key, [aside], images=images, store=store, set_aside=take_away)
 
 
 def finish_removals(*, images: ImageCatalog, store: BlobStore, sizes: SizeCache) -> int:
-    """Finish what a crash has interrupted; returns how many pictures went."""
-    return sum(images.finish_removal(key, partial(_delete, key, store, sizes)) for key in images.buried())
+    """Finish the removals that a crash has interrupted; return how many pictures were removed."""
+    left: dict[Key, list[Aside | None]] = {key: [] for key in images.buried()}
+    for each in store.aside():
+        left.setdefault(each.key, []).append(each)
+    take_away = partial(_take_away, store=store, sizes=sizes)
+    removed = 0
+    for key, aside in left.items():
+        image = images.find(key.digest)
+        if image is None or image.key != key:
+            # What a crash has left, or put back, in the place of a picture that is not recorded.
+            aside.append(take_away(key))
+        removed += settle(key, aside, images=images, store=store, set_aside=take_away)
+    return removed
 
 
-def _delete(key: Key, store: BlobStore, sizes: SizeCache) -> None:
-    """Delete a picture. The blob goes first: whoever has just made a size looks for it."""
-    store.delete(key)
+def _take_away(key: Key, *, store: BlobStore, sizes: SizeCache) -> Aside | None:
+    """Set the blob aside and delete its sizes; in this order: a process that makes a size looks for the blob then."""
+    aside = store.set_aside(key)
     sizes.remove(key)
+    return aside

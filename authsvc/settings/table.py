@@ -234,6 +234,11 @@ class Settings(BaseSettings):
         return self.data_dir / "blobs"
 
     @property
+    def trash_dir(self) -> Path:
+        """Where the store puts blobs that are being removed; nginx never serves from it."""
+        return self.data_dir / "trash"
+
+    @property
     def sizes_dir(self) -> Path:
         """The cache of sizes, which nginx serves from and which may be wiped at any time."""
         return self.data_dir / "derivatives"

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -10,13 +11,15 @@ from typing import BinaryIO, Final, TypeVar
 
 from authsvc.errors import Collision
 from authsvc.model import Key
-from authsvc.store.port import BlobStat, BlobStore, Put
+from authsvc.store.port import Aside, BlobStat, BlobStore, Put
 from authsvc.system.durable import disk_full_when_no_room, make_folder, opened, sync_directory
 
 BLOB_MODE: Final = 0o640
 """Readable by the group, to which nginx's user belongs; nobody else."""
 SHARD_MODE: Final = 0o2750
 """Set-group-ID, so that blobs get the folder's group, whoever stores them."""
+TRASH_MODE: Final = 0o700
+"""Closed to nginx's group: nothing in it is ever served."""
 
 SHARDS: Final = tuple(f"{number:02x}" for number in range(256))
 
@@ -32,12 +35,23 @@ def make_shards(root: Path) -> None:
     sync_directory(root)
 
 
-class FilesystemStore(BlobStore):
-    """See BlobStore. `put` links `source` into its shard, so `source` must lie
-    on the same file system as `root`, whose shards exist (`make_shards`)."""
+def make_trash(trash: Path) -> None:
+    """Create the folder for what is set aside where it is missing."""
+    with suppress(FileExistsError):
+        make_folder(trash, TRASH_MODE)
+        sync_directory(trash.parent)
 
-    def __init__(self, root: Path) -> None:
+
+class FilesystemStore(BlobStore):
+    """See BlobStore. `root` has its shards (`make_shards`).
+
+    The sources of `put` and the folder `trash` are on the same file system as
+    `root`: a blob is linked into its place, and renamed into the trash.
+    """
+
+    def __init__(self, root: Path, *, trash: Path) -> None:
         self._root = root
+        self._trash = trash
 
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
         """See BlobStore.put_all."""
@@ -74,15 +88,35 @@ class FilesystemStore(BlobStore):
         except FileNotFoundError:
             return None
 
-    def delete(self, key: Key) -> bool:
-        """See BlobStore.delete."""
-        target = self._path(key)
+    def set_aside(self, key: Key) -> Aside | None:
+        """See BlobStore.set_aside. Renames the file into the trash."""
+        source, aside = self._path(key), Aside(key, f"{key}.{uuid.uuid4().hex}")
+        make_trash(self._trash)
         try:
-            target.unlink()
+            source.rename(self._trash / aside.name)
         except FileNotFoundError:
-            return False
-        sync_directory(target.parent)
-        return True
+            return None
+        # Its new name before the loss of the old one: a power cut in between must not lose both.
+        sync_directory(self._trash)
+        sync_directory(source.parent)
+        return aside
+
+    def aside(self) -> Iterator[Aside]:
+        """See BlobStore.aside."""
+        for path in sorted(self._trash.iterdir()):
+            with suppress(ValueError):
+                yield Aside(Key.parse(path.name.rpartition(".")[0]), path.name)
+
+    def put_back(self, aside: Aside, *, sha256: str) -> None:
+        """See BlobStore.put_back."""
+        source = self._trash / aside.name
+        with suppress(FileNotFoundError):
+            if _sha256_of(source) == sha256:
+                self.put(aside.key, source, sha256=sha256)
+
+    def drop(self, aside: Aside) -> None:
+        """See BlobStore.drop. A power cut may undo it; then it is done again at the next start."""
+        (self._trash / aside.name).unlink(missing_ok=True)
 
     def keys(self, prefix: str = "") -> Iterator[Key]:
         """See BlobStore.keys."""

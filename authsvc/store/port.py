@@ -18,6 +18,14 @@ class BlobStat:
     size: int
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Aside:
+    """A blob that was set aside; `name` is the store's own for it, never used twice."""
+
+    key: Key
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """A file to be stored under a key; `sha256` is the hex digest of its bytes."""
@@ -75,8 +83,28 @@ class BlobStore(ABC):
         """Return what is known of the blob, or None without one."""
 
     @abstractmethod
-    def delete(self, key: Key) -> bool:
-        """Remove the blob durably. Returns whether there was one."""
+    def set_aside(self, key: Key) -> Aside | None:
+        """Move the blob durably to where no reader finds it; None without one.
+
+        It is there, whatever happens, until it is dropped.
+        """
+
+    @abstractmethod
+    def aside(self) -> Iterator[Aside]:
+        """Yield everything that is aside, in order of keys."""
+
+    @abstractmethod
+    def put_back(self, aside: Aside, *, sha256: str) -> None:
+        """Put a blob that is aside back into its place as well, if its bytes have this hex SHA-256.
+
+        Durable when this returns. Does nothing when the blob is not aside any
+        more, or has other bytes. Raises Collision when other bytes are in the
+        place (they are kept).
+        """
+
+    @abstractmethod
+    def drop(self, aside: Aside) -> None:
+        """Delete a blob that is aside, if it still is."""
 
     @abstractmethod
     def keys(self, prefix: str = "") -> Iterator[Key]:

@@ -24,6 +24,7 @@ from authsvc.imaging.prepare import Prepared, prepare
 from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.store.port import BlobStore, Put
 from authsvc.system.durable import begin_to_write, digests_of
+from authsvc.trash import discard
 from authsvc.uploads.batcher import Batcher
 
 MAX_GROUP: Final = 64
@@ -200,8 +201,8 @@ class Ingest:
         if row.key != upload.image.key:
             # The row was there all the time, under a tombstone.
             self._discard(upload)
-        # A removal that was under way may have taken the blob before the row
-        # was there to stop it; from the row on, none can.
+        # A removal that was running may have set the blob aside before the row was written.
+        # One that sets it aside later finds the row, and puts the blob back.
         self._end_if_stored(upload, row)
 
     def _end_if_stored(self, upload: _Upload, image: Image) -> None:
@@ -211,7 +212,7 @@ class Ingest:
     def _discard(self, upload: _Upload) -> None:
         """Delete a blob that got no row, unless another upload has made one for it."""
         if upload.is_stored_now:
-            self._images.discard(upload.image.key, partial(self._store.delete, upload.image.key))
+            discard(upload.image.key, images=self._images, store=self._store)
 
 
 def _pending(uploads: Sequence[_Upload]) -> list[_Upload]:

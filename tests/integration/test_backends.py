@@ -29,6 +29,7 @@ def test_new_data_folder_is_made_whole_and_said_to_be_new(tmp_path: Path) -> Non
         "data/nginx": 0o2750,
         "data/run": 0o2750,
         "data/tmp": 0o2700,
+        "data/trash": 0o700,
     }
     assert len(list(settings.blobs_dir.iterdir())) == 256
     backends = open_backends(settings)

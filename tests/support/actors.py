@@ -12,7 +12,7 @@ from authsvc.library.remove import remove
 from authsvc.model import Image
 from authsvc.uploads.pipeline import Ingest
 from tests.support.contract.values import digests_of
-from tests.support.stepped import SteppedImages
+from tests.support.stepped import SteppedImages, SteppedStore
 from tests.support.workplace import ingest_of, reopened, settings_in
 
 
@@ -31,19 +31,16 @@ def upload_and_die_before_the_row(data_dir: Path, content: bytes) -> None:
     asyncio.run(ingest.keep(place.received(content), name=""))
 
 
-def remove_and_die(data_dir: Path, content: bytes, *, has_deleted: bool) -> None:
-    """Die in the middle of a removal, with the blob still there or gone."""
+def remove_and_die(data_dir: Path, content: bytes, *, before: str) -> None:
+    """Remove the picture, and die before this step of the store or the catalog."""
     place = reopened(settings_in(data_dir))
-    images = place.catalog.images
+
+    def gate(step: str) -> None:
+        if step == before:
+            _kill_this_process()
+
     (key,) = place.blobs_of(content)
-    images.bury(key, now=1)
-
-    def delete_and_die() -> None:
-        if has_deleted:
-            place.store.delete(key)
-        _kill_this_process()
-
-    images.finish_removal(key, delete_and_die)
+    remove(key, images=SteppedImages(place.catalog, gate), store=SteppedStore(place.settings, gate), sizes=place.sizes)
 
 
 def upload_until(stop: Path, data_dir: Path, contents: Sequence[bytes]) -> int:
@@ -74,7 +71,7 @@ def remove_often(stop: Path, data_dir: Path, contents: Sequence[bytes], times: i
             for content in contents:
                 image = place.catalog.images.find(digests_of(content).md5)
                 if image is not None:
-                    gone += remove(image.key, images=place.catalog.images, store=place.store, sizes=place.sizes)
+                    gone += place.remove(image.key)
     finally:
         stop.touch()
         place.catalog.close()

@@ -1,20 +1,19 @@
 """The real back ends, stopping before each of their steps.
 
-`gate` is called with the name of the step that comes next; what it does there
-is done in between two steps of whoever uses these back ends. There is no gate
-before a deletion, which may be done while the catalog is locked.
+`gate` is called with the name of the next step; what it does happens between
+two steps of the upload or removal that uses these back ends.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 
 from authsvc.catalog.images import SqlImageCatalog
 from authsvc.catalog.sql import Catalog
 from authsvc.errors import Collision
 from authsvc.model import Digests, Image, Key
+from authsvc.settings import Settings
 from authsvc.store.filesystem import FilesystemStore
-from authsvc.store.port import BlobStat, Put
+from authsvc.store.port import Aside, BlobStat, Put
 
 Gate = Callable[[str], None]
 
@@ -40,14 +39,14 @@ class SteppedImages(SqlImageCatalog):
         self._gate("bury")
         return super().bury(key, now=now)
 
-    def finish_removal(self, key: Key, delete_blob: Callable[[], object]) -> bool:
-        self._gate("finish_removal")
-        return super().finish_removal(key, delete_blob)
+    def forget(self, key: Key) -> Image | None:
+        self._gate("forget")
+        return super().forget(key)
 
 
 class SteppedStore(FilesystemStore):
-    def __init__(self, root: Path, gate: Gate) -> None:
-        super().__init__(root)
+    def __init__(self, settings: Settings, gate: Gate) -> None:
+        super().__init__(settings.blobs_dir, trash=settings.trash_dir)
         self._gate = gate
 
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
@@ -57,3 +56,15 @@ class SteppedStore(FilesystemStore):
     def stat(self, key: Key) -> BlobStat | None:
         self._gate("stat")
         return super().stat(key)
+
+    def set_aside(self, key: Key) -> Aside | None:
+        self._gate("set_aside")
+        return super().set_aside(key)
+
+    def put_back(self, aside: Aside, *, sha256: str) -> None:
+        self._gate("put_back")
+        super().put_back(aside, sha256=sha256)
+
+    def drop(self, aside: Aside) -> None:
+        self._gate("drop")
+        super().drop(aside)

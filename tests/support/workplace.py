@@ -11,10 +11,11 @@ from pathlib import Path
 from authsvc.catalog.port import ImageCatalog
 from authsvc.catalog.sql import Catalog, open_catalog
 from authsvc.data_folder import make_folders
+from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.settings import Settings, load
 from authsvc.sizes.cache import SizeCache
-from authsvc.store.filesystem import FilesystemStore, make_shards
+from authsvc.store.filesystem import FilesystemStore, make_shards, make_trash
 from authsvc.store.port import BlobStore
 from authsvc.uploads.pipeline import Ingest
 from tests.support.contract.values import digests_of
@@ -88,6 +89,18 @@ class Workplace:
         """Put a blob into the store alone, as a crash or a move leaves one."""
         self.path_of(key).write_bytes(content)
 
+    def remove(self, key: Key) -> bool:
+        """Remove a picture from beginning to end."""
+        return remove(key, images=self.catalog.images, store=self.store, sizes=self.sizes)
+
+    def finish_removals(self) -> int:
+        """Do what the next start of the service does."""
+        return finish_removals(images=self.catalog.images, store=self.store, sizes=self.sizes)
+
+    def lose_blob(self, key: Key) -> None:
+        """Delete a blob alone, as a damaged disk does."""
+        self.path_of(key).unlink()
+
     def path_of(self, key: Key) -> Path:
         return self.settings.blobs_dir / key.path.removeprefix("/")
 
@@ -108,9 +121,14 @@ def open_workplace(data_dir: Path, new_catalog: Path) -> Workplace:
     settings = settings_in(data_dir)
     make_folders(settings)
     make_shards(settings.blobs_dir)
+    make_trash(settings.trash_dir)
     shutil.copy(new_catalog, settings.catalog_path)
     return reopened(settings)
 
 
 def reopened(settings: Settings) -> Workplace:
-    return Workplace(settings, open_catalog(settings.catalog_path), FilesystemStore(settings.blobs_dir))
+    return Workplace(settings, open_catalog(settings.catalog_path), store_of(settings))
+
+
+def store_of(settings: Settings) -> FilesystemStore:
+    return FilesystemStore(settings.blobs_dir, trash=settings.trash_dir)

@@ -67,7 +67,7 @@ def store_calls(tmp_path: Path) -> tuple[Path, list[list[tuple[str, str]]]]:
     make_shards(root)
     source = tmp_path / "source.part"
     source.write_bytes(b"some bytes")
-    calls = _calls_of(tmp_path, "put-and-delete", str(root), str(source))
+    calls = _calls_of(tmp_path, "put-and-set-aside", str(root), str(source))
     blob = a_blob(b"some bytes")
     return root / blob.key.shard, _until_acknowledged(calls)
 
@@ -91,10 +91,22 @@ def test_put_of_a_known_blob_syncs_the_folder_for_whoever_linked_it(
     assert _positions(second_put, ("fsync",), f"{shard}>")
 
 
-def test_delete_syncs_the_folder_behind_the_unlink(store_calls: tuple[Path, list[list[tuple[str, str]]]]) -> None:
-    shard, (_, _, deletion, *_) = store_calls
-    (unlinked,) = _positions(deletion, ("unlink", "unlinkat"), f"{shard}/")
-    assert _positions(deletion, ("fsync",), f"{shard}>")[-1] > unlinked
+def test_blob_set_aside_is_safe_there_before_its_place_is_given_up(
+    store_calls: tuple[Path, list[list[tuple[str, str]]]],
+) -> None:
+    shard, (_, _, moved, *_) = store_calls
+    (renamed,) = _positions(moved, ("rename", "renameat", "renameat2"), f"{shard}/")
+    (trash_synced,) = _positions(moved, ("fsync",), "/trash>")[-1:]
+    (shard_synced,) = _positions(moved, ("fsync",), f"{shard}>")
+    assert renamed < trash_synced < shard_synced
+
+
+def test_blob_put_back_is_linked_then_its_folder_is_synced(
+    store_calls: tuple[Path, list[list[tuple[str, str]]]],
+) -> None:
+    shard, (_, _, _, put_back, *_) = store_calls
+    (linked,) = _positions(put_back, ("link", "linkat"), f"{shard}/")
+    assert _positions(put_back, ("fsync",), f"{shard}>")[-1] > linked
 
 
 @pytest.mark.parametrize("write", [1, 2], ids=["row of an image, by the grouping writer", "site"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.store.filesystem import FilesystemStore, make_shards
+from authsvc.store.filesystem import FilesystemStore, make_shards, make_trash
 from tests.support.contract.blob_store import BlobStoreContract, Spooled
 from tests.support.contract.small_disk import small_disk, use_up_names
 from tests.support.contract.values import Blob, a_blob
@@ -23,7 +23,7 @@ class TestFilesystemStore(BlobStoreContract):
 
     @pytest.fixture
     def store(self, root: Path) -> FilesystemStore:
-        return FilesystemStore(root)
+        return FilesystemStore(root, trash=root.with_name("trash"))
 
     @pytest.fixture
     def spooled(self, tmp_path: Path) -> Spooled:
@@ -44,8 +44,9 @@ class TestFilesystemStore(BlobStoreContract):
             make_shards(disk / "blobs")
             source = disk / "source"
             source.write_bytes(os.urandom(64))
+            make_trash(disk / "trash")
             use_up_names(disk)
-            yield FilesystemStore(disk / "blobs"), source
+            yield FilesystemStore(disk / "blobs", trash=disk / "trash"), source
 
     def test_blob_is_readable_by_the_group_and_nobody_else(
         self, store: FilesystemStore, root: Path, spooled: Spooled
@@ -93,3 +94,22 @@ class TestFilesystemStore(BlobStoreContract):
         make_shards(root)
         assert _mode(root / "7b") == 0o2750
         assert _mode(root / "7c") == 0o2755
+
+    def test_what_is_aside_is_outside_the_folders_that_nginx_serves_and_closed_to_its_group(
+        self, store: FilesystemStore, root: Path, spooled: Spooled
+    ) -> None:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        aside = store.set_aside(blob.key)
+        assert aside is not None
+        trash = root.with_name("trash")
+        assert (trash / aside.name).read_bytes() == blob.content
+        assert _mode(trash) == 0o700
+        assert [path for path in root.rglob("*") if path.is_file()] == []
+
+    def test_files_in_the_trash_that_were_not_set_aside_are_ignored(self, store: FilesystemStore, root: Path) -> None:
+        trash = root.with_name("trash")
+        make_trash(trash)
+        for name in ("README", f"{'0' * 32}.svg.{'0' * 32}", f"{'0' * 32}.png"):
+            (trash / name).touch()
+        assert list(store.aside()) == []

@@ -112,7 +112,6 @@ def _write_image(catalog: Catalog) -> None:
 WRITES: dict[str, Callable[[Catalog], object]] = {
     "add": _write_image,
     "bury": lambda catalog: catalog.images.bury(an_image().key, now=1),
-    "finish_removal": lambda catalog: catalog.images.finish_removal(an_image().key, lambda: None),
     "add_site": lambda catalog: catalog.access.add_site("example.com", now=1),
 }
 READS: dict[str, Callable[[Catalog], object]] = {

@@ -1,4 +1,4 @@
-"""Uploads and removals of the same picture by several at once."""
+"""Uploads and removals of the same picture by several processes at once."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import NoSuchObject
-from authsvc.library.remove import remove
+from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Image, Key
 from tests.support.actors import remove_often, upload_until
 from tests.support.contract.values import digests_of
@@ -21,40 +21,48 @@ from tests.support.workplace import Workplace, ingest_of, open_workplace
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, new_catalog: Path) -> Iterator[Workplace]:
-    """One data folder for all orders; each has a picture of its own."""
+    """One data folder for all orders; each order has its own picture."""
     made = open_workplace(tmp_path_factory.mktemp("orders") / "data", new_catalog)
     yield made
     made.catalog.close()
 
 
 def _upload(place: Workplace, content: bytes, gate: Gate) -> Image:
-    ingest = ingest_of(SteppedImages(place.catalog, gate), SteppedStore(place.settings.blobs_dir, gate))
+    ingest = ingest_of(SteppedImages(place.catalog, gate), SteppedStore(place.settings, gate))
     return asyncio.run(ingest.keep(place.received(content), name=""))
 
 
 def _remove(place: Workplace, content: bytes, gate: Gate) -> bool:
     key = Key(digests_of(content).md5, "png")
-    # The plain store: its steps are done while the catalog is locked.
-    return remove(key, images=SteppedImages(place.catalog, gate), store=place.store, sizes=place.sizes)
+    images, store = SteppedImages(place.catalog, gate), SteppedStore(place.settings, gate)
+    return remove(key, images=images, store=store, sizes=place.sizes)
 
 
-@pytest.mark.parametrize("seed", range(40), ids=lambda seed: f"order {seed}")
+def _start(place: Workplace, gate: Gate) -> int:
+    images, store = SteppedImages(place.catalog, gate), SteppedStore(place.settings, gate)
+    return finish_removals(images=images, store=store, sizes=place.sizes)
+
+
+@pytest.mark.parametrize("seed", range(120), ids=lambda seed: f"order {seed}")
 def test_uploads_and_removals_in_any_order_leave_picture_and_row_or_neither(shared: Workplace, seed: int) -> None:
     content = picture()
-    results = Turns(seed).run(
-        {
-            "one upload": lambda gate: _upload(shared, content, gate),
-            "another upload": lambda gate: _upload(shared, content, gate),
-            "one removal": lambda gate: _remove(shared, content, gate),
-            "another removal": lambda gate: _remove(shared, content, gate),
-        }
-    )
-    for who in ("one upload", "another upload"):
-        assert isinstance(results[who], Image), results[who]
-    for who in ("one removal", "another removal"):
-        assert isinstance(results[who], (bool, NoSuchObject)), results[who]
+    actors = {
+        "one upload": lambda gate: _upload(shared, content, gate),
+        "another upload": lambda gate: _upload(shared, content, gate),
+        "one removal": lambda gate: _remove(shared, content, gate),
+        "another removal": lambda gate: _remove(shared, content, gate),
+    }
+    if seed % 2:
+        # A service starts while commands remove.
+        actors["a start"] = lambda gate: bool(_start(shared, gate))
+    results = Turns(seed).run(actors)
+    for upload in ("one upload", "another upload"):
+        assert isinstance(results[upload], Image), results[upload]
+    for removal in ("one removal", "another removal"):
+        assert isinstance(results[removal], (bool, NoSuchObject)), results[removal]
     row = shared.row_of(content)
     assert shared.blobs_of(content) == ([] if row is None else [row.key])
+    assert list(shared.store.aside()) == []
     if True not in (results["one removal"], results["another removal"]):
         assert row is not None
 
@@ -73,5 +81,6 @@ def test_two_processes_uploading_and_removing_never_lose_an_answered_picture(pla
     for content in contents:
         row = place.row_of(content)
         assert place.blobs_of(content) == ([] if row is None else [row.key])
-        # Nobody disturbs this one, so it has to be there afterwards.
+        # No removal runs any more, so this one has to be there afterwards.
         assert place.path_of(place.keep(content).key).read_bytes() == content
+    assert list(place.store.aside()) == []

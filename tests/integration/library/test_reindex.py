@@ -3,7 +3,6 @@ from collections.abc import Iterator
 import pytest
 
 from authsvc.library.reindex import Indexed, reindex
-from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Key
 from tests.support.contract.values import digests_of
 from tests.support.pictures import FORMATS, picture
@@ -60,7 +59,7 @@ def test_lost_catalog_is_rebuilt_from_the_store(place: Workplace) -> None:
     before = {place.keep(content).key for content in contents}
     for key in before:
         place.catalog.images.bury(key, now=1)
-        place.catalog.images.finish_removal(key, lambda: None)
+        place.catalog.images.forget(key)
     assert {result.key for result in _reindex(place) if not result.problem} == before
     assert {image.key for image in place.catalog.images.page(after=None, limit=50)} == before
 
@@ -79,17 +78,17 @@ def test_blobs_that_cannot_be_recorded_are_reported_and_left(place: Workplace) -
 
 
 def test_blob_removed_meanwhile_does_not_stop_the_others(place: Workplace) -> None:
-    gone, stays = sorted(_orphan(place, picture()) for _ in range(2))
+    removed, kept = sorted(_orphan(place, picture()) for _ in range(2))
 
     def keys() -> Iterator[Key]:
-        place.store.delete(gone)
-        yield gone
-        yield stays
+        place.lose_blob(removed)
+        yield removed
+        yield kept
 
     results = _reindex(place, keys())
-    assert Indexed(stays, "") in results
-    assert place.catalog.images.find(stays.digest) is not None
-    assert place.catalog.images.find(gone.digest) is None
+    assert Indexed(kept, "") in results
+    assert place.catalog.images.find(kept.digest) is not None
+    assert place.catalog.images.find(removed.digest) is None
 
 
 def test_picture_under_removal_is_not_brought_back(place: Workplace) -> None:
@@ -98,7 +97,7 @@ def test_picture_under_removal_is_not_brought_back(place: Workplace) -> None:
     place.catalog.images.bury(image.key, now=1)
     _reindex(place)
     assert place.catalog.images.buried() == [image.key]
-    assert finish_removals(images=place.catalog.images, store=place.store, sizes=place.sizes) == 1
+    assert place.finish_removals() == 1
     assert place.blobs_of(content) == []
 
 
@@ -117,5 +116,5 @@ def test_picture_uploaded_meanwhile_keeps_its_row(place: Workplace) -> None:
 def test_reindexed_picture_can_be_removed(place: Workplace) -> None:
     key = _orphan(place, content := picture())
     _reindex(place)
-    assert remove(key, images=place.catalog.images, store=place.store, sizes=place.sizes) is True
+    assert place.remove(key) is True
     assert place.blobs_of(content) == []

@@ -1,5 +1,4 @@
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -7,15 +6,13 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Busy, Collision, Corrupt, TooManyPixels, Unsupported
-from authsvc.library.remove import remove
 from authsvc.model import Image, ImageType, Key
-from authsvc.store.filesystem import FilesystemStore
 from authsvc.uploads.pipeline import Ingest
 from tests.support.contract.values import digests_of
 from tests.support.imaging.private_pictures import PRIVATE, SECRET
 from tests.support.imaging.real_pictures import SIZE
 from tests.support.pictures import FORMATS, picture
-from tests.support.stepped import SteppedImages
+from tests.support.stepped import SteppedImages, SteppedStore
 from tests.support.workplace import LIMITS, Received, Workplace, ingest_of
 
 
@@ -141,39 +138,34 @@ def test_forgery_that_only_the_catalog_sees_leaves_no_blob_of_its_own(place: Wor
     assert place.catalog.images.buried() == [image.key]
 
 
-def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(place: Workplace) -> None:
+@pytest.mark.parametrize("step", ["set_aside", "forget", "drop"])
+def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(place: Workplace, step: str) -> None:
     image = place.keep(picture())
     forged = picture("GIF")
     place.catalog.images.bury(image.key, now=1)
+    promised: list[Image] = []
 
-    def finish_the_removal_and_upload() -> Image:
-        place.catalog.images.finish_removal(image.key, partial(place.store.delete, image.key))
-        return place.keep(forged, md5=image.key.digest)
+    def finish_the_removal_and_upload(name: str) -> None:
+        if name == step and not promised:
+            place.finish_removals()
+            promised.append(place.keep(forged, md5=image.key.digest))
 
-    class SlowToDelete(FilesystemStore):
-        def delete(self, key: Key) -> bool:
-            promised.append(thread.submit(finish_the_removal_and_upload))
-            # Not for long: the catalog may be locked until this deletion is done.
-            wait(promised, timeout=1)
-            return super().delete(key)
-
-    promised: list[Future[Image]] = []
-    ingest = ingest_of(place.catalog.images, SlowToDelete(place.settings.blobs_dir))
-    with ThreadPoolExecutor(1) as thread, pytest.raises(Collision):
+    images = SteppedImages(place.catalog, finish_the_removal_and_upload)
+    ingest = ingest_of(images, SteppedStore(place.settings, finish_the_removal_and_upload))
+    with pytest.raises(Collision):
         asyncio.run(ingest.keep(place.received(forged, md5=image.key.digest), name=""))
-    for upload in promised:
-        assert place.path_of(upload.result().key).read_bytes() == forged
+    assert [place.path_of(each.key).read_bytes() for each in promised] == [forged]
 
 
 def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(place: Workplace) -> None:
     content = picture()
     key = place.keep(content).key
-    place.store.delete(key)
+    place.lose_blob(key)
     removals = iter(range(7))
 
     def in_between(step: str) -> None:
         if step == "add" and next(removals, None) is not None and place.row_of(content) is not None:
-            remove(key, images=place.catalog.images, store=place.store, sizes=place.sizes)
+            place.remove(key)
 
     ingest = ingest_of(SteppedImages(place.catalog, in_between), place.store)
     with suppress(Busy):

@@ -199,7 +199,7 @@ def test_blob_that_cannot_be_looked_at_fails_its_own_upload_alone(place: Workpla
                     raise OSError(errno.EIO, "EIO")
                 return super().stat(key)
 
-        async with crowd(place, Damaged(place.settings.blobs_dir)) as made:
+        async with crowd(place, Damaged(place.settings.blobs_dir, trash=place.settings.trash_dir)) as made:
             waiting = [made.wait_in_line(content) for content in (good, broken, new)]
             await made.go()
             known, failed, kept = await asyncio.gather(*waiting, return_exceptions=True)
@@ -264,7 +264,7 @@ class HeldStore(FilesystemStore):
     """Stands still before or behind its work, until it may go on."""
 
     def __init__(self, place: Workplace, *, is_behind: bool) -> None:
-        super().__init__(place.settings.blobs_dir)
+        super().__init__(place.settings.blobs_dir, trash=place.settings.trash_dir)
         self.reached, self.may_go = threading.Event(), threading.Event()
         self._is_behind = is_behind
 

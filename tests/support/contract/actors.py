@@ -40,7 +40,7 @@ def make_schema(path: Path) -> None:
 
 def put_for_ever(root: Path, spool: Path) -> None:
     """Put new blobs of 4 MiB from four threads until killed."""
-    store = FilesystemStore(root)
+    store = FilesystemStore(root, trash=root.with_name("trash"))
 
     def put() -> None:
         blob = a_blob(os.urandom(4 * 1024 * 1024))
@@ -62,13 +62,16 @@ def _acknowledge() -> None:
     os.write(1, ACKNOWLEDGED.encode())
 
 
-def _put_and_delete(root: str, source: str) -> None:
-    store = FilesystemStore(Path(root))
+def _put_and_set_aside(root: str, source: str) -> None:
+    store = FilesystemStore(Path(root), trash=Path(root).with_name("trash"))
     blob = a_blob(Path(source).read_bytes())
     for _ in range(2):
         store.put(blob.key, Path(source), sha256=blob.sha256)
         _acknowledge()
-    store.delete(blob.key)
+    aside = store.set_aside(blob.key)
+    _acknowledge()
+    if aside is not None:
+        store.put_back(aside, sha256=blob.sha256)
     _acknowledge()
 
 
@@ -85,5 +88,5 @@ def _write_rows(path: str) -> None:
 
 
 if __name__ == "__main__":
-    actors: dict[str, Callable[..., None]] = {"put-and-delete": _put_and_delete, "write-rows": _write_rows}
+    actors: dict[str, Callable[..., None]] = {"put-and-set-aside": _put_and_set_aside, "write-rows": _write_rows}
     actors[sys.argv[1]](*sys.argv[2:])

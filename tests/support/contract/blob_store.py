@@ -75,35 +75,88 @@ class BlobStoreContract:
         with pytest.raises(FileNotFoundError):
             store.open(blob.key)
 
-    def test_deleted_blob_is_gone_and_can_be_stored_again(self, store: BlobStore, spooled: Spooled) -> None:
-        blob = a_blob()
-        store.put(blob.key, spooled(blob), sha256=blob.sha256)
-        assert store.delete(blob.key) is True
-        assert store.stat(blob.key) is None
-        assert list(store.keys()) == []
+    def test_blob_set_aside_is_not_found_and_can_be_stored_again(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = _stored(store, spooled)
+        aside = store.set_aside(blob.key)
+        assert aside is not None
+        assert (aside.key, list(store.aside())) == (blob.key, [aside])
+        assert (store.stat(blob.key), list(store.keys())) == (None, [])
         assert store.put(blob.key, spooled(blob), sha256=blob.sha256) is True
+        assert list(store.aside()) == [aside]
 
-    def test_deletion_of_an_absent_blob_says_so(self, store: BlobStore) -> None:
-        assert store.delete(a_blob().key) is False
+    def test_absent_blob_cannot_be_set_aside(self, store: BlobStore) -> None:
+        assert store.set_aside(a_blob().key) is None
+        assert list(store.aside()) == []
 
-    def test_deletion_leaves_the_other_extension(self, store: BlobStore, spooled: Spooled) -> None:
-        blob = a_blob(extension="jpg")
-        twin = a_blob(blob.content, extension="jpeg")
-        for each in (blob, twin):
-            store.put(each.key, spooled(each), sha256=each.sha256)
-        store.delete(blob.key)
+    def test_setting_aside_leaves_the_other_extension(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = _stored(store, spooled, a_blob(extension="jpg"))
+        twin = _stored(store, spooled, a_blob(blob.content, extension="jpeg"))
+        store.set_aside(blob.key)
         assert list(store.keys()) == [twin.key]
+
+    def test_blob_put_back_is_in_its_place_and_aside_until_it_is_dropped(
+        self, store: BlobStore, spooled: Spooled
+    ) -> None:
+        blob = _stored(store, spooled)
+        aside = store.set_aside(blob.key)
+        assert aside is not None
+        for _ in range(2):
+            store.put_back(aside, sha256=blob.sha256)
+            assert _bytes_in(store, blob.key) == blob.content
+            assert list(store.aside()) == [aside]
+        for _ in range(2):
+            store.drop(aside)
+            assert list(store.aside()) == []
+            assert _bytes_in(store, blob.key) == blob.content
+
+    def test_dropped_blob_cannot_be_put_back(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = _stored(store, spooled)
+        aside = store.set_aside(blob.key)
+        assert aside is not None
+        store.drop(aside)
+        store.put_back(aside, sha256=blob.sha256)
+        assert store.stat(blob.key) is None
+
+    def test_blob_with_other_bytes_than_expected_is_not_put_back(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = _stored(store, spooled)
+        aside = store.set_aside(blob.key)
+        assert aside is not None
+        store.put_back(aside, sha256=forgery_of(blob).sha256)
+        assert store.stat(blob.key) is None
+        assert list(store.aside()) == [aside]
+
+    def test_blob_is_not_put_back_over_other_bytes(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = _stored(store, spooled)
+        aside = store.set_aside(blob.key)
+        assert aside is not None
+        forgery = _stored(store, spooled, forgery_of(blob))
+        with pytest.raises(Collision):
+            store.put_back(aside, sha256=blob.sha256)
+        assert _bytes_in(store, blob.key) == forgery.content
+        assert list(store.aside()) == [aside]
+
+    def test_blob_set_aside_twice_is_aside_twice(self, store: BlobStore, spooled: Spooled) -> None:
+        blob = _stored(store, spooled)
+        first = store.set_aside(blob.key)
+        _stored(store, spooled, blob)
+        second = store.set_aside(blob.key)
+        assert first is not None
+        assert second is not None
+        assert sorted(store.aside()) == sorted([first, second])
+        store.drop(first)
+        store.put_back(second, sha256=blob.sha256)
+        assert _bytes_in(store, blob.key) == blob.content
 
     @pytest.mark.parametrize(
         "length", [0, 1, 2, 3, 31, 32], ids=lambda length: f"{length} digits" if length != 1 else "one digit"
     )
     def test_keys_come_in_order_and_by_prefix(self, store: BlobStore, spooled: Spooled, length: int) -> None:
-        keys = [self._stored(store, spooled) for _ in range(40)]
+        keys = [_stored(store, spooled).key for _ in range(40)]
         prefix = keys[0].digest[:length]
         assert list(store.keys(prefix)) == sorted(key for key in keys if key.digest.startswith(prefix))
 
     def test_prefix_that_nothing_has_gives_no_keys(self, store: BlobStore, spooled: Spooled) -> None:
-        key = self._stored(store, spooled)
+        key = _stored(store, spooled).key
         other = f"{(int(key.digest[:2], 16) + 1) % 256:02x}"
         assert list(store.keys(other)) == []
 
@@ -136,21 +189,22 @@ class BlobStoreContract:
             (result == "refused") == (rival.content != kept) for rival, result in zip(rivals, results, strict=True)
         )
 
-    def test_puts_and_deletions_of_one_blob_at_once_all_succeed(self, store: BlobStore, spooled: Spooled) -> None:
+    def test_blob_put_and_set_aside_by_many_threads_is_never_lost(self, store: BlobStore, spooled: Spooled) -> None:
         blob = a_blob()
         source = spooled(blob)
 
         def put(_: int) -> bool:
             return store.put(blob.key, source, sha256=blob.sha256)
 
-        def delete(_: int) -> bool:
-            return store.delete(blob.key)
+        def set_aside(_: int) -> bool:
+            return store.set_aside(blob.key) is not None
 
         with ThreadPoolExecutor(4) as threads:
-            turns = [threads.submit(act, turn) for turn in range(400) for act in (put, delete)]
+            turns = [threads.submit(act, turn) for turn in range(400) for act in (put, set_aside)]
         results = [turn.result() for turn in turns]
-        put_anew, gone = results[::2].count(True), results[1::2].count(True)
-        assert put_anew - gone == len(list(store.keys()))
+        stored, moved = results[::2].count(True), results[1::2].count(True)
+        assert len(list(store.aside())) == moved
+        assert stored - moved == len(list(store.keys()))
 
     def test_put_without_room_raises_full_and_leaves_nothing(self, full_store: tuple[BlobStore, Path]) -> None:
         store, source = full_store
@@ -186,11 +240,11 @@ class BlobStoreContract:
         assert store.put_all([]) == []
         assert list(store.keys()) == []
 
-    @staticmethod
-    def _stored(store: BlobStore, spooled: Spooled) -> Key:
-        blob = a_blob()
-        store.put(blob.key, spooled(blob), sha256=blob.sha256)
-        return blob.key
+
+def _stored(store: BlobStore, spooled: Spooled, blob: Blob | None = None) -> Blob:
+    blob = blob or a_blob()
+    store.put(blob.key, spooled(blob), sha256=blob.sha256)
+    return blob
 
 
 def _bytes_in(store: BlobStore, key: Key) -> bytes:

@@ -1,6 +1,6 @@
 """What every image catalog does. A subclass says how to open one."""
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,10 +8,6 @@ from authsvc.catalog.port import ImageCatalog
 from authsvc.errors import Collision, NoSuchObject
 from authsvc.model import Image, Key
 from tests.support.contract.values import an_image, received_as, some_digests
-
-
-class _DiskTrouble(Exception):
-    pass
 
 
 def _added(images: ImageCatalog, image: Image) -> Image:
@@ -112,9 +108,7 @@ class ImageCatalogContract:
         assert _added(images, an_image(digest=image.key.digest, sha256=image.sha256)) == image
         assert images.find(image.key.digest) == image
         assert images.buried() == []
-        calls: list[str] = []
-        assert images.finish_removal(image.key, lambda: calls.append("deleted")) is False
-        assert calls == []
+        assert images.forget(image.key) == image
 
     def test_forgery_does_not_lift_the_tombstone(self, images: ImageCatalog) -> None:
         image = _added(images, an_image())
@@ -123,73 +117,45 @@ class ImageCatalogContract:
             _added(images, an_image(digest=image.key.digest))
         assert images.buried() == [image.key]
 
-    def test_finished_removal_forgets_the_image_and_how_it_was_received(self, images: ImageCatalog) -> None:
+    def test_forgotten_image_is_not_found_by_how_it_was_received(self, images: ImageCatalog) -> None:
         image = _added(images, an_image(name="first.png"))
         images.bury(image.key, now=2)
-        calls: list[str] = []
-        assert images.finish_removal(image.key, lambda: calls.append("deleted")) is True
-        assert calls == ["deleted"]
+        for _ in range(2):
+            assert images.forget(image.key) is None
         assert images.find(image.key.digest) is None
         assert images.find_received(image.sha256) is None
         assert images.buried() == []
         newcomer = an_image(digest=image.key.digest)
         assert _added(images, newcomer) == newcomer
 
-    def test_image_without_a_tombstone_is_not_removed(self, images: ImageCatalog) -> None:
+    def test_image_without_a_tombstone_is_not_forgotten(self, images: ImageCatalog, elsewhere: ImageCatalog) -> None:
         image = _added(images, an_image())
-        calls: list[str] = []
-        assert images.finish_removal(image.key, lambda: calls.append("deleted")) is False
-        assert images.finish_removal(an_image().key, lambda: calls.append("deleted")) is False
-        assert calls == []
-        assert images.find(image.key.digest) == image
-
-    def test_tombstone_stays_when_the_blob_cannot_be_deleted(self, images: ImageCatalog) -> None:
-        image = _added(images, an_image())
-        images.bury(image.key, now=2)
-
-        def fail() -> None:
-            raise _DiskTrouble
-
-        with pytest.raises(_DiskTrouble):
-            images.finish_removal(image.key, fail)
-        assert images.buried() == [image.key]
-
-    def test_nobody_adds_the_image_while_its_blob_is_deleted(
-        self, images: ImageCatalog, elsewhere: ImageCatalog
-    ) -> None:
-        image = _added(images, an_image(name="first.png"))
-        anew = an_image(digest=image.key.digest, sha256=image.sha256, name="anew.png")
-        images.bury(image.key, now=2)
-        events: list[str] = []
-        adding = []
-
-        def delete_blob() -> None:
-            for opened in (images, elsewhere):
-                future = opened.add(anew, received_as(anew))
-                future.add_done_callback(lambda _: events.append("added"))
-                adding.append(future)
-            wait(adding, timeout=0.3)
-            events.append("deleted")
-
-        assert images.finish_removal(image.key, delete_blob) is True
-        assert [future.result() for future in adding] == [anew, anew]
-        assert events == ["deleted", "added", "added"]
+        assert images.forget(image.key) == image
+        assert elsewhere.find(image.key.digest) == image
 
     @pytest.mark.parametrize("is_buried", [False, True], ids=["recorded", "buried"])
-    def test_blob_of_a_known_image_is_not_discarded(self, images: ImageCatalog, *, is_buried: bool) -> None:
-        image = _added(images, an_image())
+    def test_another_extension_is_another_image_to_forget(self, images: ImageCatalog, *, is_buried: bool) -> None:
+        image = _added(images, an_image(extension="jpeg"))
         if is_buried:
             images.bury(image.key, now=2)
-        calls: list[str] = []
-        assert images.discard(image.key, lambda: calls.append("deleted")) is False
-        assert calls == []
+        assert images.forget(Key(image.key.digest, "jpg")) is None
+        assert images.buried() == ([image.key] if is_buried else [])
 
-    def test_blob_of_no_image_is_discarded(self, images: ImageCatalog) -> None:
-        image = _added(images, an_image(extension="jpeg"))
-        calls: list[str] = []
-        assert images.discard(Key(image.key.digest, "jpg"), lambda: calls.append("deleted")) is True
-        assert calls == ["deleted"]
-        assert images.find(image.key.digest) == image
+    def test_image_is_forgotten_or_recorded_again_and_both_sides_know_which(
+        self, images: ImageCatalog, elsewhere: ImageCatalog
+    ) -> None:
+        def forget(key: Key) -> Image | None:
+            return elsewhere.forget(key)
+
+        with ThreadPoolExecutor(1) as thread:
+            for _ in range(40):
+                image = _added(images, an_image(name="first.png"))
+                again = an_image(digest=image.key.digest, sha256=image.sha256, name="again.png")
+                images.bury(image.key, now=2)
+                forgetting = thread.submit(forget, image.key)
+                recorded = _added(images, again)
+                assert (recorded, forgetting.result()) in [(again, None), (image, image)]
+                assert images.find(image.key.digest) == recorded
 
     def test_pages_give_every_image_once_and_newest_first(self, images: ImageCatalog) -> None:
         added = [_added(images, an_image()) for _ in range(7)]

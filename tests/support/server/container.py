@@ -12,8 +12,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.support.server.checkout import SOURCE
+from tests.support.server.disk import Layers
 from tests.support.server.machine import COMMAND_SECONDS, ENVIRONMENT, Machine
-from tests.support.server.root import Layers
 
 RECIPE = SOURCE / "Containerfile"
 IGNORED = SOURCE / ".containerignore"

@@ -13,7 +13,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from tests.support.server.root import PREFIX, Disk, Entry, Layers, control_groups, debian_root, remove_group, sweep
+from tests.support.server.debian import debian_root
+from tests.support.server.disk import Disk, Entry, Layers
+from tests.support.server.leftovers import PREFIX, control_groups, remove_group, sweep
 from tests.support.server.wheels import wheelhouse
 
 BOOT_SECONDS = 60.0

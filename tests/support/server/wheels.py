@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.server.root import cached, debian_root
+from tests.support.server.cache import cached
+from tests.support.server.debian import debian_root
 
 LOCK = Path(__file__).parents[3] / "requirements" / "run.txt"
 DOWNLOAD_SECONDS = 600

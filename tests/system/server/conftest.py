@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.server.checkout import put_checkout
+from tests.support.server.disk import Layers
+from tests.support.server.installed import installed_layers
 from tests.support.server.machine import Machine, booted
-from tests.support.server.root import Layers
-from tests.support.server.visits import UNITS, install, prepare
-
-DOMAIN = "DOMAIN=img.example.com pics.example.org"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,30 +20,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def installed() -> Iterator[Layers]:
-    """A disk with authsvc, a token in /root/token, and blog.example.com as a site.
-
-    What the installation said is in /root/install.log, and how the units were
-    right after it in /root/units.log.
-    """
-    with Machine() as machine:
-        put_checkout(machine)
-        machine.boot()
-        machine.path("/root/install.log").write_text(install(machine, DOMAIN), "utf-8")
-        machine.shell(f"systemctl is-active {' '.join(UNITS)} >/root/units.log")
-        prepare(machine)
-        yield machine.snapshot()
+    """The disk of a server with authsvc; see installed_layers."""
+    with installed_layers() as layers:
+        yield layers
 
 
 @pytest.fixture
 def server(installed: Layers) -> Iterator[Machine]:
-    """A running server with authsvc, of the test's own."""
+    """A running server with authsvc, for one test."""
     with booted(installed) as machine:
         yield machine
 
 
 @pytest.fixture
 def fresh() -> Iterator[Machine]:
-    """A running server without authsvc, of the test's own; the checkout is in /root/authsvc."""
+    """A running server without authsvc, for one test; the checkout is in /root/authsvc."""
     with Machine() as machine:
         put_checkout(machine)
         machine.boot()

@@ -15,8 +15,8 @@ from tests.support.server.certificates import (
     stop_authority,
 )
 from tests.support.server.checkout import PLACE
+from tests.support.server.disk import Layers
 from tests.support.server.machine import Machine, booted
-from tests.support.server.root import Layers
 from tests.support.stack import wait_until
 
 HTTPS = "https://img.example.com"

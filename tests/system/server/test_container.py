@@ -10,7 +10,7 @@ import pytest
 from tests.support.pictures import picture
 from tests.support.server.checkout import copy_checkout
 from tests.support.server.container import Container, is_ignored, only, steps, usage
-from tests.support.server.root import Layers
+from tests.support.server.disk import Layers
 from tests.support.stack import wait_until
 
 START_SECONDS = 60

@@ -4,10 +4,10 @@ import pytest
 
 from authsvc.nginx.lock import LOCK_NAME
 from tests.support.server.checkout import PLACE
+from tests.support.server.installed import DOMAIN
 from tests.support.server.machine import Machine
 from tests.support.server.visits import INSTALL_SECONDS, findings, install, prepare, read, upload
 from tests.support.stack import wait_until
-from tests.system.server.conftest import DOMAIN
 
 EFFECT_SECONDS = 60
 BLOG = """\

@@ -2,8 +2,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.support.server.disk import Entry
 from tests.support.server.machine import Machine
-from tests.support.server.root import Entry
 from tests.support.server.visits import UNITS, assert_works, findings, install, read, upload
 from tests.support.stack import wait_until
 

@@ -1,4 +1,5 @@
 import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.server.cache import borrowed, cache, cached, prune
 from tests.support.server.machine import Machine
-from tests.support.server.root import cache, cached
 from tests.support.stack import wait_until
 
 # The first test on a computer waits for its Debian to be built.
@@ -28,7 +29,7 @@ def machine() -> Iterator[Machine]:
 def python(text: str, *wrapper: str) -> "subprocess.Popen[str]":
     command = [*wrapper, sys.executable, "-c", text]
     return subprocess.Popen(
-        command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
@@ -227,7 +228,7 @@ def test_next_machine_removes_what_a_killed_test_run_left() -> None:
 )
 def test_computer_that_cannot_boot_machines_says_what_it_lacks(loss: str, wrapper: Sequence[str], says: str) -> None:
     with python(
-        f"import os; from tests.support.server.root import debian_root\n{loss}\ndebian_root()", *wrapper
+        f"import os; from tests.support.server.debian import debian_root\n{loss}\ndebian_root()", *wrapper
     ) as run:
         output = run.communicate(timeout=60)[0]
     assert run.returncode == 1
@@ -247,6 +248,34 @@ def test_what_was_interrupted_is_never_taken_for_whole(tmp_path: Path, monkeypat
     made = cached("thing", lambda folder: (folder / "whole").touch())
     assert [path.name for path in made.iterdir()] == ["whole"]
     assert sorted(path.name for path in made.parent.iterdir()) == ["thing", "thing.lock"]
+
+
+def test_prune_keeps_the_last_borrowed_and_what_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def names() -> list[str]:
+        return sorted(path.name for path in cache().iterdir() if path.is_dir())
+
+    for age, name in enumerate(("old", "older", "oldest")):
+        with borrowed(f"thing-{name}", lambda folder: (folder / "whole").touch()) as made:
+            pass
+        os.utime(made, (1000 - age, 1000 - age))
+    other = cached("other", lambda folder: (folder / "whole").touch())
+    os.utime(other, (1, 1))
+    with python(
+        "import sys; from tests.support.server.cache import borrowed\n"
+        "with borrowed('thing-oldest', print): print('borrowed', flush=True); sys.stdin.read()"
+    ) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "borrowed\n"
+        os.utime(cache() / "thing-oldest", (998, 998))
+        prune("thing-", keep=1)
+        assert names() == ["other", "thing-old", "thing-oldest"]
+        assert run.stdin
+        run.stdin.close()
+        assert run.wait() == 0
+    prune("thing-", keep=1)
+    assert names() == ["other", "thing-old"]
 
 
 def test_who_comes_while_it_is_made_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

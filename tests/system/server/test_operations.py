@@ -11,6 +11,8 @@ from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
 from tests.support.server.certificates import AUTHORITY, complaints, start_authority, stop_authority
 from tests.support.server.checkout import PLACE
 from tests.support.server.container import leave_only
+from tests.support.server.debian import PACKAGES
+from tests.support.server.disk import Layers
 from tests.support.server.machine import Machine, booted
 from tests.support.server.operations_page import (
     IDENTITY,
@@ -26,7 +28,6 @@ from tests.support.server.operations_page import (
     take,
     untaken,
 )
-from tests.support.server.root import PACKAGES, Layers
 from tests.support.stack import wait_until
 from tests.system.server import test_operations_certificates, test_operations_move
 

@@ -13,8 +13,8 @@ from tests.support.server.certificates import (
     served_serial,
 )
 from tests.support.server.checkout import PLACE
+from tests.support.server.disk import Entry, Layers
 from tests.support.server.machine import Machine, booted
-from tests.support.server.root import Entry, Layers
 from tests.support.stack import wait_until
 
 HTTPS = "https://img.example.com"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.server.checkout import SOURCE
+from tests.support.server.disk import Layers
 from tests.support.server.machine import Machine, booted
-from tests.support.server.root import Layers
 
 PROBE = "/usr/local/lib/sandbox_probe.py"
 DROP_INS = "/etc/systemd/system/authsvc.service.d"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.server.disk import Layers
 from tests.support.server.machine import Machine, booted
-from tests.support.server.root import Layers
 from tests.support.stack import wait_until
 
 SOCKET = "/run/authsvc/authsvc.sock"

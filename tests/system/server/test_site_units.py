@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.server.disk import Layers
 from tests.support.server.machine import Machine, booted
-from tests.support.server.root import Layers
 from tests.support.stack import wait_until
 
 STATE = "/var/lib/authsvc/run"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.server.checkout import PLACE, put_checkout
+from tests.support.server.disk import Entry, Layers
 from tests.support.server.machine import Machine
-from tests.support.server.root import Entry, Layers
 from tests.support.server.visits import INSTALL_SECONDS, assert_works, prepare
 
 DOMAIN = "DOMAIN=img.example.com pics.example.org"

@@ -1,7 +1,7 @@
 import json
 
+from tests.support.server.debian import debian_root
 from tests.support.server.machine import Machine
-from tests.support.server.root import debian_root
 from tests.support.server.visits import UNITS, assert_works, install, read, upload
 
 NEIGHBOUR = """\

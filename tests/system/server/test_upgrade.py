@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tests.support import experiments
 from tests.support.server.checkout import PLACE, put_checkout
+from tests.support.server.disk import Entry
 from tests.support.server.machine import Machine
 from tests.support.server.older import older_release, put_older
-from tests.support.server.root import Entry
 from tests.support.server.underload import Load, assert_unharmed, read_all
 from tests.support.server.visits import INSTALL_SECONDS, assert_works, findings, install, prepare, read, upload
 from tests.support.server.wheels import wheelhouse

@@ -22,7 +22,18 @@ copy_extensions = copy
 unique_subject = no
 [any]
 commonName = supplied
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 """
+"""The extensions are those that Python 3.13 and later require (ssl.VERIFY_X509_STRICT, RFC 5280 section 4.2)."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +44,21 @@ class Pair:
     key: Path
 
 
+def make_authority(folder: Path) -> Pair:
+    """Make the certificate of an authority in a new folder."""
+    return _make(folder, begins_days=-2, ends_days=90.5, signer=None, extensions="authority")
+
+
 def make_pair(
     folder: Path, *hosts: str, begins_days: float = -2, ends_days: float = 90.5, issuer: Pair | None = None
 ) -> Pair:
     """Make a certificate for `hosts` in a new folder, self-signed unless it has an issuer."""
+    return _make(folder, *hosts, begins_days=begins_days, ends_days=ends_days, signer=issuer, extensions="server")
+
+
+def _make(
+    folder: Path, *hosts: str, begins_days: float, ends_days: float, signer: Pair | None, extensions: str
+) -> Pair:
     folder.mkdir()
     (folder / "openssl.conf").write_text(_CONFIGURATION)
     (folder / "issued").touch()
@@ -44,12 +66,12 @@ def make_pair(
     _openssl(
         folder,
         *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-        *("-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=tests", *names),
+        *("-keyout", "key.pem", "-out", "request.pem", "-subj", f"/CN={extensions}", *names),
     )
-    signer = ["-cert", issuer.certificate, "-keyfile", issuer.key] if issuer else ["-selfsign", "-keyfile", "key.pem"]
+    signing = ["-cert", signer.certificate, "-keyfile", signer.key] if signer else ["-selfsign", "-keyfile", "key.pem"]
     _openssl(
         folder,
-        *("ca", "-config", "openssl.conf", "-batch", "-notext", "-outdir", ".", *signer),
+        *("ca", "-config", "openssl.conf", "-batch", "-notext", "-outdir", ".", *signing, "-extensions", extensions),
         *("-in", "request.pem", "-out", "certificate.pem"),
         *("-startdate", _asn1(begins_days), "-enddate", _asn1(ends_days)),
     )

@@ -25,6 +25,19 @@ DIRECTORY = f"{BASE}/directory"
 AUTHORITY = "authority.pem"
 DAYS = 90
 CHALLENGE_SECONDS = 10
+# What Python 3.13 requires of a chain (ssl.VERIFY_X509_STRICT, RFC 5280 section 4.2).
+AUTHORITY_EXTENSIONS = (
+    "basicConstraints=critical,CA:TRUE",
+    "keyUsage=critical,keyCertSign",
+    "subjectKeyIdentifier=hash",
+)
+SERVER_EXTENSIONS = (
+    "basicConstraints=critical,CA:FALSE",
+    "keyUsage=critical,digitalSignature",
+    "extendedKeyUsage=serverAuth",
+    "subjectKeyIdentifier=hash",
+    "authorityKeyIdentifier=keyid",
+)
 SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
 """What stands before the digest in a signature (RFC 8017 section 9.2)."""
 Json = dict[str, Any]
@@ -69,7 +82,9 @@ class Authority:
         folder.mkdir(parents=True, exist_ok=True)
         self._certificate, self._key = folder / AUTHORITY, folder / "authority.key"
         if not self._certificate.exists():
-            usage = ("-addext", "keyUsage=critical,keyCertSign", "-addext", "basicConstraints=critical,CA:TRUE")
+            usage: list[str | Path] = []
+            for extension in AUTHORITY_EXTENSIONS:
+                usage += ["-addext", extension]
             openssl(
                 *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650"),
                 *("-subj", "/CN=Test authority", *usage, "-keyout", self._key, "-out", self._certificate),
@@ -106,7 +121,7 @@ class Authority:
             raise Problem(kind="orderNotReady", detail=order.status)
         names = ",".join(f"DNS:{host}" for host in order.hosts)
         extensions = self._folder / f"extensions-{secrets.token_hex(4)}"
-        extensions.write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n", "ascii")
+        extensions.write_text("\n".join((f"subjectAltName={names}", *SERVER_EXTENSIONS)), "ascii")
         order.chain = openssl(
             *("x509", "-req", "-inform", "DER", "-in", "/dev/stdin", "-days", str(self._days)),
             *("-CA", self._certificate, "-CAkey", self._key, "-extfile", extensions),

@@ -9,7 +9,7 @@ import pytest
 from authsvc.nginx import certificate
 from authsvc.nginx.certificate import Certificate, first_in_file, how_to_get, how_to_renew, presented_certificate
 from authsvc.settings import Settings, checked
-from tests.support.tls import make_pair, presenting
+from tests.support.tls import make_authority, make_pair, presenting
 
 HOST = "img.example.com"
 DAY_SECONDS = 86_400
@@ -35,9 +35,21 @@ def test_certificate_of_tomorrow_is_told_too(tmp_path: Path) -> None:
 
 
 def test_issuer_need_not_be_known(tmp_path: Path) -> None:
-    issuer = make_pair(tmp_path / "issuer", "authority.example")
+    issuer = make_authority(tmp_path / "issuer")
     with presenting(make_pair(tmp_path / "pair", HOST, issuer=issuer)) as port:
         assert presented_certificate(HOST, address=("127.0.0.1", port)).hosts == (HOST,)
+
+
+def test_chain_of_the_test_authority_meets_the_rules_of_python_3_13(tmp_path: Path) -> None:
+    issuer = make_authority(tmp_path / "issuer")
+    context = ssl.create_default_context(cafile=issuer.certificate)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    with (
+        presenting(make_pair(tmp_path / "pair", HOST, issuer=issuer)) as port,
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname=HOST) as encrypted,
+    ):
+        assert encrypted.getpeercert() != {}
 
 
 def test_all_names_are_told_in_order(tmp_path: Path) -> None:

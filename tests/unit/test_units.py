@@ -1,6 +1,7 @@
 """The check that holds the units to their exposure: it accepts ours, and sees what would weaken them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_units_are_as_closed_as_they_promise(copy: Path) -> None:
     ("unit", "old", "new", "complaint"),
     [
         ("authsvc.service", "ProtectClock=yes", "ProtectClok=yes", "Unknown key 'ProtectClok'"),
-        ("authsvc.service", "ProtectClock=yes", "ProtectClock=maybe", "Failed to parse boolean value"),
+        ("authsvc.service", "ProtectClock=yes", "ProtectClock=maybe", r"authsvc.service:\d+: Failed to parse .*maybe"),
         ("authsvc.service", "PrivateNetwork=yes\n", "", "Overall exposure level for authsvc.service: 0."),
         ("authsvc.service", "lib/authsvc/current", "lib/missing", "is not executable"),
         ("authsvc-sites.service", "NoNewPrivileges=yes\n", "", "level for authsvc-sites.service: 3."),
@@ -71,7 +72,7 @@ def test_check_sees(copy: Path, unit: str, old: str, new: str, complaint: str) -
     replace(copy, unit, old, new)
     status, said = check(copy)
     assert status == 1, said
-    assert complaint in said
+    assert re.search(complaint, said)
 
 
 def test_comment_of_another_paragraph_is_no_reason(copy: Path) -> None:

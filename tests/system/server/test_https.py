@@ -154,16 +154,16 @@ def test_renewed_certificate_is_served_without_a_failed_read(own_secure: Machine
     reader = own_secure.start("python3", f"{PLACE}/tests/support/server/tlsreader.py", path, AUTHORITY)
     assert reader.stdout
     before = reader.stdout.readline()
+    assert before.startswith("certificate"), before
     serial = served_serial(own_secure)
     authority = start_authority(own_secure, days=10)
     own_secure.run("certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew")
     stop_authority(authority)
     wait_until(lambda: served_serial(own_secure) != serial, "nginx serves the new certificate", seconds=30)
     after = reader.stdout.readline()
+    assert after.startswith("certificate"), after
     reader.terminate()
     answers = json.loads(reader.communicate(timeout=60)[0])
-    assert before.startswith("certificate")
-    assert after.startswith("certificate")
     assert set(answers) == {"200"}
 
     found, status = certificate_findings(own_secure)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.support.server import acme
 from tests.support.server.checkout import PLACE
-from tests.support.server.machine import Entered, Machine
+from tests.support.server.entered import Entered
+from tests.support.server.machine import Machine
 from tests.support.server.visits import examine
 from tests.support.tls import make_pair
 

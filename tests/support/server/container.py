@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tests.support.server.checkout import SOURCE
 from tests.support.server.disk import Layers
-from tests.support.server.machine import COMMAND_SECONDS, ENVIRONMENT, Machine
+from tests.support.server.entered import ENVIRONMENT
+from tests.support.server.machine import COMMAND_SECONDS, Machine
 
 RECIPE = SOURCE / "Containerfile"
 IGNORED = SOURCE / ".containerignore"

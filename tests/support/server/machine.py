@@ -1,4 +1,4 @@
-"""A booted Debian of one's own: systemd, nginx and a loopback without a network."""
+"""A Debian server for a test: systemd, nginx and a loopback without a network."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -15,53 +15,28 @@ from typing import Self
 
 from tests.support.server.debian import debian_root
 from tests.support.server.disk import Disk, Entry, Layers
+from tests.support.server.entered import ENVIRONMENT, Entered, finished
 from tests.support.server.leftovers import PREFIX, control_groups, remove_group, sweep
 from tests.support.server.wheels import wheelhouse
 
 BOOT_SECONDS = 60.0
 POWER_OFF_SECONDS = 120.0
-"""systemd itself ends what does not stop within 90 s."""
+"""More than the 90 s after which systemd kills what does not stop."""
 COMMAND_SECONDS = 120.0
-ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LANG": "C.UTF-8",
-    "PIP_NO_INDEX": "1",
-    "PIP_FIND_LINKS": "/wheels",
-}
-"""With HOME, all that a command in a machine sees of the outside."""
 POWER_OFF = signal.SIGRTMIN + 4
-"""What systemd as process 1 takes for `systemctl poweroff`."""
+"""The signal at which systemd as process 1 does the same as `systemctl poweroff`."""
 Variables = Mapping[str, str] | None
 ENTER_GROUPS = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"'
 OFF_DISK = {"dev", "proc", "run", "sys", "tmp"}
 
 
-class Entered(subprocess.Popen[str]):
-    """A command in a machine, started by a program that enters it and then waits."""
-
-    def __init__(self, command: list[str], *, stdin: int, stderr: int) -> None:
-        output = subprocess.PIPE
-        super().__init__(
-            command, env=ENVIRONMENT, stdin=stdin, stdout=output, stderr=stderr, text=True, errors="backslashreplace"
-        )
-
-    def send_signal(self, sig: int) -> None:
-        """Send a signal to the command itself; who waits for it stays, to collect it."""
-        with suppress(ProcessLookupError, FileNotFoundError):
-            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
-            for child in children:
-                os.kill(int(child), sig)
-            # nsenter stops itself when its command is stopped.
-            super().send_signal(signal.SIGCONT if children else sig)
-
-
 class Machine:
-    """A server of one's own, switched off at first. A context manager.
+    """A server, at first switched off. A context manager.
 
     Its disk is a copy on write of `base` (by default the Debian that has only the
-    documented packages). `binds` maps folders of this computer to where the machine
-    sees them, read-only; the locked packages are in /wheels. When the context
-    ends, nothing is left: no process, mount or file.
+    documented packages). `binds` maps folders of this computer to their places in the
+    machine, where they are read-only; the locked packages are in /wheels. When the
+    context ends, no process, mount or file is left.
     """
 
     def __init__(self, *, base: Layers | None = None, binds: Mapping[Path, str] | None = None) -> None:
@@ -102,7 +77,7 @@ class Machine:
         assert state.stdout.strip() in {"running", "degraded"}, f"{state.stdout}{state.stderr}\n{self.console}"
 
     def power_off(self) -> None:
-        """Shut down as `systemctl poweroff` does, or wait if it does already; return when the machine is off."""
+        """Shut down as `systemctl poweroff` does, or wait for a shutdown that has begun; return when it is off."""
         assert self._nspawn, f"{self.name} is off"
         self._end_started()
         self._signal(POWER_OFF)
@@ -117,15 +92,14 @@ class Machine:
         """Cut the power if it is on."""
         self._end_started()
         if self._nspawn:
-            # With process 1 ends everything in the machine.
+            # When process 1 ends, every process in the machine ends.
             self._signal(signal.SIGKILL)
             self._await_off()
 
     def snapshot(self) -> Layers:
         """Shut down if running, and return the disk as it is now, to base other machines on.
 
-        It lasts until this machine's context ends, and does not see what this
-        machine does later.
+        It lasts until this machine's context ends. What this machine writes later is not in it.
         """
         if self._nspawn:
             self.power_off()
@@ -141,23 +115,23 @@ class Machine:
         stdin: str | None = None,
         timeout: float = COMMAND_SECONDS,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the booted machine and return how it went.
+        """Run a command in the booted machine and return its exit status and output.
 
-        `env` is added to a clean environment, `user` is a name that the machine
-        knows. With `check` a failure is an AssertionError that shows the output.
+        `env` is added to a clean environment, `user` is a user of the machine.
+        With `check` a failure is an AssertionError that shows the output.
         """
         inside = self._inside(command, env, user, cwd)
-        return _finished([*self._entrance(), *inside], command, check=check, stdin=stdin, timeout=timeout)
+        return finished([*self._entrance(), *inside], command, check=check, stdin=stdin, timeout=timeout)
 
     def shell(self, text: str, *, timeout: float = COMMAND_SECONDS) -> str:
-        """Run shell commands in the booted machine, all of which succeed; return their standard output."""
+        """Run shell commands in the booted machine, which must all succeed; return their standard output."""
         return self.run("sh", "-ec", text, timeout=timeout).stdout
 
     def start(self, *command: str | Path, env: Variables = None, user: str | None = None, cwd: str = "/") -> Entered:
         """Start a command in the booted machine that runs beside the test.
 
-        `stdout` has its output, both streams in one. Signals go to the command.
-        Switching the machine off kills it first.
+        Its `stdout` has both output streams. Signals go to the command. Switching
+        the machine off kills it first.
         """
         inside = self._inside(command, env, user, cwd)
         process = Entered([*self._entrance(), *inside], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
@@ -171,13 +145,13 @@ class Machine:
         assert not self._nspawn, f"{self.name} is on: use run()"
         inside = self._inside(command, env, None, "/")
         nspawn = self._nspawn_command("--as-pid2", "--pipe")
-        return _finished([*nspawn, *inside], command, check=check, stdin=None, timeout=timeout)
+        return finished([*nspawn, *inside], command, check=check, stdin=None, timeout=timeout)
 
     def path(self, inside: str) -> Path:
-        """Return where this computer sees a file of the machine.
+        """Return the path on this computer of a file of the machine.
 
         Absolute links on the way lead out of the machine. What is not on its disk
-        (/run, /tmp, /proc …) is there until it is switched off.
+        (/run, /tmp, /proc …) can be reached until it is switched off.
         """
         relative = inside.lstrip("/")
         if self._leader and relative.partition("/")[0] in OFF_DISK:
@@ -185,7 +159,7 @@ class Machine:
         return self._disk.root / relative
 
     def listing(self, *folders: str) -> dict[str, Entry]:
-        """Return what is in and below `folders`, by path in the machine. Absent ones have no entry."""
+        """Return what is in and below `folders`, by path in the machine. Missing folders have no entry."""
         found = {}
         for folder in folders:
             top = self.path(folder)
@@ -196,23 +170,23 @@ class Machine:
 
     @property
     def console(self) -> str:
-        """What the machine last wrote on its console."""
+        """The last lines that the machine wrote to its console."""
         return self._console.read_text("utf-8", errors="backslashreplace")[-8000:]
 
     def _name_disk(self) -> None:
-        """Give the disk what no two machines share."""
+        """Give the disk the names that differ from machine to machine."""
         with self.path("/etc/hosts").open("a", encoding="ascii") as hosts:
             hosts.write(f"127.0.1.1 {self.name}\n")
         self.path("/etc/hostname").write_text(f"{self.name}\n", "ascii")
-        # Without one systemd would take every boot for a first one, which resets units.
+        # Without one, systemd would treat every boot as the first one, which resets units.
         self.path("/etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", "ascii")
 
     def _nspawn_command(self, *options: str) -> list[str]:
-        """Return what starts something on the disk, in control groups of its own."""
+        """Return the command that starts a program on the disk, in control groups of the machine's own."""
         binds = [f"--bind-ro={str(outside).replace(':', chr(92) + ':')}:{at}" for outside, at in self._binds.items()]
         groups = [str(group / "cgroup.procs") for group in self._groups]
         nspawn = ["systemd-nspawn", "--quiet", "-D", str(self._disk.root), f"--machine={self.name}"]
-        # Neither asks this computer's systemd for anything nor leaves something with it.
+        # Independent of this computer's systemd, in which nothing is left either.
         apart = ["--register=no", "--keep-unit", "--settings=no", "--link-journal=no", "--private-network"]
         plain = ["--resolv-conf=off", "--timezone=off", "--rlimit=RLIMIT_NOFILE=1024:524288"]
         return ["sh", "-ec", ENTER_GROUPS, "sh", *groups, "--", *nspawn, *apart, *plain, *binds, *options]
@@ -230,7 +204,7 @@ class Machine:
         return [*become, "/usr/bin/env", "-i", "-C", cwd, *variables, *(str(word) for word in command)]
 
     def _switch_on(self, *arguments: str) -> None:
-        """Let nspawn start process 1; return when that says that it is up, or, without systemd, runs."""
+        """Start process 1 with nspawn; return when it reports that it is ready, or, if it is not systemd, runs."""
         assert self._nspawn is None, f"{self.name} runs already"
         notify = self._disk.folder / "notify"
         notify.unlink(missing_ok=True)
@@ -247,7 +221,7 @@ class Machine:
             self._await_ready(ready, self._nspawn.pid)
 
     def _await_ready(self, ready: socket.socket, nspawn: int) -> None:
-        """Wait until process 1 says that it is up; notice if it never will."""
+        """Wait until process 1 reports that it is ready; fail at once if it ends before."""
         deadline = monotonic() + BOOT_SECONDS
         ended = os.pidfd_open(nspawn)
         try:
@@ -262,14 +236,14 @@ class Machine:
             os.close(ended)
 
     def _signal(self, number: int) -> None:
-        """Send a signal to process 1 of the machine, or to what would start it, if it still runs."""
+        """Send a signal to process 1 of the machine, or to nspawn if it has not started that yet."""
         assert self._nspawn
         if self._nspawn.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self._leader or self._nspawn.pid, number)
 
     def _end_started(self) -> None:
-        """End what `start` started: systemd, powering off, would wait for it in vain."""
+        """End what `start` started: systemd would wait for it when it powers off."""
         while self._started:
             with self._started.pop() as process:
                 process.kill()
@@ -284,24 +258,9 @@ class Machine:
         self._nspawn, self._leader = None, 0
 
 
-def _finished(
-    entered: list[str], command: Sequence[str | Path], *, check: bool, stdin: str | None, timeout: float
-) -> subprocess.CompletedProcess[str]:
-    shown = " ".join(map(str, command))
-    with Entered(entered, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            stdout, stderr = process.communicate(stdin, timeout)
-        except subprocess.TimeoutExpired as expired:
-            process.kill()
-            message = f"{shown}\ndid not end within {timeout} s:\n{expired.stdout!r}\n{expired.stderr!r}"
-            raise AssertionError(message) from None
-    assert not check or process.returncode == 0, f"{shown}\nfailed with {process.returncode}:\n{stdout}\n{stderr}"
-    return subprocess.CompletedProcess(shown, process.returncode, stdout, stderr)
-
-
 @contextmanager
 def booted(base: Layers) -> Iterator[Machine]:
-    """A server with that disk of its own, switched on."""
+    """Give a running server whose disk is a copy of `base`."""
     with Machine(base=base) as machine:
         machine.boot()
         yield machine

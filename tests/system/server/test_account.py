@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.server.checkout import PLACE, put_checkout
-from tests.support.server.machine import ENVIRONMENT, Machine
+from tests.support.server.entered import ENVIRONMENT
+from tests.support.server.machine import Machine
 
 INSTALL_ACCOUNT = f"cd {PLACE} && scripts/install-account $PWD/systemd/sysusers.conf $PWD/systemd/tmpfiles.conf"
 PROGRAMS_BUT_SYSTEMDS = """\

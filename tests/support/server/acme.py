@@ -1,9 +1,8 @@
-"""A certificate authority that certbot can ask: as much of RFC 8555 as it uses.
+"""A certificate authority for certbot: the part of RFC 8555 that certbot uses.
 
-A program for inside a machine: python3 acme.py FOLDER [DAYS]. It keeps its
-authority and its accounts in FOLDER, so that it may be started again, and
-prints "ready" when it listens. Challenges are answered by whoever is found at
-port 80 of the name.
+A program to run in a machine: python3 acme.py FOLDER [DAYS]. It keeps its
+certificate and its accounts in FOLDER, so it can be started again, and prints
+"ready" when it listens. It asks port 80 of each host name for the challenge.
 """
 
 import base64
@@ -39,14 +38,14 @@ SERVER_EXTENSIONS = (
     "authorityKeyIdentifier=keyid",
 )
 SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
-"""What stands before the digest in a signature (RFC 8017 section 9.2)."""
+"""The bytes before the digest in a signature (RFC 8017 section 9.2)."""
 Json = dict[str, Any]
 Steps = dict[str, Callable[..., None]]
 
 
 @dataclass
 class Order:
-    """What an account wants a certificate for: per host a token, and whether its challenge was met."""
+    """The hosts for which an account requests a certificate: a token for each, and whether its challenge was met."""
 
     thumbprint: str
     hosts: list[str]
@@ -64,7 +63,7 @@ class Order:
 
 
 class Problem(Exception):
-    """What is refused, by its name in RFC 8555 section 6.7."""
+    """A refused request, with its error type of RFC 8555 section 6.7."""
 
     def __init__(self, *, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -97,7 +96,7 @@ class Authority:
 
     def spend_nonce(self, nonce: str) -> None:
         if nonce not in self.nonces:
-            raise Problem(kind="badNonce", detail="it was not given out, or was used before")
+            raise Problem(kind="badNonce", detail="the nonce was not issued, or was used before")
         self.nonces.remove(nonce)
 
     def add_account(self, key: Json) -> tuple[str, bool]:
@@ -116,7 +115,7 @@ class Authority:
         return key
 
     def issue(self, order: Order, request: bytes) -> None:
-        """Make the certificate, for the order's hosts whatever the request says."""
+        """Make the certificate for the order's hosts; the names in the request do not count."""
         if order.status != "ready":
             raise Problem(kind="orderNotReady", detail=order.status)
         names = ",".join(f"DNS:{host}" for host in order.hosts)
@@ -167,15 +166,15 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(400, {"type": kind, "detail": str(problem)}, Content_Type="application/problem+json")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: nobody may be reading."""
+        """Log nothing: the pipe may have no reader."""
 
     def _signed(self) -> tuple[Json, Json]:
-        """Return the key that has signed the request, and its payload (section 6.2)."""
+        """Return the key that signed the request, and the payload (section 6.2)."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         protected = json.loads(decoded(body["protected"]))
         self.authority.spend_nonce(protected["nonce"])
         if protected["url"] != BASE + self.path:
-            raise Problem(kind="unauthorized", detail="the signature is for another address")
+            raise Problem(kind="unauthorized", detail="the signature is for another URL")
         key = protected.get("jwk") or self.authority.key_of(protected["kid"].rpartition("/")[2])
         verify(key, f"{body['protected']}.{body['payload']}".encode(), decoded(body["signature"]))
         return key, json.loads(decoded(body["payload"]) or b"{}")
@@ -221,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
     def _order(self, key: Json, number: str) -> Order:
         order = self.authority.orders[int(number)]
         if order.thumbprint != thumbprint_of(key):
-            raise Problem(kind="unauthorized", detail="it is another account's order")
+            raise Problem(kind="unauthorized", detail="the order belongs to another account")
         return order
 
     def _challenge(self, number: str, host: str) -> Json:
@@ -255,7 +254,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def fetch(host: str, token: str) -> str:
-    """Return what the host answers to the challenge (section 8.3); "" for a failure."""
+    """Return the host's response to the challenge (section 8.3); "" after a failure."""
     connection = http.client.HTTPConnection(host, 80, timeout=CHALLENGE_SECONDS)
     try:
         connection.request("GET", f"/.well-known/acme-challenge/{token}")
@@ -268,7 +267,7 @@ def fetch(host: str, token: str) -> str:
 
 
 def thumbprint_of(key: Json) -> str:
-    """Return the key's thumbprint (RFC 7638), which names its account, too."""
+    """Return the key's thumbprint (RFC 7638), which is also the name of its account."""
     members = {name: key[name] for name in ("e", "kty", "n")}
     text = json.dumps(members, separators=(",", ":"), sort_keys=True)
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""What curl gets from a machine's nginx."""
+"""Requests to a machine's nginx with curl, as a browser sends them."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ STRANGER = "https://thief.example.net/"
 
 @dataclass(frozen=True)
 class Answer:
-    """The last answer to a request: its header names are in lower case."""
+    """The last response to a request; header names are in lower case."""
 
     status: int
     version: str
@@ -24,7 +24,7 @@ class Answer:
 
 
 def curl(machine: Machine, url: str, *options: str, cacert: str = "", data: bytes | None = None) -> Answer:
-    """Ask once; `data` is what `@/tmp/sent` in the options names. A failure to connect is an AssertionError."""
+    """Send one request; `data` becomes the file /tmp/sent for the options. A failed connection is an AssertionError."""
     machine.path("/tmp/received").unlink(missing_ok=True)
     if data is not None:
         machine.path("/tmp/sent").write_bytes(data)
@@ -42,7 +42,7 @@ def curl(machine: Machine, url: str, *options: str, cacert: str = "", data: byte
 
 
 def upload(machine: Machine, base: str, *options: str, cacert: str = "") -> str:
-    """Upload a new picture, which must succeed; return the address that the answer gives."""
+    """Upload a new picture, which must succeed; return the URL in the response."""
     token = machine.path("/root/token").read_text("ascii").strip()
     form = ("-F", "file=@/tmp/sent;filename=a.png", "-H", f"token: {token}")
     answer = curl(machine, f"{base}/api/v1/upimg", *form, *options, cacert=cacert, data=picture())
@@ -52,7 +52,7 @@ def upload(machine: Machine, base: str, *options: str, cacert: str = "") -> str:
 
 
 def read(machine: Machine, url: str, referer: str, *options: str, cacert: str = "") -> tuple[int, bool]:
-    """Read a picture as a page does; return the status, and whether these are the bytes that the address names."""
+    """Read a picture as a page does; return the status, and whether the bytes have the digest in the URL."""
     answer = curl(machine, url, "-e", referer, *options, cacert=cacert)
     *_, shard, name = PurePosixPath(url).parts
     digest = hashlib.md5(answer.body, usedforsecurity=False).hexdigest()

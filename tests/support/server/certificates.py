@@ -1,4 +1,4 @@
-"""Certificates in a machine: by certbot from an authority of one's own, and made by hand."""
+"""Certificates in a machine: from certbot and a test authority, and made by hand."""
 
 import shlex
 import shutil
@@ -15,13 +15,13 @@ from tests.support.tls import make_pair
 FOLDER = "/root/acme"
 AUTHORITY = f"{FOLDER}/{acme.AUTHORITY}"
 UNATTENDED = ("--non-interactive", "--agree-tos", "--email", "owner@example.com", "--server", acme.DIRECTORY)
-"""What stands in for a person at the terminal, and for Let's Encrypt."""
+"""Instead of the person at the terminal, and of Let's Encrypt."""
 OWN_FOLDER = "/etc/ssl/img"
 OWN = (f"{OWN_FOLDER}/fullchain.pem", f"{OWN_FOLDER}/key.pem")
 
 
 def start_authority(machine: Machine, *, days: int = acme.DAYS) -> Entered:
-    """Start the authority; its certificates are good for so many days."""
+    """Start the authority; its certificates are valid for that many days."""
     process = machine.start("python3", f"{PLACE}/tests/support/server/acme.py", FOLDER, str(days))
     assert process.stdout
     line = process.stdout.readline()
@@ -35,29 +35,29 @@ def stop_authority(process: Entered) -> None:
 
 
 def run_certbot(machine: Machine, command: str, *more: str) -> str:
-    """Run a certbot command as it was printed, without questions; return its output."""
+    """Run a certbot command as it was printed, without its questions; return its output."""
     return machine.shell(f"{command} {shlex.join([*UNATTENDED, *more])} 2>&1")
 
 
 def certificate_findings(machine: Machine) -> tuple[dict[str, str], int]:
-    """Return what the doctor says of the certificate, and the doctor's exit status."""
+    """Return the doctor's finding about the certificate, and the doctor's exit status."""
     found, status = examine(machine)
     (about,) = [finding for finding in found if finding["check"] == "certificate"]
     return about, status
 
 
 def complaints(machine: Machine) -> list[str]:
-    """Return what the doctor finds wrong, but for the clock, which nobody keeps right in a machine."""
+    """Return what the doctor finds wrong, except the clock, which no time server sets in a machine."""
     return [f["text"] for f in examine(machine)[0] if f["state"] != "ok" and f["check"] != "clock"]
 
 
 def make_certificate(machine: Machine, *hosts: str, begins_days: float = -1, ends_days: float = 90) -> None:
-    """Make a self-signed certificate and its key, and put them in OWN, in place of former ones."""
+    """Make a self-signed certificate and its key, and put them at OWN; older ones are replaced."""
     with tempfile.TemporaryDirectory() as folder:
         pair = make_pair(Path(folder, "pair"), *hosts, begins_days=begins_days, ends_days=ends_days)
         machine.path(OWN_FOLDER).mkdir(exist_ok=True)
         for made, own, mode in ((pair.key, OWN[1], 0o600), (pair.certificate, OWN[0], 0o644)):
-            # A new file in place of the former one: nginx may be reading that.
+            # A new file, because nginx may be reading the old one.
             fresh = machine.path(f"{own}.new")
             shutil.copyfile(made, fresh)
             fresh.chmod(mode)
@@ -65,7 +65,7 @@ def make_certificate(machine: Machine, *hosts: str, begins_days: float = -1, end
 
 
 def served_serial(machine: Machine, host: str = "img.example.com") -> str:
-    """Return the serial number of the certificate that nginx serves now; "" where it speaks no HTTPS."""
+    """Return the serial number of the certificate that nginx serves now; "" if it does not serve HTTPS."""
     ask = f"openssl s_client -connect {host}:443 -servername {host} </dev/null 2>/dev/null"
     done = machine.run("sh", "-c", f"{ask} | openssl x509 -noout -serial", check=False)
     return done.stdout.strip().removeprefix("serial=")

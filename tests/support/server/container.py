@@ -1,4 +1,4 @@
-"""The Containerfile, followed without a container engine: its steps on a machine's disk, its command as process 1."""
+"""The Containerfile without a container engine: its steps run on a machine's disk, its command as process 1."""
 
 import json
 import re
@@ -21,7 +21,7 @@ IGNORED = SOURCE / ".containerignore"
 BUILD_SECONDS = 300
 APT_GET = """\
 #!/bin/sh -e
-# Everything that it could fetch is there already.
+# Every package is already installed.
 [ "$1" = install ] || exit 0
 shift
 for word; do
@@ -38,47 +38,49 @@ apt-get -qq -y -o APT::AutoRemove::RecommendsImportant=false autoremove --purge 
 
 @dataclass(frozen=True)
 class Step:
-    """An instruction of the recipe and what it is given, on one line."""
+    """An instruction of the Containerfile and its arguments, on one line."""
 
     instruction: str
     text: str
 
 
 def steps() -> list[Step]:
-    """Return the recipe's instructions."""
+    """Return the Containerfile's instructions."""
     lines = [line for line in RECIPE.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
     text = "\n".join(lines).replace("\\\n", " ")
     return [Step(*line.split(maxsplit=1)) for line in text.splitlines() if line]
 
 
 def only(instruction: str) -> str:
-    """Return what the one instruction of that name is given."""
+    """Return the arguments of the only instruction of that name."""
     (text,) = [step.text for step in steps() if step.instruction == instruction]
     return text
 
 
 def usage(beginning: str) -> list[str]:
-    """Return the words of the command with that beginning in the recipe's first lines."""
+    """Return the words of the command that begins like this in the Containerfile's first comment."""
     (line,) = re.findall(rf"^#   ({beginning} .*)$", RECIPE.read_text("utf-8"), re.MULTILINE)
     return shlex.split(line)
 
 
 def is_ignored(name: str) -> bool:
-    """Return whether what lies at the top of the checkout stays out of the build."""
+    """Return whether a file or folder at the top of the checkout is not sent to the build."""
     patterns = [line for line in IGNORED.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-    assert not any(set(pattern) & set("/!") for pattern in patterns), "this knows patterns for the top alone"
+    assert not any(set(pattern) & set("/!") for pattern in patterns), (
+        "only patterns for the top folder are supported here"
+    )
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def leave_only(machine: Machine, packages: list[str]) -> None:
-    """Remove every package that neither these nor a minimal Debian needs."""
+    """Remove every package that is needed neither by these nor by a minimal Debian."""
     machine.chroot("sh", "-ec", LEAVE_ONLY, "sh", *packages)
 
 
 class Container(Machine):
-    """A machine that becomes what the recipe makes of a minimal Debian. A context manager.
+    """A machine that is built from a minimal Debian as the Containerfile says. A context manager.
 
-    `base` is the disk on which it was built before; by default it is to be built.
+    `base` is the disk of a container that was built before; without it, call `build`.
     """
 
     def __init__(self, *, base: Layers | None = None) -> None:
@@ -87,7 +89,7 @@ class Container(Machine):
         self.environment = dict(word.split("=", 1) for words in variables for word in words)
 
     def build(self, context: Path) -> None:
-        """Take every step of the recipe; `context` is the checkout that it is built from."""
+        """Run every step of the Containerfile; `context` is the checkout to build from."""
         for step in steps():
             match step.instruction:
                 case "RUN":
@@ -99,10 +101,10 @@ class Container(Machine):
                 case "FROM" | "ENV" | "USER" | "WORKDIR" | "VOLUME" | "EXPOSE" | "STOPSIGNAL" | "HEALTHCHECK":
                     pass
                 case instruction:
-                    assert instruction in {"ENTRYPOINT", "CMD"}, f"{instruction}: not known here"
+                    assert instruction in {"ENTRYPOINT", "CMD"}, f"{instruction} is not supported here"
 
     def launch(self, env: Mapping[str, str]) -> None:
-        """Start what the recipe says as process 1, as the user that it says."""
+        """Start the Containerfile's command as process 1, as its user."""
         self.environment |= env
         command = [*json.loads(only("ENTRYPOINT")), *json.loads(only("CMD"))]
         inside = self._inside(tuple(command), self.environment, only("USER"), only("WORKDIR"))
@@ -110,15 +112,15 @@ class Container(Machine):
 
     @property
     def has_ended(self) -> bool:
-        """Whether process 1 has ended by itself."""
+        """Whether process 1 ended by itself."""
         return self._nspawn is not None and self._nspawn.poll() is not None
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the running container, as its engine does; it may fail."""
+        """Run a command in the running container, as an engine does; it may fail."""
         return self.run(*command, env=self.environment, user=only("USER"), cwd=only("WORKDIR"), check=False)
 
     def curl(self, *arguments: str) -> str:
-        """Ask the container as a client on its network does; the client's program is this computer's."""
+        """Run this computer's curl in the container's network."""
         command = ["nsenter", f"--target={self._leader}", "--net", "--", "curl", "--silent", "--show-error", *arguments]
         done = subprocess.run(
             command, env=ENVIRONMENT, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
@@ -127,7 +129,7 @@ class Container(Machine):
         return done.stdout
 
     def stop(self, *, seconds: float) -> int:
-        """End it as its engine does and return the exit status of process 1; fail when that takes longer."""
+        """Stop it as an engine does, within `seconds`; return the exit status of process 1."""
         assert self._nspawn
         nspawn = self._nspawn
         self._end_started()
@@ -137,7 +139,7 @@ class Container(Machine):
         return status
 
     def signal_first(self, number: int) -> None:
-        """Send a signal to process 1, which cannot hold off one that comes from outside."""
+        """Send a signal to process 1, which cannot block a signal from outside."""
         self._signal(number)
 
     def _run_step(self, text: str) -> None:
@@ -154,6 +156,6 @@ class Container(Machine):
         if (context / source).is_dir():
             shutil.copytree(context / source, self.path(target), symlinks=True)
         else:
-            assert target.endswith("/"), f"{target}: a folder is all that is known here"
+            assert target.endswith("/"), f"{target}: only folders are supported here"
             self.path(target).mkdir(parents=True, exist_ok=True)
             shutil.copy(context / source, self.path(target))

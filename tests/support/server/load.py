@@ -1,9 +1,9 @@
-"""A load on the image host, run inside a machine with nothing but Python: see underload.py.
+"""A load on the image host, run in a machine that has only Python: see underload.py.
 
 `load.py SECONDS PROGRESS_FILE` reads as allowed sites do, reads as strangers
-do and uploads, each request over a connection of its own and none twice, until
-SIGTERM or the end of the time, and prints what came of it. `load.py read` reads
-the paths on standard input once each and compares them with their digests.
+do and uploads, until SIGTERM or the end of the time, and prints the results.
+Each request has a connection of its own and is never repeated. `load.py read`
+reads each path on standard input once and compares the bytes with the digest.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ TIMEOUT_SECONDS = 60.0
 BOUNDARY = "a-boundary-of-the-load"
 PAUSES_SECONDS = {"reads": 0.01, "strangers": 0.02, "uploads": 0.02}
 UPLOADERS = 3
-"""So many that there is nearly always an upload under way."""
+"""Enough that nearly always an upload is under way."""
 
 
 def png() -> bytes:
-    """Return a small picture that nobody has uploaded before."""
+    """Return a small picture that was never uploaded before."""
     rows = b"".join(b"\0" + random.randbytes(24) for _ in range(8))
     chunks = ((b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     coded = (
@@ -47,8 +47,8 @@ def form(content: bytes) -> bytes:
 
 
 def ask(method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> tuple[str, bytes]:
-    """Ask nginx once; return the status, or the error's name, and the answer."""
-    # From many addresses: what one may upload in a second is limited.
+    """Send one request to nginx; return the status, or the error's name, and the body."""
+    # From many addresses, because uploads per second and address are limited.
     source = f"127.0.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
     connection = HTTPConnection("127.0.0.1", 80, timeout=TIMEOUT_SECONDS, source_address=(source, 0))
     try:
@@ -62,14 +62,14 @@ def ask(method: str, path: str, headers: dict[str, str], body: bytes | None = No
 
 
 def is_whole(path: str, content: bytes) -> bool:
-    """Return whether these are the bytes that the address names."""
+    """Return whether the bytes have the digest in the path."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest() == Path(path.replace("/", "")).stem
 
 
 class Load:
-    """Counts of answers by kind of request, the pictures that were acknowledged, and how long reads took.
+    """Counts of responses by kind of request, the acknowledged pictures, and the times of reads.
 
-    A read's time is its begin, on the monotonic clock, and its seconds.
+    The time of a read is its start, on the monotonic clock, and its seconds.
     """
 
     def __init__(self, token: str) -> None:
@@ -80,7 +80,7 @@ class Load:
         self._token = token
 
     def read(self) -> None:
-        """Read a picture as an allowed site's visitor does."""
+        """Read a picture as a visitor of an allowed site does."""
         path = random.choice(self.uploaded)
         begin = time.monotonic()
         status, content = ask("GET", path, ALLOWED)
@@ -88,13 +88,13 @@ class Load:
         self.answers["reads"]["wrong bytes" if status == "200" and not is_whole(path, content) else status] += 1
 
     def intrude(self) -> None:
-        """Read a picture from a site that no cache knows yet."""
+        """Read a picture as a visitor of a site for which no cache has a verdict yet."""
         path = random.choice(self.uploaded)
         referer = f"https://stranger-{random.randrange(2**40)}.example/"
         self.answers["strangers"][ask("GET", path, {"Host": HOST, "Referer": referer})[0]] += 1
 
     def upload(self) -> None:
-        """Upload a new picture; remember it when it was acknowledged."""
+        """Upload a new picture; remember it if the upload was acknowledged."""
         content = png()
         kind = f"multipart/form-data; boundary={BOUNDARY}"
         status, answer = ask(
@@ -107,7 +107,7 @@ class Load:
         self.answers["uploads"][status] += 1
 
     def repeat(self, kind: str, step: Callable[[], None]) -> threading.Thread:
-        """Take a step again and again until the end."""
+        """Repeat a step until the end."""
 
         def work() -> None:
             while not self.ended.wait(PAUSES_SECONDS[kind]):
@@ -119,7 +119,7 @@ class Load:
 
 
 def run(seconds: float, progress: Path) -> None:
-    """Make the load; write the counts to `progress` while it runs."""
+    """Run the load; write the counts to `progress` meanwhile."""
     load = Load(Path("/root/token").read_text("ascii").strip())
     signal.signal(signal.SIGTERM, lambda *_: load.ended.set())
     load.upload()
@@ -140,7 +140,7 @@ def run(seconds: float, progress: Path) -> None:
 
 
 def read(paths: list[str]) -> None:
-    """Read each path once as an allowed site's visitor does."""
+    """Read each path once as a visitor of an allowed site does."""
     answers: Counter[str] = Counter()
     for path in paths:
         status, content = ask("GET", path, ALLOWED)

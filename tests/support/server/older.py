@@ -1,4 +1,4 @@
-"""A release before this one, for a server to be upgraded from."""
+"""An older release, from which a server is upgraded."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ SOURCES = ("authsvc", "nginx", "systemd", "requirements/run.txt", "pyproject.tom
 
 
 class Older(NamedTuple):
-    """Where it comes from, in words; its commit, if it has one; its lock."""
+    """A description of where it comes from; its commit, if it has one; its lock file."""
 
     name: str
     commit: str | None
@@ -21,10 +21,10 @@ class Older(NamedTuple):
 
 
 def older_release(folder: Path) -> Older:
-    """Return the nearest commit that can be installed and is another release than the files as they are now.
+    """Return the nearest commit that can be installed and whose release differs from the files as they are now.
 
-    Where no commit can, it is these files with another version number and
-    another comment in a template. Its lock is kept in `folder`.
+    If there is none, these files are used with another version number and
+    another comment in a template. The lock file is written into `folder`.
     """
     for commit in git("rev-list", "HEAD").decode().split():
         if not git("ls-tree", commit, INSTALLABLE):

@@ -1,4 +1,4 @@
-"""docs/operations.md, followed as it stands: its commands, by heading, in a machine."""
+"""Run the commands of docs/operations.md in a machine, chosen by their headings."""
 
 import re
 from pathlib import PurePosixPath
@@ -30,7 +30,7 @@ non-interactive = true
 
 
 def take(heading: str, beginning: str = "", *, language: str = "sh") -> str:
-    """Return the one block below a heading with that beginning."""
+    """Return the only block below a heading that begins like this."""
     there = section(PAGE, heading)
     found = [block.text for block in blocks(PAGE, language) if f"```{language}\n{block.text}```" in there]
     found = [text for text in found if text.startswith(beginning)]
@@ -39,31 +39,31 @@ def take(heading: str, beginning: str = "", *, language: str = "sh") -> str:
 
 
 def untaken(*modules: ModuleType) -> list[str]:
-    """Return the shell blocks of the page that are a constant in none of these modules."""
+    """Return the shell blocks of the page that are not a constant in any of these modules."""
     taken = [value for module in modules for value in vars(module).values() if isinstance(value, str)]
     return [block.text for block in blocks(PAGE, "sh") if block.text not in taken]
 
 
 def places() -> dict[str, str]:
-    """Return the table of places: what becomes of a path, or a pattern, at the end."""
+    """Return the table of places: what happens to a path, or a pattern, when authsvc is uninstalled."""
     row = re.compile(r"^\| `(/[^`]+)` \| .* \| ([^|]+) \|$", re.MULTILINE)
     return dict(row.findall(section(PAGE, "## What is where")))
 
 
 def is_there(machine: Machine, pattern: str) -> bool:
-    """Return whether something in the machine matches."""
+    """Return whether a file or folder in the machine matches."""
     path = PurePosixPath(pattern)
     return any(machine.path(str(path.parent)).glob(path.name))
 
 
 def follow(machine: Machine, commands: str, *, cwd: str = PLACE) -> str:
-    """Run a block as root in the clone, which must succeed; return what it says."""
+    """Run a block as root in the clone, which must succeed; return its output."""
     done = machine.run("sh", "-euc", f"exec 2>&1\n{commands}", cwd=cwd, timeout=FOLLOW_SECONDS)
     return done.stdout
 
 
 def edit(machine: Machine, path: str, old: str, new: str) -> str:
-    """Replace the first `old` in a file, as a person does who edits it; return what it says then."""
+    """Replace the first `old` in a file, as in an editor; return the new text."""
     file = machine.path(path)
     text = file.read_text("utf-8")
     assert old in text, text
@@ -73,12 +73,12 @@ def edit(machine: Machine, path: str, old: str, new: str) -> str:
 
 
 def clone(machine: Machine) -> None:
-    """Clone the checkout, as it is now, from a repository that lies in the machine, too."""
+    """Clone the checkout, as it is now, from a repository that is also in the machine."""
     copy_checkout(machine.path(ORIGIN))
     machine.shell(CLONE)
 
 
 def answer_certbot(machine: Machine) -> None:
-    """Give certbot beforehand what it asks a person for, and another authority than Let's Encrypt."""
+    """Answer certbot's questions in its settings, and set the test authority instead of Let's Encrypt."""
     with machine.path("/etc/letsencrypt/cli.ini").open("a", encoding="ascii") as settings:
         settings.write(UNATTENDED)

@@ -1,8 +1,8 @@
-"""What a program within the service's sandbox can do; runs inside a machine, with nothing but Python.
+"""What a program in the service's sandbox can do; runs in a machine that has only Python.
 
-Started by the unit in place of the service, it tries everything, then answers
-each request on the socket that systemd has handed on (descriptor 3) with its
-findings as JSON. `sandbox_probe.py --print` prints them, for comparison.
+The unit starts it instead of the service. It tries everything, then answers
+each request on the socket that systemd passed (descriptor 3) with the findings
+as JSON. `sandbox_probe.py --print` prints them, for comparison.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ FINDINGS = dict[str, object]
 
 
 def outcome(attempt: Callable[[], object]) -> str:
-    """Return what came of it: done, or the name of the error."""
+    """Return the result: done, or the name of the error."""
     try:
         attempt()
     except OSError as error:
@@ -47,17 +47,17 @@ def call(name: str, *arguments: object) -> None:
 
 
 def write(path: Path) -> None:
-    """Append nothing to a file, which is made if need be."""
+    """Open a file for appending; it is created if it is missing."""
     path.open("ab").close()
 
 
 def mark(folder: Path) -> Path:
-    """Return a name in `folder` that only this probe gives."""
+    """Return a file name in `folder` that only this probe uses."""
     return folder / f"probe-{os.getpid()}"
 
 
 def writable_folders() -> list[str]:
-    """Return the topmost folders in which a file can be made; kernel's file systems are another matter."""
+    """Return the topmost folders in which a file can be created, without the kernel's own file systems."""
     found = []
     for folder, inside, _ in os.walk("/"):
         if folder == "/":
@@ -70,7 +70,7 @@ def writable_folders() -> list[str]:
 
 
 def writable_files() -> list[str]:
-    """Return the files outside of the state folder that can be opened for writing."""
+    """Return the files outside the state folder that can be opened for writing."""
     candidates = (
         Path(folder, name)
         for top in ("/etc", "/usr/local", "/home", "/run", "/proc/sys", "/sys/fs/cgroup", "/sys/kernel")
@@ -88,12 +88,12 @@ def connect(family: socket.AddressFamily, host: str) -> None:
 
 
 def open_socket(family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_DGRAM) -> None:
-    """Make a socket, no more."""
+    """Create a socket and close it."""
     socket.socket(family, kind).close()
 
 
 def set_mode(mode: int) -> None:
-    """Give a file of one's own this mode."""
+    """Create a file and give it this mode."""
     path = mark(STATE / "run")
     write(path)
     try:
@@ -103,14 +103,14 @@ def set_mode(mode: int) -> None:
 
 
 def make_writable_code_executable() -> None:
-    """Take memory, write to it, and ask that it may be run."""
+    """Allocate memory, write to it, and request that it may be executed."""
     memory = mmap.mmap(-1, mmap.PAGESIZE, prot=ACCESSIBLE_PROTECTION)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     call("mprotect", ctypes.c_void_p(address), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 def in_child(attempt: Callable[[], None]) -> None:
-    """Try it in a child, because it would change this process. Raises the child's OSError."""
+    """Run the attempt in a child, because it would change this process. Raises the child's OSError."""
     child = os.fork()
     if child == 0:
         status = 0
@@ -186,7 +186,7 @@ def findings() -> FINDINGS:
 
 
 def answer_for_ever(text: str) -> None:
-    """Tell systemd that all is ready, and answer on the socket that it has handed on."""
+    """Tell systemd that the service is ready, and answer on the socket that it passed."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
     listener = socket.socket(fileno=3)
@@ -203,5 +203,5 @@ if __name__ == "__main__":
     if sys.argv[2:] == ["--print"]:
         print(found)
     else:
-        # The watchdog would end it in 30 s, which is time enough.
+        # The watchdog ends it after 30 s, which is enough.
         answer_for_ever(found)

@@ -1,4 +1,4 @@
-"""The load of load.py, seen from a test."""
+"""Start the load of load.py from a test and read its report."""
 
 import json
 from collections.abc import Iterable
@@ -14,29 +14,29 @@ SCRIPT = Path(__file__).with_name("load.py")
 PLACE = "/root/load.py"
 PROGRESS = "/run/load.json"
 LONGEST_SECONDS = 600
-"""In case nobody ends it."""
+"""The end of a load that no test ends."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Answers by status, or by the error's name; the paths of the acknowledged uploads; the times of reads."""
+    """Responses by status, or by the error's name; the paths of the acknowledged uploads; the times of reads."""
 
     reads: dict[str, int]
     strangers: dict[str, int]
     uploads: dict[str, int]
     uploaded: list[str]
     read_times: list[tuple[float, float]]
-    """When each read of an allowed site began, on the monotonic clock, and its seconds."""
+    """For each read of an allowed site: its start, on the monotonic clock, and its seconds."""
 
     def read_seconds(self, since: float, until: float) -> list[float]:
-        """Return how long the reads took that began in a time of the monotonic clock."""
+        """Return the seconds of the reads that began between two moments of the monotonic clock."""
         return [seconds for begin, seconds in self.read_times if since <= begin < until]
 
 
 class Load:
-    """Readers, strangers and uploaders at work in a machine. A context manager.
+    """Readers, strangers and uploaders that run in a machine. A context manager.
 
-    The machine has the token in /root/token, and blog.example.com as a site.
+    The machine needs a token in /root/token, and blog.example.com as a site.
     """
 
     def __init__(self, machine: Machine) -> None:
@@ -58,7 +58,7 @@ class Load:
         self._process.kill()
 
     def go_on(self, answers: int = 10, *, kinds: Iterable[str] = ("reads", "strangers", "uploads")) -> None:
-        """Return when each of these kinds of request has got that many more answers."""
+        """Return when each of these kinds of request has that many more responses."""
         before = self._counts()
         wait_until(
             lambda: all(self._counts()[kind] >= before[kind] + answers for kind in kinds),
@@ -67,7 +67,7 @@ class Load:
         )
 
     def finish(self) -> Report:
-        """End the load when it has gone on for a while."""
+        """End the load after ten more responses of each kind."""
         self.go_on()
         self._process.terminate()
         output, _ = self._process.communicate(timeout=90)
@@ -82,7 +82,7 @@ class Load:
 
 
 def assert_unharmed(machine: Machine, report: Report) -> None:
-    """Every allowed read and upload was answered well, no stranger got in, and every picture is there now."""
+    """Check that every allowed read and upload succeeded, no stranger got a picture, and every picture can be read."""
     assert set(report.reads) == {"200"}, report.reads
     assert set(report.uploads) == {"200"}, report.uploads
     assert set(report.strangers) == {"403"}, report.strangers
@@ -90,7 +90,7 @@ def assert_unharmed(machine: Machine, report: Report) -> None:
 
 
 def read_all(machine: Machine, paths: Iterable[str]) -> dict[str, int]:
-    """Read pictures as blog.example.com's visitors do; return how often came which status."""
+    """Read pictures as visitors of blog.example.com do; return the number of responses by status."""
     _put_script(machine)
     answers: dict[str, int] = json.loads(machine.run("python3", "-I", PLACE, "read", stdin="\n".join(paths)).stdout)
     return answers

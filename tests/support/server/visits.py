@@ -1,4 +1,4 @@
-"""What operators, clients and readers do with the server in a machine."""
+"""What operators, upload clients and readers do with the server in a machine."""
 
 import json
 import secrets
@@ -16,7 +16,7 @@ UNITS = ("authsvc.socket", "authsvc.service", "authsvc-sites.path")
 
 
 def upload(machine: Machine, host: str = HOST) -> str:
-    """Upload a new picture with the token in /root/token, which must succeed; return its address path."""
+    """Upload a new picture with the token in /root/token, which must succeed; return the path of its URL."""
     file = f"/root/{secrets.token_hex(4)}.png"
     machine.path(file).write_bytes(picture("PNG"))
     answer = machine.shell(f'curl -fsS -H "token: $(cat /root/token)" -F file=@{file} http://{host}/api/v1/upimg')
@@ -25,13 +25,13 @@ def upload(machine: Machine, host: str = HOST) -> str:
 
 
 def read(machine: Machine, path: str, site: str, host: str = HOST) -> str:
-    """Read a picture as somebody does who looks at a page of `site`; return the status."""
+    """Read a picture as a visitor of `site` does; return the status."""
     command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}"]
     return machine.run(*command, "-H", f"Referer: https://{site}/post", f"http://{host}{path}").stdout
 
 
 def assert_works(machine: Machine, host: str = HOST) -> str:
-    """All units are active, a picture can be uploaded, and who may read it can, and nobody else; return its path."""
+    """Check that all units are active, an upload succeeds, and only allowed sites get the picture; return its path."""
     states = machine.run("systemctl", "is-active", *UNITS, "nginx", check=False).stdout.split()
     assert states == ["active"] * (len(UNITS) + 1), machine.run("systemctl", "status", *UNITS, check=False).stdout
     path = upload(machine, host)
@@ -41,13 +41,13 @@ def assert_works(machine: Machine, host: str = HOST) -> str:
 
 
 def install(machine: Machine, *arguments: str, place: str = PLACE, env: Mapping[str, str] | None = None) -> str:
-    """Run `make install` in a checkout in the machine, which must succeed; return what it says."""
+    """Run `make install` in a checkout in the machine, which must succeed; return its output."""
     done = machine.run("make", "install", *arguments, cwd=place, env=env, timeout=INSTALL_SECONDS)
     return done.stdout + done.stderr
 
 
 def prepare(machine: Machine, command: str = "authsvc") -> None:
-    """Put a token into /root/token and let blog.example.com embed; return when nginx knows."""
+    """Put a token into /root/token and allow blog.example.com; return when nginx has the site."""
     machine.shell(f"{command} token add tests >/root/token; {command} site add blog.example.com")
     sites = machine.path("/etc/nginx/authsvc/authsvc-sites.conf")
     state = ("systemctl", "show", "authsvc-sites.service", "-P", "ActiveState")
@@ -59,14 +59,14 @@ def prepare(machine: Machine, command: str = "authsvc") -> None:
 
 
 def examine(machine: Machine, command: str = "authsvc") -> tuple[list[dict[str, str]], int]:
-    """Return all that the doctor says, and its exit status."""
+    """Return the doctor's findings and its exit status."""
     done = machine.run(command, "doctor", "--json", check=False)
     assert done.returncode in {0, 1}, done.stderr
     return json.loads(done.stdout), done.returncode
 
 
 def findings(machine: Machine, command: str = "authsvc") -> dict[str, list[tuple[str, str | None]]]:
-    """Return what the doctor says: states and remedies by check."""
+    """Return the doctor's findings: for each check its states and fixes."""
     checks: dict[str, list[tuple[str, str | None]]] = {}
     for finding in examine(machine, command)[0]:
         checks.setdefault(finding["check"], []).append((finding["state"], finding["fix"]))

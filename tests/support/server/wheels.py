@@ -17,7 +17,7 @@ DOWNLOAD_SECONDS = 600
 def wheelhouse(lock: Path = LOCK) -> Path:
     """Return a folder with every package of a lock, checked against its hashes.
 
-    They fit the Python of `debian_root`, whichever Python runs the tests.
+    They fit the Python of `debian_root`, not the one that runs the tests.
     """
     version = (debian_root() / "usr/bin/python3").readlink().name.removeprefix("python")
     key = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
@@ -25,7 +25,7 @@ def wheelhouse(lock: Path = LOCK) -> Path:
 
 
 def _download(lock: Path, folder: Path, version: str) -> None:
-    # Wheels, but for the one package that has none.
+    # Wheels, except for the one package that has none.
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--no-build-isolation"]
     options += ["--only-binary=:all:", "--no-binary=pyvips"]
     done = subprocess.run(
@@ -38,5 +38,5 @@ def _download(lock: Path, folder: Path, version: str) -> None:
         check=False,
     )
     if done.returncode:
-        message = f"the packages of {lock} did not arrive:\n{done.stdout}"
+        message = f"pip cannot download the packages of {lock}:\n{done.stdout}"
         raise RuntimeError(message)

@@ -1,4 +1,4 @@
-"""The service's account is the same with systemd's tools and without."""
+"""The service's account is the same with and without systemd's tools."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def server() -> Iterator[Machine]:
 
 
 def account(machine: Machine) -> list[str]:
-    """Return what the system knows of the user, but for its numbers."""
+    """Return the user's entries in the system's files, without the numbers."""
     _, _, _, _, comment, home, shell = ask(machine, "getent passwd authsvc").split(":")
     password = ask(machine, "getent shadow authsvc").split(":")[1]
     members = ask(machine, "getent group authsvc").split(":")[3]
@@ -49,7 +49,7 @@ def install_by_hand(machine: Machine) -> str:
     return machine.chroot("sh", "-ec", INSTALL_ACCOUNT, env={**ENVIRONMENT, "PATH": "/programs"}).stdout
 
 
-def test_without_systemds_tools_the_same_account_and_folders_are_made(server: Machine) -> None:
+def test_account_and_folders_are_the_same_without_systemds_tools(server: Machine) -> None:
     install_by_hand(server)
     with Machine() as other:
         put_checkout(other)
@@ -61,14 +61,14 @@ def test_without_systemds_tools_the_same_account_and_folders_are_made(server: Ma
     assert system_users < 1000
 
 
-def test_second_time_changes_nothing(server: Machine) -> None:
+def test_running_it_again_changes_nothing(server: Machine) -> None:
     install_by_hand(server)
     before = server.listing("/etc", "/var/lib/authsvc", "/var/lib/authsvc-acme")
     install_by_hand(server)
     assert server.listing("/etc", "/var/lib/authsvc", "/var/lib/authsvc-acme") == before
 
 
-def test_missing_folder_is_made_again_for_an_account_that_is_there(server: Machine) -> None:
+def test_missing_folder_and_group_are_restored_for_an_existing_account(server: Machine) -> None:
     install_by_hand(server)
     wanted = folders(server)
     ask(server, f"rmdir {' '.join(FOLDERS)}; gpasswd --delete www-data authsvc")

@@ -1,4 +1,4 @@
-"""certbot's own way: its nginx plug-in edits the site file and reloads nginx."""
+"""certbot's nginx plug-in, which edits the site file and reloads nginx."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ INSTALL_SECONDS = 300
 
 @pytest.fixture(scope="module")
 def edited_disk(installed: Layers) -> Iterator[Layers]:
-    """A server whose site file the plug-in has edited, and nothing else of nginx's."""
+    """The disk of a server on which the plug-in edited the site file and no other file of nginx."""
     folders = ("/etc/nginx", "/etc/authsvc", "/var/lib/authsvc-acme")
     with booted(installed) as machine:
         authority = start_authority(machine)
@@ -39,13 +39,13 @@ def edited_disk(installed: Layers) -> Iterator[Layers]:
         changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
         assert [path for path in changed if path not in before or before[path].kind != "folder"] == [SITE]
         assert "managed by Certbot" in machine.path(SITE).read_text("utf-8")
-        wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
+        wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
         yield machine.snapshot()
 
 
 @pytest.fixture
 def edited(edited_disk: Layers) -> Iterator[Machine]:
-    """Such a server, of the test's own."""
+    """Such a server, for one test."""
     with booted(edited_disk) as machine:
         yield machine
 
@@ -59,7 +59,7 @@ def assert_works(machine: Machine) -> None:
         assert (answer.status, answer.headers["location"]) == (301, f"https://{host}/a?b=%2F")
 
 
-def test_edited_site_works_and_later_installations_keep_it(edited: Machine) -> None:
+def test_edited_site_works_and_later_installations_do_not_change_it(edited: Machine) -> None:
     assert complaints(edited) == []
     assert_works(edited)
     text = edited.path(SITE).read_bytes()
@@ -88,11 +88,11 @@ def test_uninstalling_keeps_the_edited_site_for_the_next_installation(edited: Ma
     assert f"the site file was edited, so it is kept as {SITE}, switched off" in said
     assert edited.path(SITE).read_bytes() == text
     edited.run("nginx", "-t")
-    wait_until(lambda: not served_serial(edited), "nginx speaks HTTPS no more", seconds=30)
+    wait_until(lambda: not served_serial(edited), "nginx no longer serves HTTPS", seconds=30)
     assert "Welcome to nginx" in edited.run("curl", "-sS", "http://img.example.com/").stdout
     assert KEPT in edited.run("authsvc", "nginx", "install").stdout
     assert edited.path(SITE).read_bytes() == text
-    wait_until(lambda: served_serial(edited), "nginx speaks HTTPS again", seconds=30)
+    wait_until(lambda: served_serial(edited), "nginx serves HTTPS again", seconds=30)
     assert complaints(edited) == []
     assert_works(edited)
 
@@ -100,9 +100,9 @@ def test_uninstalling_keeps_the_edited_site_for_the_next_installation(edited: Ma
 def test_doctor_names_the_command_that_adds_a_domain_to_the_plug_ins_certificate(server: Machine) -> None:
     start_authority(server)
     run_certbot(server, "certbot --nginx -d img.example.com --redirect")
-    wait_until(lambda: served_serial(server), "nginx speaks HTTPS", seconds=30)
+    wait_until(lambda: served_serial(server), "nginx serves HTTPS", seconds=30)
     found, status = certificate_findings(server)
     assert (status, found["text"]) == (1, "it is not for pics.example.org, but for img.example.com")
     run_certbot(server, found["fix"])
-    wait_until(lambda: complaints(server) == [], "the doctor is content", seconds=30)
+    wait_until(lambda: complaints(server) == [], "the doctor finds nothing wrong", seconds=30)
     assert_works(server)

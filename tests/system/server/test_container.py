@@ -1,3 +1,5 @@
+"""The image of the Containerfile: what is in it, and how it runs."""
+
 import json
 import os
 import re
@@ -32,7 +34,7 @@ STRANGER = "https://stranger.example/"
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which somebody has worked."""
+    """A checkout with the folders that work leaves in it."""
     folder = tmp_path_factory.mktemp("context")
     copy_checkout(folder)
     for name in NEVER_COPIED:
@@ -50,14 +52,14 @@ def built(context: Path) -> Iterator[Layers]:
 
 @pytest.fixture
 def container(built: Layers) -> Iterator[Container]:
-    """The container that was built, not started yet."""
+    """The built container, not started yet."""
     with Container(base=built) as made:
         yield made
 
 
 @pytest.fixture
 def running(container: Container) -> Container:
-    """The container as the recipe's first lines start it."""
+    """The container as the Containerfile's first comment starts it."""
     words = usage("podman run")
     launch(container, dict([words[words.index("-e") + 1].split("=", 1)]))
     return container
@@ -102,22 +104,22 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_image_holds_the_program_and_nothing_of_what_built_it(container: Container) -> None:
+def test_image_has_the_program_but_no_sources_and_no_build_cache(container: Container) -> None:
     assert not container.path("/src").exists()
     assert [path.name for path in container.path("/usr/local/bin").iterdir()] == ["authsvc"]
     assert container.chroot("authsvc", "--version").stdout
     assert not container.path("/root/.cache").exists()
 
 
-def test_what_lies_beside_the_sources_is_not_copied_into_the_image(context: Path) -> None:
+def test_only_sources_are_copied_into_the_image(context: Path) -> None:
     names = [path.name for path in context.iterdir()]
     assert set(NEVER_COPIED) <= {name for name in names if is_ignored(name)}
-    # A layer keeps what is copied, also when a later one removes it.
+    # A layer keeps what is copied into it, even if a later layer removes it.
     copied = {source for step in steps() if step.instruction == "COPY" for source in step.text.split()[:-1]}
     assert copied == {"authsvc", "nginx", "requirements", "scripts", "pyproject.toml", "README.md", "LICENSE"}
 
 
-def test_picture_is_uploaded_read_and_refused(running: Container, file: Path) -> None:
+def test_picture_is_uploaded_shown_and_refused_to_strangers(running: Container, file: Path) -> None:
     token = new_token(running)
     answer = upload(running, file, token)
     assert answer["url"] == f"https://img.example.com{answer['path']}"
@@ -125,7 +127,7 @@ def test_picture_is_uploaded_read_and_refused(running: Container, file: Path) ->
     assert status(running, answer["path"], STRANGER) == "403"
 
 
-def test_site_added_as_the_first_lines_say_takes_effect(running: Container, file: Path) -> None:
+def test_documented_command_adds_a_site(running: Container, file: Path) -> None:
     path = upload(running, file, new_token(running))["path"]
     _, _, _, *command = usage("podman exec")
     assert running.execute(*command).returncode == 0
@@ -134,7 +136,7 @@ def test_site_added_as_the_first_lines_say_takes_effect(running: Container, file
     )
 
 
-def test_published_port_is_answered_on_every_address(running: Container) -> None:
+def test_published_port_listens_on_every_address(running: Container) -> None:
     port = only("EXPOSE")
     running.run("ip", "address", "add", "203.0.113.7/32", "dev", "lo")
     assert "Disallow" in running.curl(f"http://203.0.113.7:{port}/robots.txt")
@@ -147,9 +149,9 @@ def test_first_start_shows_a_token_that_uploads(container: Container, file: Path
     assert upload(container, file, token[1])["url"].startswith(f"{BASE}/")
 
 
-def test_health_check_says_whether_the_service_lives(running: Container) -> None:
+def test_health_check_fails_while_the_service_is_down(running: Container) -> None:
     wait_until(lambda: health(running) == 0, "the container is healthy", seconds=START_SECONDS)
-    # The parent would start it again within a second.
+    # The parent would restart it within a second.
     running.signal_first(signal.SIGSTOP)
     running.execute("sh", "-c", 'kill -KILL "$(cat run/service.pid)"')
     assert health(running) != 0
@@ -157,7 +159,7 @@ def test_health_check_says_whether_the_service_lives(running: Container) -> None
     wait_until(lambda: health(running) == 0, "the container is healthy again", seconds=START_SECONDS)
 
 
-def test_stop_is_clean_and_the_next_start_finds_the_data(running: Container, file: Path) -> None:
+def test_stop_is_clean_and_the_next_start_has_the_data(running: Container, file: Path) -> None:
     token = new_token(running)
     path = upload(running, file, token)["path"]
     assert running.stop(seconds=STOP_SECONDS) == 0
@@ -169,7 +171,7 @@ def test_stop_is_clean_and_the_next_start_finds_the_data(running: Container, fil
     assert upload(running, file, token)["path"] == path
 
 
-def test_everything_runs_as_an_ordinary_user_who_owns_the_data_alone(running: Container) -> None:
+def test_every_process_runs_as_an_ordinary_user_and_only_it_reads_the_data(running: Container) -> None:
     assert running.execute("id", "-u").stdout == "10001\n"
     assert {path.stat().st_uid for path in running.path("/proc").glob("[0-9]*")} == {10001}
     data = running.path("/data").stat()

@@ -1,4 +1,4 @@
-"""What goes wrong on a server is found by `authsvc doctor`, and the commands that it names fix it."""
+"""`authsvc doctor` finds what is wrong on a server, and the commands that it shows fix it."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.support.server.machine import Machine, booted
 from tests.support.server.visits import examine
 
 OTHERS = {"certificate", "clock"}
-"""There is no certificate yet, and nobody keeps a machine's clock."""
+"""There is no certificate yet, and no time server sets a machine's clock."""
 EDIT_SETTINGS = """\
 started=$(systemctl show authsvc.service -P ExecMainStartTimestamp --timestamp=unix)
 echo 'max_upload_bytes = 4096' >>/etc/authsvc/authsvc.toml
@@ -58,7 +58,7 @@ def complaints(machine: Machine) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_doctor_finds_it_and_names_what_mends_it(machine: Machine, what: str) -> None:
+def test_doctor_finds_the_fault_and_its_commands_fix_it(machine: Machine, what: str) -> None:
     for command in WRONG[what]:
         machine.shell(command)
     found = complaints(machine)

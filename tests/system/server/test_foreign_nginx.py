@@ -1,4 +1,4 @@
-"""authsvc beside what a server's nginx does already, and beside its faults."""
+"""authsvc on a server whose nginx already serves other sites, with and without faults of their own."""
 
 import pytest
 
@@ -16,7 +16,7 @@ server { listen 80; server_name blog.test; return 200 "$blog_word\\n"; }
 """
 CONFIG = "/etc/authsvc/authsvc.toml"
 SERVICE_PYTHON = "/usr/local/lib/authsvc/current/bin/python"
-# The command's own parts, without a new Python for each of thousands.
+# In one Python process: the command would start one for each of thousands of sites.
 ADD_SITES = """
 import sys
 from authsvc.backends import opened
@@ -41,7 +41,7 @@ def _curl(machine: Machine, host: str, path: str = "/", *more: str) -> str:
 
 
 def _refusal(machine: Machine) -> str:
-    """Return what a `make install` says that must fail."""
+    """Run `make install`, which must fail; return its output."""
     done = machine.run("make", "install", DOMAIN, cwd=PLACE, timeout=INSTALL_SECONDS, check=False)
     assert done.returncode != 0
     return done.stdout + done.stderr
@@ -55,14 +55,14 @@ def _edit(machine: Machine, name: str, old: str, new: str) -> None:
 
 
 def _files(machine: Machine) -> dict[str, tuple[object, ...]]:
-    """Return all that can be seen of nginx's files; of its folders not when and how they grew."""
+    """Return the state of nginx's files; for folders without size, content and time."""
     found = machine.listing("/etc/nginx")
     found.pop(f"/etc/nginx/{LOCK_NAME}", None)
     return {name: entry[:4] if entry.kind == "folder" else tuple(entry) for name, entry in found.items()}
 
 
 def _has_all_well(machine: Machine) -> bool:
-    """Whether doctor finds no fault; that a test has no certificate and no HTTPS is none here."""
+    """Return whether the doctor finds no error, except the certificate, which these tests do not have."""
     found = findings(machine)
     found.pop("certificate", None)
     return "error" not in {state for states in found.values() for state, _ in states}
@@ -70,13 +70,13 @@ def _has_all_well(machine: Machine) -> bool:
 
 @pytest.fixture
 def other(server: Machine) -> Machine:
-    """A running server whose nginx knows nothing of authsvc; the rest of it is there, which saves a minute."""
+    """A running server with authsvc but without its files in nginx; faster than a new installation."""
     server.shell("authsvc nginx uninstall")
     return server
 
 
 def _assert_nginx_alone_knows_many_sites(machine: Machine, path: str) -> None:
-    """Add far more sites than the 2,048 that nginx plans for, and longer ones than its buckets."""
+    """Add many more sites than nginx's 2,048 by default, and names longer than its buckets."""
     long = f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 61}"
     many = [long, f"*.{long[64:]}", "travel.example", *(f"blog-{number}.example" for number in range(1, 2201))]
     machine.run(SERVICE_PYTHON, "-I", "-c", ADD_SITES, stdin="\n".join(many), env={"AUTHSVC_CONFIG": CONFIG})
@@ -91,7 +91,7 @@ def _assert_nginx_alone_knows_many_sites(machine: Machine, path: str) -> None:
     assert [read(machine, path, page) for page in strangers] == ["403"] * len(strangers)
 
 
-def test_server_with_settings_of_its_own_keeps_them(fresh: Machine) -> None:
+def test_installation_keeps_the_servers_own_nginx_settings(fresh: Machine) -> None:
     fresh.shell("useradd --system web && mkdir /var/log/web")
     _edit(fresh, NGINX_CONF, "user www-data;", "user web;\npcre_jit on;")
     _edit(fresh, NGINX_CONF, "access_log /var/log/nginx/access.log;", "access_log /var/log/web/access.log;")
@@ -108,13 +108,13 @@ def test_server_with_settings_of_its_own_keeps_them(fresh: Machine) -> None:
     assert fresh.path("/var/log/web/authsvc.log").is_file()
 
 
-def test_server_with_larger_buckets_keeps_them(other: Machine) -> None:
+def test_installation_keeps_larger_map_buckets(other: Machine) -> None:
     _edit(other, NGINX_CONF, "sendfile on;", "sendfile on;\nmap_hash_bucket_size 128;")
     install(other, DOMAIN)
     _assert_nginx_alone_knows_many_sites(other, upload(other))
 
 
-def test_server_with_conf_d_alone_goes_on_as_before(other: Machine) -> None:
+def test_nginx_with_only_conf_d_serves_its_sites_as_before(other: Machine) -> None:
     _edit(other, NGINX_CONF, "include /etc/nginx/modules-enabled/*.conf;", "")
     _edit(other, NGINX_CONF, "include /etc/nginx/sites-enabled/*;", "")
     other.shell("rm -r /etc/nginx/sites-* /etc/nginx/modules-*")
@@ -134,7 +134,7 @@ def test_server_with_conf_d_alone_goes_on_as_before(other: Machine) -> None:
     assert _files(other) == before
 
 
-def test_fault_of_somebody_else_before_the_installation_stops_it(fresh: Machine) -> None:
+def test_faulty_nginx_configuration_stops_the_installation(fresh: Machine) -> None:
     fresh.path(f"{CONF_D}/blog.conf").write_text(BLOG)
     fresh.shell("systemctl reload nginx")
     wait_until(lambda: _curl(fresh, "blog.test") == "the blog\n", "the blog is there")
@@ -149,7 +149,7 @@ def test_fault_of_somebody_else_before_the_installation_stops_it(fresh: Machine)
     assert _curl(fresh, "blog.test") == "the blog\n"
 
 
-def test_name_of_another_server_is_refused_and_nginx_is_left_alone(other: Machine) -> None:
+def test_domain_of_another_server_block_is_refused_and_nginx_is_not_changed(other: Machine) -> None:
     other.path(f"{CONF_D}/theirs.conf").write_text(
         'server { listen 80; server_name pics.example.org; return 200 "theirs\\n"; }\n'
     )
@@ -159,14 +159,14 @@ def test_name_of_another_server_is_refused_and_nginx_is_left_alone(other: Machin
     assert "another server of this nginx is called pics.example.org already" in said
     assert _files(other) == before
     assert _curl(other, "pics.example.org") == "theirs\n"
-    # Once that is out of the way, the same command gets through.
+    # Without that server block the same command succeeds.
     other.path(f"{CONF_D}/theirs.conf").unlink()
     install(other, DOMAIN)
     assert _curl(other, "pics.example.org", "/robots.txt").startswith("User-agent")
 
 
 def _wait_for_a_refusal(machine: Machine) -> None:
-    """Wait until a change of sites was tried in vain, and the journal has the reason."""
+    """Wait until a change of sites has failed and the journal has the reason."""
     command = ("journalctl", "-u", "authsvc-sites.service", "--no-pager")
     wait_until(
         lambda: "nginx refuses its configuration" in machine.run(*command).stdout,
@@ -175,7 +175,7 @@ def _wait_for_a_refusal(machine: Machine) -> None:
     )
 
 
-def test_later_fault_of_somebody_else_delays_a_change_and_harms_nothing(server: Machine) -> None:
+def test_fault_in_another_configuration_file_only_delays_a_change_of_sites(server: Machine) -> None:
     path = upload(server)
     sites = server.path("/etc/nginx/authsvc/authsvc-sites.conf")
     assert read(server, path, "blog.example.com") == "200"
@@ -189,16 +189,16 @@ def test_later_fault_of_somebody_else_delays_a_change_and_harms_nothing(server: 
     said = server.run("authsvc", "doctor", check=False).stdout
     assert 'unknown directive "this" in /etc/nginx/conf.d/theirs.conf:1' in said
     theirs.unlink()
-    wait_until(lambda: "later.example" in sites.read_text(), "the change is made up for", seconds=EFFECT_SECONDS)
+    wait_until(lambda: "later.example" in sites.read_text(), "the delayed change is made", seconds=EFFECT_SECONDS)
     wait_until(
         lambda: [read(server, path, page) for page in ("later.example", "blog.example.com")] == ["200", "403"],
         "nginx uses it",
         seconds=EFFECT_SECONDS,
     )
-    wait_until(lambda: _has_all_well(server), "doctor is content again", seconds=EFFECT_SECONDS)
+    wait_until(lambda: _has_all_well(server), "the doctor finds nothing wrong", seconds=EFFECT_SECONDS)
 
 
-def test_change_that_waits_for_somebody_else_outlives_a_reboot(server: Machine) -> None:
+def test_delayed_change_is_made_after_a_reboot(server: Machine) -> None:
     sites = server.path("/etc/nginx/authsvc/authsvc-sites.conf")
     theirs = server.path(f"{CONF_D}/theirs.conf")
     theirs.write_text("this is nonsense;\n")
@@ -208,7 +208,7 @@ def test_change_that_waits_for_somebody_else_outlives_a_reboot(server: Machine) 
     server.path(f"{CONF_D}/theirs.conf").unlink()
     server.shell("systemctl start nginx")
     sites = server.path("/etc/nginx/authsvc/authsvc-sites.conf")
-    wait_until(lambda: "blog.example.com" not in sites.read_text(), "the removal counts", seconds=EFFECT_SECONDS)
+    wait_until(lambda: "blog.example.com" not in sites.read_text(), "the removal is in the map", seconds=EFFECT_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_change_that_waits_for_somebody_else_outlives_a_reboot(server: Machine) 
     ["map_hash_bucket_size 128;", 'map $host $their_word { default "x"; }'],
     ids=["the size of buckets", "a map"],
 )
-def test_what_is_set_once_and_later_by_somebody_else_is_given_up_by_nginx_install(server: Machine, theirs: str) -> None:
+def test_nginx_install_drops_a_directive_that_another_file_now_sets(server: Machine, theirs: str) -> None:
     path = upload(server)
     server.path(f"{CONF_D}/theirs.conf").write_text(f"{theirs}\n")
     _edit(server, NGINX_CONF, "worker_processes", "pcre_jit on;\nworker_processes")

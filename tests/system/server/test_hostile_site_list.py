@@ -1,4 +1,4 @@
-"""A service that somebody else has captured publishes a list of its own; root reads it."""
+"""A captured service writes a hostile list of sites, which a program of root reads."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ UNIT = "authsvc-sites.service"
 SECRET = "$y$j9T$a-hash-that-is-nobodys-business"
 PICTURE = "http://img.example.com/00/000000000000000000000000000000.png"
 EFFECT_SECONDS = 30.0
-"""Generous: a refused list is tried again after 5 s."""
+"""A refused list is tried again after 5 s."""
 HEADER = "# authsvc sites, revision 99"
 HOSTILE = {
     "directive of nginx": rf"printf '{HEADER}\nblog.example.com 1; }}\ninclude /etc/shadow;\n' >sites.list",
@@ -32,14 +32,14 @@ HOSTILE = {
 @pytest.fixture(scope="module")
 def machine(installed: Layers) -> Iterator[Machine]:
     with booted(installed) as made:
-        # The captured service publishes nothing else.
+        # So that only the hostile lists are published.
         made.shell("systemctl stop authsvc.socket authsvc.service")
         made.shell(f"useradd victim; usermod --password '{SECRET}' victim; grep -q victim /etc/shadow")
         yield made
 
 
 def publish(machine: Machine, hostile: str) -> None:
-    """Put a hostile list in place, with no right but the service's."""
+    """Write a hostile list with only the service's rights."""
     text = f"rm -rf sites.list; {HOSTILE[hostile]}; touch sites.changed"
     machine.run("sh", "-ec", text, user="authsvc", cwd=RUN)
 
@@ -49,7 +49,7 @@ def journal(machine: Machine) -> str:
 
 
 def verdict(machine: Machine, site: str) -> str:
-    """Return what a reader from that site gets for a picture that there is not: 404 when it may embed."""
+    """Return the status that a visitor of the site gets for a missing picture: 404 if the site may embed."""
     command = ("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Referer: https://{site}/", PICTURE)
     return machine.run(*command).stdout
 
@@ -60,7 +60,7 @@ def state(machine: Machine) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_hostile_list_is_not_used_and_tells_nothing(machine: Machine, hostile: str) -> None:
+def test_hostile_list_is_not_used_and_leaks_no_secret(machine: Machine, hostile: str) -> None:
     before = state(machine)
     publish(machine, hostile)
     machine.run("systemctl", "stop", UNIT)
@@ -83,10 +83,10 @@ def test_next_change_replaces_a_hostile_list(machine: Machine, hostile: str) -> 
     machine.shell(f"authsvc site add {site}")
     wait_until(lambda: site in state(machine)[0], "the change is in the map", seconds=EFFECT_SECONDS)
     machine.shell(f"authsvc site remove {site}")
-    wait_until(lambda: site not in state(machine)[0], "the next one, too", seconds=EFFECT_SECONDS)
+    wait_until(lambda: site not in state(machine)[0], "the next change is in the map", seconds=EFFECT_SECONDS)
 
 
-def test_service_that_starts_again_replaces_a_hostile_list(server: Machine) -> None:
+def test_restarted_service_replaces_a_hostile_list(server: Machine) -> None:
     server.shell("systemctl stop authsvc.service")
     publish(server, "pipe")
     server.shell("systemctl start authsvc.service")

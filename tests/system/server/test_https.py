@@ -1,4 +1,4 @@
-"""HTTPS with a certificate from certbot: before, with, and after its renewal."""
+"""HTTPS without a certificate, with one from certbot, and after its renewal."""
 
 import json
 from collections.abc import Iterator
@@ -30,37 +30,37 @@ GET_CERTIFICATE = (
 
 @pytest.fixture(scope="session")
 def https_disk(installed: Layers) -> Iterator[Layers]:
-    """A server for which the command that the doctor prints has got a certificate."""
+    """The disk of a server that got a certificate with the command that the doctor prints."""
     with booted(installed) as machine:
         authority = start_authority(machine)
         run_certbot(machine, certificate_findings(machine)[0]["fix"])
         stop_authority(authority)
-        wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
+        wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
         yield machine.snapshot()
 
 
 @pytest.fixture(scope="module")
 def secure(https_disk: Layers) -> Iterator[Machine]:
-    """A server with that certificate, for tests that leave it as it is."""
+    """A server with that certificate, for tests that do not change it."""
     with booted(https_disk) as machine:
         yield machine
 
 
 @pytest.fixture
 def own_secure(https_disk: Layers) -> Iterator[Machine]:
-    """A server with that certificate, of the test's own."""
+    """A server with that certificate, for one test."""
     with booted(https_disk) as machine:
         yield machine
 
 
-def test_without_a_certificate_all_works_over_plain_http(server: Machine) -> None:
+def test_without_a_certificate_everything_works_over_http(server: Machine) -> None:
     url = upload(server, HTTP).replace(HTTPS, HTTP)
     assert read(server, url, ALLOWED) == (200, True)
     assert read(server, url, STRANGER) == (403, False)
-    assert server.run("curl", "-sS", HTTPS, check=False).returncode == 7  # nobody listens
+    assert server.run("curl", "-sS", HTTPS, check=False).returncode == 7  # connection refused
 
 
-def test_without_a_certificate_one_is_told_the_command_that_gets_it(server: Machine) -> None:
+def test_without_a_certificate_the_doctor_shows_the_command_for_one(server: Machine) -> None:
     found, status = certificate_findings(server)
     assert (status, found["state"], found["fix"]) == (1, "error", GET_CERTIFICATE)
     assert "no HTTPS for img.example.com" in found["text"]
@@ -77,7 +77,7 @@ def test_command_gets_a_certificate_and_its_hook_switches_to_https(secure: Machi
 
 @pytest.mark.parametrize("version", [pytest.param("1.1", id="HTTP 1.1"), pytest.param("2", id="HTTP 2")])
 @pytest.mark.parametrize("host", ["img.example.com", "pics.example.org"])
-def test_pictures_go_up_and_down_over_https(secure: Machine, host: str, version: str) -> None:
+def test_pictures_are_uploaded_and_read_over_https(secure: Machine, host: str, version: str) -> None:
     speak = {"1.1": "--http1.1", "2": "--http2"}[version]
     base = f"https://{host}"
     url = upload(secure, base, speak, cacert=AUTHORITY).replace(HTTPS, base)
@@ -89,7 +89,7 @@ def test_pictures_go_up_and_down_over_https(secure: Machine, host: str, version:
     assert read(secure, url, STRANGER, speak, cacert=AUTHORITY) == (403, False)
 
 
-def test_http2_is_what_a_browser_gets(secure: Machine) -> None:
+def test_browsers_get_http2(secure: Machine) -> None:
     said = secure.shell("openssl s_client -connect img.example.com:443 -alpn h2,http/1.1 </dev/null 2>&1")
     assert "ALPN protocol: h2\n" in said
 
@@ -113,19 +113,21 @@ def test_upload_without_a_good_token_is_refused_over_https(secure: Machine) -> N
 @pytest.mark.parametrize(
     ("method", "status"), [("GET", 301), ("HEAD", 301), ("POST", 308), ("PUT", 308), ("OPTIONS", 308)]
 )
-def test_http_is_sent_on_to_the_same_address(secure: Machine, method: str, status: int, path: str, host: str) -> None:
+def test_http_redirects_to_the_same_address_with_https(
+    secure: Machine, method: str, status: int, path: str, host: str
+) -> None:
     ask = ("-I",) if method == "HEAD" else ("-X", method)
     answer = curl(secure, f"http://{host}{path}", "--path-as-is", *ask)
     assert (answer.status, answer.headers["location"]) == (status, f"https://{host}{path}")
 
 
-def test_upload_to_the_old_address_arrives_when_the_client_follows(secure: Machine) -> None:
+def test_upload_over_http_succeeds_if_the_client_follows_the_redirect(secure: Machine) -> None:
     url = upload(secure, HTTP, "-L", cacert=AUTHORITY)
     assert read(secure, url.replace(HTTPS, HTTP), ALLOWED, "-L", cacert=AUTHORITY) == (200, True)
 
 
 @pytest.mark.parametrize("base", [HTTP, HTTPS, "http://pics.example.org"])
-def test_challenge_is_answered_also_with_a_certificate(secure: Machine, base: str) -> None:
+def test_acme_challenge_is_still_served_with_a_certificate(secure: Machine, base: str) -> None:
     folder = "/var/lib/authsvc-acme/.well-known/acme-challenge"
     secure.shell(f"mkdir -p {folder}; echo the answer >{folder}/a-token_1")
     answer = curl(secure, f"{base}/.well-known/acme-challenge/a-token_1", cacert=AUTHORITY)
@@ -141,8 +143,8 @@ def test_challenge_is_answered_also_with_a_certificate(secure: Machine, base: st
         pytest.param("1_3", True, id="TLS 1.3 spoken"),
     ],
 )
-def test_only_good_versions_of_tls_are_spoken(secure: Machine, version: str, *, is_spoken: bool) -> None:
-    # Debian's own client would not speak the old ones.
+def test_only_tls_1_2_and_1_3_are_accepted(secure: Machine, version: str, *, is_spoken: bool) -> None:
+    # With its defaults, Debian's client refuses the old versions itself.
     client = ("openssl", "s_client", "-connect", "img.example.com:443", "-cipher", "ALL:@SECLEVEL=0", f"-tls{version}")
     done = secure.run(*client, "-CAfile", AUTHORITY, "-verify_return_error", stdin="", check=False)
     assert (done.returncode == 0) == is_spoken
@@ -168,14 +170,14 @@ def test_renewed_certificate_is_served_without_a_failed_read(own_secure: Machine
 
     found, status = certificate_findings(own_secure)
     assert (status, found["state"], found["text"]) == (0, "warning", "it expires in 9 days")
-    # What the doctor says, as Debian's timer does it twice a day: it is due.
+    # The command that the doctor shows, which Debian's timer runs twice a day.
     assert found["fix"] == "certbot renew"
     start_authority(own_secure)
     own_secure.run("systemctl", "start", "certbot.service")
-    wait_until(lambda: complaints(own_secure) == [], "the doctor is content", seconds=30)
+    wait_until(lambda: complaints(own_secure) == [], "the doctor finds nothing wrong", seconds=30)
 
 
-def test_doctor_sees_that_nginx_still_serves_the_older_one(own_secure: Machine) -> None:
+def test_doctor_finds_that_nginx_still_serves_the_older_certificate(own_secure: Machine) -> None:
     before = served_serial(own_secure)
     start_authority(own_secure)
     own_secure.run("certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew", "--deploy-hook", "true")
@@ -184,5 +186,5 @@ def test_doctor_sees_that_nginx_still_serves_the_older_one(own_secure: Machine) 
     assert "older" in found["text"]
     assert served_serial(own_secure) == before
     own_secure.shell(found["fix"])
-    wait_until(lambda: complaints(own_secure) == [], "the doctor is content", seconds=30)
+    wait_until(lambda: complaints(own_secure) == [], "the doctor finds nothing wrong", seconds=30)
     assert served_serial(own_secure) != before

@@ -1,3 +1,5 @@
+"""A server after `make install`."""
+
 import re
 import subprocess
 from pathlib import Path
@@ -19,7 +21,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 def seen(machine: Machine) -> dict[str, Entry]:
-    """Return the files that an installation could change, but not those that SQLite keeps beside an open catalog."""
+    """Return the files that an installation could change, without SQLite's files beside an open catalog."""
     return {path: entry for path, entry in machine.listing(*FOLDERS).items() if not path.endswith(("-shm", "-wal"))}
 
 
@@ -39,7 +41,7 @@ def test_after_one_command_everything_works(server: Machine) -> None:
     assert server.run("systemctl", "--failed", "--quiet").stdout == ""
 
 
-def test_every_step_of_an_installation_says_what_it_does(server: Machine) -> None:
+def test_installation_prints_what_each_step_did(server: Machine) -> None:
     said = server.path("/root/install.log").read_text("utf-8")
     for line in (
         "building release",
@@ -55,7 +57,7 @@ def test_every_step_of_an_installation_says_what_it_does(server: Machine) -> Non
         assert line in said
 
 
-def test_site_takes_effect_and_is_gone_again_within_ten_seconds(server: Machine) -> None:
+def test_added_and_removed_sites_take_effect_within_ten_seconds(server: Machine) -> None:
     path = upload(server)
 
     def status() -> str:
@@ -65,10 +67,10 @@ def test_site_takes_effect_and_is_gone_again_within_ten_seconds(server: Machine)
     server.run("authsvc", "site", "add", "photos.example.net")
     wait_until(lambda: status() == "200", "the site may embed", seconds=EFFECT_SECONDS)
     server.run("authsvc", "site", "remove", "photos.example.net")
-    wait_until(lambda: status() == "403", "the site may embed no more", seconds=EFFECT_SECONDS)
+    wait_until(lambda: status() == "403", "the site may no longer embed", seconds=EFFECT_SECONDS)
 
 
-def test_new_token_uploads_and_a_removed_one_does_not(server: Machine) -> None:
+def test_new_token_uploads_and_a_revoked_one_does_not(server: Machine) -> None:
     server.shell("authsvc token add laptop >/root/token")
     upload(server)
     server.run("authsvc", "token", "revoke", "laptop")
@@ -77,26 +79,26 @@ def test_new_token_uploads_and_a_removed_one_does_not(server: Machine) -> None:
     wait_until(lambda: server.shell(command + address) == "401", "the token is refused", seconds=EFFECT_SECONDS)
 
 
-def test_doctor_misses_nothing_but_the_certificate_and_a_time_server(server: Machine) -> None:
+def test_doctor_finds_only_the_certificate_and_a_time_server_missing(server: Machine) -> None:
     checks = findings(server)
     certificate, clock = checks.pop("certificate"), checks.pop("clock")
     assert {state for found in checks.values() for state, _ in found} == {"ok"}, checks
     assert {"data", "disk", "units", "service", "sites", "nginx", "rights"} <= set(checks)
-    [(state, mend)] = certificate
+    [(state, fix)] = certificate
     assert state == "error"
-    assert mend is not None
-    assert mend.startswith("certbot certonly --webroot -w /var/lib/authsvc-acme -d img.example.com -d pics.example.org")
+    assert fix is not None
+    assert fix.startswith("certbot certonly --webroot -w /var/lib/authsvc-acme -d img.example.com -d pics.example.org")
     assert clock in ([("ok", None)], [("warning", "apt-get install systemd-timesyncd")])
     assert server.run("authsvc", "doctor", check=False).returncode == 1
 
 
-def test_what_the_doctor_prescribes_for_a_stopped_service_helps(server: Machine) -> None:
+def test_commands_of_the_doctor_start_a_stopped_service(server: Machine) -> None:
     server.run("systemctl", "stop", "authsvc.socket", "authsvc.service", "authsvc-sites.path")
-    mends = [mend for state, mend in findings(server)["units"] if state == "error"]
-    assert len(mends) == len(UNITS)
-    for mend in mends:
-        assert mend is not None
-        server.shell(mend)
+    fixes = [fix for state, fix in findings(server)["units"] if state == "error"]
+    assert len(fixes) == len(UNITS)
+    for fix in fixes:
+        assert fix is not None
+        server.shell(fix)
     assert_works(server)
 
 
@@ -125,11 +127,11 @@ def test_bash_completes_commands(server: Machine) -> None:
     assert {"doctor", "init", "token"} <= set(server.run("bash", "-c", COMPLETE, "bash", "").stdout.split())
 
 
-def test_other_shells_completions_and_the_manual_lie_where_they_are_looked_for(server: Machine) -> None:
+def test_other_shells_completions_and_the_manual_are_where_they_are_searched(server: Machine) -> None:
     share = server.path("/usr/local/share")
     assert (share / "zsh/site-functions/_authsvc").read_text("utf-8").startswith("#compdef authsvc\n")
     assert "complete " in (share / "fish/vendor_completions.d/authsvc.fish").read_text("utf-8")
-    # What those files ask.
+    # The requests that those files make.
     for shell, word in (("zsh", "1"), ("fish", "si")):
         asked = {"_AUTHSVC_COMPLETE": f"{shell}_complete", "COMP_WORDS": "authsvc si", "COMP_CWORD": word}
         assert "site" in re.split(r"[\n\t,]", server.run("authsvc", env=asked).stdout)
@@ -142,5 +144,5 @@ def test_other_shells_completions_and_the_manual_lie_where_they_are_looked_for(s
 
 
 def roff_warnings(page: Path) -> str:
-    """Return what groff says against a page."""
+    """Return groff's warnings about a page."""
     return subprocess.run(["groff", "-man", "-ww", "-z", page], capture_output=True, text=True, check=True).stderr

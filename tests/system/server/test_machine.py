@@ -1,3 +1,5 @@
+"""The machines of the server tests: isolated, reproducible, and removed completely."""
+
 import fcntl
 import os
 import signal
@@ -34,7 +36,7 @@ def python(text: str, *wrapper: str) -> "subprocess.Popen[str]":
 
 
 def traces(name: str) -> list[str]:
-    """What is left of a machine: folder, mounts, control groups, and processes that name it."""
+    """Return what is left of a machine: folder, mounts, control groups, and processes with its name."""
     groups = [str(found) for found in Path("/sys/fs/cgroup").glob(f"**/{name}")]
     mounts = [line for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines() if name in line]
     processes = []
@@ -48,7 +50,7 @@ def traces(name: str) -> list[str]:
     return [*groups, *mounts, *processes, *(str(found) for found in Path("/tmp").glob(f"{name}*"))]
 
 
-def test_nginx_of_the_distribution_answers_by_every_name(machine: Machine) -> None:
+def test_nginx_of_the_distribution_answers_under_every_name(machine: Machine) -> None:
     for name in ("localhost", "img.example.com", "www.img.example.com", "pics.example.org", "blog.example.com"):
         assert "Welcome to nginx" in machine.run("curl", "-fsS", f"http://{name}/").stdout
 
@@ -58,11 +60,11 @@ def test_all_units_start(machine: Machine) -> None:
     assert "Started" in machine.run("journalctl", "--boot", "--unit=nginx", "--no-pager").stdout
 
 
-def test_there_is_no_network_but_the_loopback(machine: Machine) -> None:
+def test_only_network_is_the_loopback(machine: Machine) -> None:
     assert [line.split()[0] for line in machine.shell("ip -brief address").splitlines()] == ["lo"]
 
 
-def test_commands_see_nothing_of_the_outside(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_get_no_variable_of_the_test_run(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COVERAGE_PROCESS_START", "/outside")
     seen = machine.run("env", env={"GIVEN": "yes"}).stdout.splitlines()
     assert {line.partition("=")[0] for line in seen} - {"PWD"} == {
@@ -75,7 +77,7 @@ def test_commands_see_nothing_of_the_outside(machine: Machine, monkeypatch: pyte
     }
 
 
-def test_command_runs_as_the_user_in_the_folder_with_the_input(machine: Machine) -> None:
+def test_command_gets_its_user_folder_and_input(machine: Machine) -> None:
     done = machine.run("sh", "-c", "id -un; id -Gn; pwd; echo $HOME; cat", user="www-data", cwd="/srv", stdin="text")
     assert done.stdout == "www-data\nwww-data\n/srv\n/var/www\ntext"
 
@@ -86,7 +88,7 @@ def test_failing_command_shows_its_output(machine: Machine) -> None:
     assert machine.run("false", check=False).returncode == 1
 
 
-def test_command_that_does_not_end_is_ended(machine: Machine) -> None:
+def test_command_that_takes_too_long_is_killed(machine: Machine) -> None:
     with pytest.raises(AssertionError, match="did not end within"):
         machine.run("sleep", "1000001", timeout=0.5)
     assert machine.run("pgrep", "-f", "[s]leep 1000001", check=False).stdout == ""
@@ -131,7 +133,7 @@ def test_listing_sees_a_change(machine: Machine, change: str) -> None:
     assert machine.listing("/srv/seen") != before
 
 
-def test_files_are_seen_from_outside_also_where_they_are_not_on_the_disk(machine: Machine) -> None:
+def test_files_outside_the_disk_can_be_read_from_this_computer(machine: Machine) -> None:
     machine.shell("echo disk >/srv/there; echo memory >/run/there; echo temporary >/tmp/there")
     inside = ("/srv/there", "/run/there", "/tmp/there")
     assert [machine.path(path).read_text("ascii") for path in inside] == ["disk\n", "memory\n", "temporary\n"]
@@ -150,7 +152,7 @@ def test_reboot_keeps_files_and_ends_processes() -> None:
         assert "Welcome to nginx" in machine.run("curl", "-fsS", "http://localhost/").stdout
 
 
-def test_snapshot_is_a_base_that_later_changes_do_not_reach() -> None:
+def test_snapshot_does_not_get_later_changes() -> None:
     with Machine() as first:
         rename = 'python3 -c \'import os; os.rename("/usr/share/nginx", "/usr/share/renamed")\''
         first.chroot("sh", "-ec", f"echo before >/srv/before; {rename}")
@@ -165,7 +167,7 @@ def test_snapshot_is_a_base_that_later_changes_do_not_reach() -> None:
         assert first.shell("ls /srv") == "after\nbefore\n"
 
 
-def test_machines_at_once_do_not_see_each_other(machine: Machine) -> None:
+def test_parallel_machines_are_isolated(machine: Machine) -> None:
     with Machine() as other:
         other.boot()
         other.shell("systemctl stop nginx; touch /srv/others /tmp/others /run/others")
@@ -184,14 +186,14 @@ def test_folders_of_this_computer_are_read_only_inside(tmp_path: Path) -> None:
         assert machine.run("touch", "/mnt/given/mine", check=False).returncode != 0
 
 
-def test_machine_that_does_not_come_up_says_why() -> None:
+def test_machine_that_does_not_boot_reports_why() -> None:
     with Machine() as machine:
         machine.chroot("ln", "-sf", "/bin/false", "/usr/lib/systemd/systemd")
         with pytest.raises(AssertionError, match="did not boot"):
             machine.boot()
 
 
-def test_nothing_is_left_of_a_machine() -> None:
+def test_machine_leaves_nothing() -> None:
     with Machine() as machine:
         machine.boot()
         machine.start("sleep", "1000003")
@@ -207,7 +209,7 @@ def test_next_machine_removes_what_a_killed_test_run_left() -> None:
     with python(text) as run, (cache() / "sweep.lock").open("w") as lock:
         assert run.stdout
         name = run.stdout.readline().strip()
-        # So that no other test run removes it at once.
+        # So that no other test run removes it first.
         fcntl.flock(lock, fcntl.LOCK_EX)
         run.kill()
         run.wait()
@@ -226,7 +228,9 @@ def test_next_machine_removes_what_a_killed_test_run_left() -> None:
         pytest.param("", ("setpriv", "--bounding-set=-sys_admin"), "the right to mount", id="may not mount"),
     ],
 )
-def test_computer_that_cannot_boot_machines_says_what_it_lacks(loss: str, wrapper: Sequence[str], says: str) -> None:
+def test_computer_that_cannot_boot_machines_reports_what_is_missing(
+    loss: str, wrapper: Sequence[str], says: str
+) -> None:
     with python(
         f"import os; from tests.support.server.debian import debian_root\n{loss}\ndebian_root()", *wrapper
     ) as run:
@@ -236,7 +240,7 @@ def test_computer_that_cannot_boot_machines_says_what_it_lacks(loss: str, wrappe
     assert says in output
 
 
-def test_what_was_interrupted_is_never_taken_for_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_cache_folder_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     def interrupted(folder: Path) -> NoReturn:
@@ -278,7 +282,9 @@ def test_prune_keeps_the_last_borrowed_and_what_is_in_use(tmp_path: Path, monkey
     assert names() == ["other", "thing-old"]
 
 
-def test_who_comes_while_it_is_made_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parallel_callers_wait_for_the_one_that_fills_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made: list[Path] = []
     with ThreadPoolExecutor(8) as pool:

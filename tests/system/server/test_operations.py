@@ -1,4 +1,4 @@
-"""Follow docs/operations.md from its beginning, on a server that has nothing but what it asks for."""
+"""Follow docs/operations.md from its beginning, on a server with only the packages that the page names."""
 
 import re
 import sys
@@ -62,9 +62,9 @@ def named_packages() -> list[str]:
 
 @pytest.fixture(scope="module")
 def followed() -> Iterator[Layers]:
-    """The disk of a server on which somebody has followed the page as far as the doctor.
+    """The disk of a server after the steps of the page up to the doctor.
 
-    What the steps said is in /root/said, the token in /root/token.
+    The output of the steps is in /root/said, the token in /root/token.
     """
     with Machine() as machine:
         leave_only(machine, [*named_packages(), *EVERY_DEBIAN_SERVER])
@@ -104,7 +104,7 @@ def test_every_block_of_commands_is_run_by_some_test() -> None:
     assert untaken(sys.modules[__name__], test_operations_certificates, test_operations_move) == []
 
 
-def test_packages_that_the_page_names_are_all_that_is_needed(followed: Layers) -> None:
+def test_packages_of_the_page_are_enough(followed: Layers) -> None:
     assert set(named_packages()) <= set(PACKAGES)
     assert GET_PACKAGES.splitlines()[0] == "apt-get update"
     with Machine(base=followed) as machine:
@@ -113,7 +113,7 @@ def test_packages_that_the_page_names_are_all_that_is_needed(followed: Layers) -
     assert "installing from the distribution" not in said
 
 
-def test_from_clone_to_pictures_in_a_blog(server: Machine) -> None:
+def test_steps_lead_from_a_clone_to_pictures_in_a_blog(server: Machine) -> None:
     said = server.path("/root/said").read_text("utf-8")
     assert "Successfully received certificate" in said
     assert not re.search(r"^(fault|note:)", said, re.MULTILINE), said
@@ -121,7 +121,7 @@ def test_from_clone_to_pictures_in_a_blog(server: Machine) -> None:
     assert complaints(server) == []
 
 
-def test_dry_run_of_the_installation_shows_it_and_changes_nothing(server: Machine) -> None:
+def test_dry_run_shows_the_installation_and_changes_nothing(server: Machine) -> None:
     before = server.listing("/etc", "/usr/local", PLACE)
     said = follow(server, "make -n install")
     assert "scripts/install-release /usr/local/lib/authsvc" in said
@@ -142,7 +142,7 @@ def test_edited_setting_takes_effect_and_is_kept(server: Machine) -> None:
     assert 'extra_hosts = ["pics.example.org"]' in server.path(f"{SETTINGS}.default").read_text("utf-8")
 
 
-def test_upgrade_switches_to_the_new_version_and_the_older_one_can_be_had_again(server: Machine) -> None:
+def test_upgrade_switches_to_the_new_version_and_can_be_undone(server: Machine) -> None:
     url = assert_works(server)
     kept = server.listing("/etc/authsvc", "/etc/nginx", "/var/lib/authsvc/blobs")
     current = server.path("/usr/local/lib/authsvc/current")
@@ -166,13 +166,13 @@ def test_upgrade_switches_to_the_new_version_and_the_older_one_can_be_had_again(
 
 
 def running_release(machine: Machine) -> str:
-    """Return which release the service was started from, as its libraries show."""
+    """Return the release from which the service was started, as its loaded libraries show."""
     pid = machine.shell("systemctl show authsvc.service -P MainPID").strip()
     maps = machine.shell(f"grep -o 'releases/[0-9a-f]*' /proc/{pid}/maps | sort -u")
     return maps.strip()
 
 
-def test_restart_stop_and_start(server: Machine) -> None:
+def test_service_restarts_stops_and_starts(server: Machine) -> None:
     url = assert_works(server)
     follow(server, RESTART)
     assert_works(server)
@@ -200,7 +200,7 @@ def test_logs_show_the_service_the_sites_and_who_embedded(server: Machine) -> No
         return {line.split()[-1] for line in follow(server, SHOW_LOGS).splitlines() if '" ' in line and "GET /" in line}
 
     wanted = {"blog.example.com", "thief.example.net", "-none", "-invalid", "-hidden"}
-    wait_until(lambda: wanted <= embedders(), "all have been written", seconds=EFFECT_SECONDS)
+    wait_until(lambda: wanted <= embedders(), "the log has every embedder", seconds=EFFECT_SECONDS)
     wait_until(
         lambda: "the map of sites is at revision" in follow(server, SHOW_LOGS), "the site", seconds=EFFECT_SECONDS
     )
@@ -219,7 +219,7 @@ def test_second_domain_works_like_the_first(server: Machine) -> None:
     assert read(server, other, "https://pics.example.org/", cacert=AUTHORITY) == (200, True)
 
 
-def test_second_domain_is_taken_from_settings_that_were_edited(server: Machine) -> None:
+def test_second_domain_of_edited_settings_works(server: Machine) -> None:
     edit(server, SETTINGS, "extra_hosts = []", 'extra_hosts = ["pics.example.org"]')
     follow(server, APPLY)
     other = "pics.example.org/robots.txt"
@@ -228,7 +228,7 @@ def test_second_domain_is_taken_from_settings_that_were_edited(server: Machine) 
     assert_works(server)
 
 
-def test_log_and_limits_know_the_clients_of_a_cdn(server: Machine) -> None:
+def test_log_and_limits_use_the_clients_address_behind_a_cdn(server: Machine) -> None:
     url = assert_works(server)
     server.shell("ip address add 203.0.113.7/32 dev lo")
     edit(server, SETTINGS, "\ndata_dir", f"\n{BEHIND_A_CDN}upload_rate = 1\nupload_burst = 1\ndata_dir")
@@ -261,7 +261,7 @@ def test_server_behind_a_cdn_that_ends_https_needs_no_certificate(server: Machin
     assert read(server, url.replace("https", "http", 1), ALLOWED) == (200, True)
 
 
-def test_table_of_places_is_right_before_and_after_the_end(server: Machine) -> None:
+def test_table_of_places_is_right_before_and_after_uninstalling(server: Machine) -> None:
     url = assert_works(server)
     path = f"/var/lib/authsvc/blobs{url.removeprefix(BASE)}"
     assert server.path(path).is_file()
@@ -284,7 +284,7 @@ def test_table_of_places_is_right_before_and_after_the_end(server: Machine) -> N
     assert "authsvc" not in server.shell("getent passwd; getent group; certbot certificates")
 
 
-def test_edited_site_file_outlives_the_end(server: Machine) -> None:
+def test_uninstalling_keeps_an_edited_site_file(server: Machine) -> None:
     with server.path(SITE).open("a", encoding="utf-8") as site:
         site.write("# mine\n")
     text = server.path(SITE).read_bytes()
@@ -293,7 +293,7 @@ def test_edited_site_file_outlives_the_end(server: Machine) -> None:
     server.run("nginx", "-t")
 
 
-def test_drop_in_opens_the_network_and_nothing_is_weaker_without_it(server: Machine) -> None:
+def test_drop_in_opens_the_network_which_is_closed_without_it(server: Machine) -> None:
     exposure = re.search(
         r"Overall exposure level for authsvc.service: ([\d.]+)", follow(server, "systemd-analyze security authsvc")
     )

@@ -1,4 +1,4 @@
-"""Follow docs/operations.md to certificates that are got in another way."""
+"""Follow docs/operations.md for certificates that do not come from certbot's webroot."""
 
 from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
 from tests.support.server.certificates import (
@@ -20,7 +20,7 @@ NAMED = ("/etc/ssl/img.pem", "/etc/ssl/img.key")
 
 
 def assert_serves(machine: Machine, authority: str) -> None:
-    wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
+    wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
     url = upload(machine, BASE, cacert=authority)
     assert read(machine, url, ALLOWED, cacert=authority) == (200, True)
     assert read(machine, url, STRANGER, cacert=authority) == (403, False)
@@ -32,7 +32,7 @@ def put_own_files(machine: Machine) -> None:
         machine.run("mv", made, named)
 
 
-def test_files_of_ones_own_are_served_and_replaced(server: Machine) -> None:
+def test_own_certificate_files_are_served_and_replaced(server: Machine) -> None:
     put_own_files(server)
     follow(server, OWN_FILES)
     assert_serves(server, NAMED[0])
@@ -44,7 +44,7 @@ def test_files_of_ones_own_are_served_and_replaced(server: Machine) -> None:
     assert_serves(server, NAMED[0])
 
 
-def test_plug_in_edits_the_site_file_which_is_left_alone_from_then_on(server: Machine) -> None:
+def test_site_file_is_not_changed_after_certbots_plug_in_edited_it(server: Machine) -> None:
     follow(server, "make install DOMAIN=img.example.com")
     answer_certbot(server)
     start_authority(server)
@@ -62,7 +62,7 @@ def status_of_nothing(machine: Machine) -> int:
     return curl(machine, f"{BASE}/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png", cacert=AUTHORITY).status
 
 
-def test_without_https_nothing_is_missed(server: Machine) -> None:
+def test_doctor_finds_nothing_wrong_without_https(server: Machine) -> None:
     edit(server, SETTINGS, f'"{BASE}"', '"http://img.example.com"')
     follow(server, "authsvc nginx install; systemctl restart authsvc")
     assert complaints(server) == []

@@ -24,12 +24,12 @@ OF_OTHERS = "find /var/lib/authsvc ! -user authsvc -o ! -group authsvc"
 EVERYTHING = "authsvc site list --json; authsvc token list --json"
 
 
-def test_other_server_has_pictures_sites_tokens_and_settings(server: Machine, fresh: Machine) -> None:
+def test_new_server_gets_pictures_sites_tokens_and_settings(server: Machine, fresh: Machine) -> None:
     edit(server, SETTINGS, "\ndata_dir", "\nmax_upload_bytes = 500000\ndata_dir")
     path = upload(server)
     lists = server.shell(EVERYTHING)
     follow(server, PACK)
-    # Its users got other numbers than those of the old server.
+    # So that the service's user gets another number than on the old server.
     fresh.run("useradd", "--system", "--user-group", "somebody")
     shutil.copy(server.path(MOVED), fresh.path(MOVED))
     shutil.copy(server.path("/root/token"), fresh.path("/root/token"))
@@ -51,7 +51,7 @@ def owner(machine: Machine) -> tuple[int, int]:
     return folder.st_uid, folder.st_gid
 
 
-def test_what_was_tried_with_make_run_is_served_on(fresh: Machine) -> None:
+def test_pictures_of_make_run_are_served_after_the_installation(fresh: Machine) -> None:
     tried = fresh.start("make", "run", cwd=PLACE)
     assert tried.stdout
     said = ""

@@ -1,4 +1,4 @@
-"""HTTPS with certificate files of one's own, and what the doctor says of them."""
+"""HTTPS with the owner's certificate files, and the doctor's findings about them."""
 
 from collections.abc import Iterator
 
@@ -25,24 +25,24 @@ RELOAD = ("authsvc", "nginx", "install", "--reload")
 
 @pytest.fixture(scope="module")
 def own_disk(installed: Layers) -> Iterator[Layers]:
-    """A server that speaks HTTPS with files of its owner's."""
+    """The disk of a server that serves HTTPS with the owner's files."""
     with booted(installed) as machine:
         make_certificate(machine, *HOSTS)
         machine.run(*INSTALL, cwd=PLACE)
-        wait_until(lambda: served_serial(machine), "nginx speaks HTTPS", seconds=30)
+        wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
         yield machine.snapshot()
 
 
 @pytest.fixture(scope="module")
 def owner(own_disk: Layers) -> Iterator[Machine]:
-    """Such a server, for tests that give it a certificate of their own first."""
+    """Such a server, for tests that first give it a certificate."""
     with booted(own_disk) as machine:
         yield machine
 
 
 @pytest.fixture
 def owner_alone(own_disk: Layers) -> Iterator[Machine]:
-    """Such a server, of the test's own."""
+    """Such a server, for one test."""
     with booted(own_disk) as machine:
         yield machine
 
@@ -65,7 +65,7 @@ def test_own_files_are_served_and_remembered(owner_alone: Machine) -> None:
     assert owner_alone.listing("/etc", "/usr/local") == before
 
 
-def test_files_that_are_not_there_yet_are_named_and_used_once_they_are(server: Machine) -> None:
+def test_missing_certificate_files_are_named_and_used_when_they_exist(server: Machine) -> None:
     said = server.run(*INSTALL, cwd=PLACE).stdout
     found, status = certificate_findings(server)
     assert (status, found["state"]) == (1, "error")
@@ -75,16 +75,16 @@ def test_files_that_are_not_there_yet_are_named_and_used_once_they_are(server: M
     assert curl(server, "http://img.example.com/robots.txt").status == 200
     make_certificate(server, *HOSTS)
     server.run("authsvc", "nginx", "install")
-    wait_until(lambda: served_serial(server), "nginx speaks HTTPS", seconds=30)
+    wait_until(lambda: served_serial(server), "nginx serves HTTPS", seconds=30)
     assert complaints(server) == []
 
 
 def in_etc(machine: Machine) -> dict[str, Entry]:
-    """Return what is there; a file that was changed and put back counts as the same."""
+    """Return the files without their times: a file that was changed and changed back is the same."""
     return {path: entry._replace(mtime_ns=0) for path, entry in machine.listing("/etc").items()}
 
 
-def test_key_of_another_certificate_is_refused_and_nothing_is_harmed(owner_alone: Machine) -> None:
+def test_key_of_another_certificate_is_refused_and_nothing_changes(owner_alone: Machine) -> None:
     serial = served_serial(owner_alone)
     owner_alone.shell(f"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {OWN[1]}")
     before = in_etc(owner_alone)
@@ -103,7 +103,7 @@ def test_key_of_another_certificate_is_refused_and_nothing_is_harmed(owner_alone
         pytest.param(-3.5, "error", 1, "it expired 3 days ago", id="days ago"),
     ],
 )
-def test_end_of_validity_is_told(owner: Machine, days: float, state: str, status: int, text: str) -> None:
+def test_doctor_reports_the_end_of_validity(owner: Machine, days: float, state: str, status: int, text: str) -> None:
     make_certificate(owner, *HOSTS, begins_days=-80, ends_days=days)
     reload(owner)
     found, exit_status = certificate_findings(owner)
@@ -118,7 +118,7 @@ def test_end_of_validity_is_told(owner: Machine, days: float, state: str, status
         pytest.param(("*.example.com",), "it is not for pics.example.org, but for *.example.com", id="a wildcard"),
     ],
 )
-def test_wrong_names_are_told(owner: Machine, hosts: tuple[str, ...], text: str) -> None:
+def test_doctor_reports_wrong_names(owner: Machine, hosts: tuple[str, ...], text: str) -> None:
     make_certificate(owner, *hosts)
     reload(owner)
     found, status = certificate_findings(owner)
@@ -132,7 +132,7 @@ def test_wrong_names_are_told(owner: Machine, hosts: tuple[str, ...], text: str)
         pytest.param(("a.example.com",), 90, id="other names"),
     ],
 )
-def test_owner_of_the_files_is_told_to_replace_them_and_not_to_ask_certbot(
+def test_doctor_tells_the_owner_to_replace_the_files_without_certbot(
     owner: Machine, hosts: tuple[str, ...], days: float
 ) -> None:
     make_certificate(owner, *hosts, begins_days=-80, ends_days=days)
@@ -144,7 +144,7 @@ def test_owner_of_the_files_is_told_to_replace_them_and_not_to_ask_certbot(
     assert "certbot" not in fix
 
 
-def test_replaced_file_that_nginx_has_not_loaded_is_told(owner: Machine) -> None:
+def test_doctor_reports_a_replaced_file_that_nginx_has_not_loaded(owner: Machine) -> None:
     make_certificate(owner, *HOSTS)
     reload(owner)
     make_certificate(owner, *HOSTS)

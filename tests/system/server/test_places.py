@@ -1,3 +1,5 @@
+"""An installation in other folders than the default ones."""
+
 from tests.support.server.machine import Machine
 from tests.support.server.visits import assert_works, findings, install, prepare, read
 
@@ -6,11 +8,11 @@ FOLDERS = ("/etc", "/opt", "/srv", "/usr/local", "/root/authsvc")
 
 
 def seen(machine: Machine) -> dict[str, object]:
-    """Return what an installation could change, but not what SQLite keeps beside an open catalog."""
+    """Return the files that an installation could change, without SQLite's files beside an open catalog."""
     return {path: entry for path, entry in machine.listing(*FOLDERS).items() if not path.endswith(("-shm", "-wal"))}
 
 
-def test_other_places_work_and_are_remembered(fresh: Machine) -> None:
+def test_other_folders_work_and_are_remembered(fresh: Machine) -> None:
     checkout = fresh.listing("/root/authsvc")
     install(fresh, "DOMAIN=img.example.com pics.example.org", "PREFIX=/opt/authsvc", "STATE_DIR=/srv/pictures")
     assert fresh.listing("/root/authsvc") == checkout

@@ -1,4 +1,4 @@
-"""The five steps of README.md's "On your server", as they stand there, on a fresh Debian."""
+"""The five steps of README.md's "On your server", run as printed on a fresh Debian."""
 
 import json
 

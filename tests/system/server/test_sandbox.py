@@ -1,4 +1,4 @@
-"""The service's sandbox from inside: a probe runs in the service's place, under the same unit."""
+"""The service's sandbox from inside: a probe runs under the service's unit instead of the service."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ OPENED = (
     *("/run/authsvc", "/srv", "/usr/local", "/usr/local/lib/authsvc", "/var/cache", "/var/lib"),
     *("/var/lib/authsvc-acme", "/var/log", "/var/www"),
 )
-"""Each gets a folder that is open to everybody, so that the sandbox alone closes it."""
+"""Each gets a folder in which every user may write, so that only the sandbox prevents it."""
 TRAPS = f"""\
 for folder in {" ".join(OPENED)}; do
     mkdir -p $folder/open
@@ -44,7 +44,7 @@ TAKEN_AWAY = NETWORK | {
     *("list homes", "read a home's file", "read root's file", "set-user-ID", "set-group-ID", "trace"),
     *("memory to write and run", "run what was written", "change its personality", "user namespace"),
 }
-"""What any user of the system may do, and the service may not."""
+"""What every user of the system may do, but the service may not."""
 DEVICES = {
     *("char", "fd", "full", "hugepages", "log", "mqueue", "null", "ptmx", "pts", "random", "shm"),
     *("stderr", "stdin", "stdout", "tty", "urandom", "zero"),
@@ -53,7 +53,7 @@ DEVICES = {
 
 @dataclass(frozen=True)
 class Report:
-    """What the probe could do."""
+    """What the probe was able to do."""
 
     attempts: dict[str, str]
     folders: set[str]
@@ -83,7 +83,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Reports:
-    """What the probe could do as the service's user, as the service, and as the service with the network."""
+    """What the probe was able to do as the service's user, as the service, and as the service with the network."""
 
     outside: Report
     inside: Report
@@ -112,25 +112,25 @@ def reports(installed: Layers) -> Iterator[Reports]:
 
 
 def answered(machine: Machine) -> Report:
-    """Ask the probe through the socket that systemd holds, as nginx does."""
+    """Request the report through systemd's socket, as nginx does."""
     command = ("curl", "-sS", "--unix-socket", "/run/authsvc/authsvc.sock", "http://authsvc/")
     return Report.read(machine.run(*command, user="www-data").stdout)
 
 
 def documented_commands(machine: Machine) -> str:
-    """Return the commands that switch the network on, as the drop-in names them."""
+    """Return the commands in the drop-in's comment, which switch the network on."""
     text = machine.path(f"{DOCUMENTED}/network.conf").read_text("utf-8")
     return "\n".join(line.removeprefix("#   ") for line in text.splitlines() if line.startswith("#   "))
 
 
-def test_without_the_sandbox_the_same_user_may_do_it(reports: Reports) -> None:
+def test_same_user_may_do_it_without_the_sandbox(reports: Reports) -> None:
     assert reports.outside.done >= NEEDED | TAKEN_AWAY
     assert {f"{folder}/open" for folder in OPENED} | PRIVATE_FOLDERS <= reports.outside.folders
     assert reports.outside.user_of_set_user_id == "0"
     assert len(reports.outside.processes) > 5
 
 
-def test_service_writes_into_its_state_folder_and_private_temporary_ones_alone(reports: Reports) -> None:
+def test_service_writes_only_into_its_state_folder_and_private_temporary_ones(reports: Reports) -> None:
     assert reports.inside.folders == PRIVATE_FOLDERS
     assert "left-by-the-probe" not in reports.seen_in_tmp
 
@@ -152,15 +152,15 @@ def test_service_may_do_what_it_needs_and_nothing_else(reports: Reports) -> None
     assert reports.inside.user_of_set_user_id not in {"", "0"}
 
 
-def test_service_sees_no_process_but_its_own(reports: Reports) -> None:
+def test_service_sees_only_its_own_process(reports: Reports) -> None:
     assert reports.inside.processes == [reports.inside.own_process]
 
 
-def test_service_sees_harmless_devices_alone(reports: Reports) -> None:
+def test_service_sees_only_harmless_devices(reports: Reports) -> None:
     assert reports.inside.devices <= DEVICES
 
 
-def test_drop_in_for_the_network_opens_the_network_and_nothing_else(reports: Reports) -> None:
+def test_drop_in_opens_only_the_network(reports: Reports) -> None:
     assert reports.with_network.done == NEEDED | NETWORK
     assert reports.with_network.folders == PRIVATE_FOLDERS
     assert reports.with_network.files == set()

@@ -1,4 +1,4 @@
-"""What is around the service: its socket, its user, its folders, its lines in the journal."""
+"""The service's surroundings: its socket, its user, its folders, its lines in the journal."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.support.stack import wait_until
 
 SOCKET = "/run/authsvc/authsvc.sock"
 NO_CONNECTION = 7
-"""curl's exit status."""
+"""curl's exit status for a refused connection."""
 SEND_GARBAGE = f"""
 import socket
 with socket.socket(socket.AF_UNIX) as connection:
@@ -41,7 +41,7 @@ def stat(machine: Machine, path: str) -> str:
 
 
 def journal(machine: Machine) -> list[tuple[int, str]]:
-    """Return priority and text of what the service itself has said."""
+    """Return priority and text of the lines that the service itself wrote."""
     command = ("journalctl", "--unit=authsvc.service", "--output=json", "--no-pager")
     entries = map(json.loads, machine.run(*command).stdout.splitlines())
     return [(int(entry["PRIORITY"]), entry["MESSAGE"]) for entry in entries if entry["_TRANSPORT"] == "stdout"]
@@ -54,9 +54,9 @@ def wait_for(machine: Machine, priority: int, words: str) -> None:
     )
 
 
-def test_socket_is_the_services_and_its_groups(machine: Machine) -> None:
+def test_socket_belongs_to_the_service_and_its_group(machine: Machine) -> None:
     assert stat(machine, SOCKET) == "srw-rw---- authsvc authsvc"
-    # Who could replace the socket would get all tokens.
+    # A program that could replace the socket would get all tokens.
     assert stat(machine, "/run/authsvc") == "drwxr-xr-x root root"
 
 
@@ -65,7 +65,7 @@ def test_socket_lets_in(machine: Machine, user: str, is_let_in: bool) -> None:  
     assert connects(machine, user) is is_let_in
 
 
-def test_nginxs_user_joins_the_services_group_and_never_the_reverse(machine: Machine) -> None:
+def test_nginxs_user_is_in_the_services_group_but_not_the_reverse(machine: Machine) -> None:
     assert machine.run("id", "-nG", "www-data").stdout.split() == ["www-data", "authsvc"]
     assert machine.run("id", "-nG", "authsvc").stdout.split() == ["authsvc"]
 
@@ -76,13 +76,13 @@ def test_services_user_cannot_log_in(machine: Machine) -> None:
     assert machine.run("getent", "shadow", "authsvc").stdout.split(":")[1].startswith("!"), password
 
 
-def test_folders_are_open_to_whom_they_are_for(machine: Machine) -> None:
+def test_folders_have_their_owners_and_modes(machine: Machine) -> None:
     assert stat(machine, "/var/lib/authsvc") == "drwxr-s--- authsvc authsvc"
-    # certbot writes there as root, and nginx reads.
+    # certbot writes there as root, and nginx reads there.
     assert stat(machine, "/var/lib/authsvc-acme") == "drwxr-xr-x root root"
 
 
-def test_service_runs_as_its_user_without_any_right(machine: Machine) -> None:
+def test_service_runs_as_its_user_without_any_capability(machine: Machine) -> None:
     pid = machine.run("systemctl", "show", "authsvc.service", "-P", "MainPID").stdout.strip()
     lines = machine.path(f"/proc/{pid}/status").read_text("ascii").splitlines()
     status = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -92,18 +92,18 @@ def test_service_runs_as_its_user_without_any_right(machine: Machine) -> None:
     assert status["Uid"].split() == [uid] * 4
 
 
-def test_warnings_reach_the_journal_as_warnings(machine: Machine) -> None:
+def test_warnings_are_warnings_in_the_journal(machine: Machine) -> None:
     assert "400 Bad Request" in machine.run("python3", "-c", SEND_GARBAGE).stdout
     wait_for(machine, WARNING, "Invalid HTTP request received.")
 
 
-def test_reason_of_a_failed_start_reaches_the_journal_as_an_error(server: Machine) -> None:
+def test_reason_of_a_failed_start_is_an_error_in_the_journal(server: Machine) -> None:
     server.shell("echo 'port = 0' >>/etc/authsvc/authsvc.toml")
     assert server.run("systemctl", "restart", "authsvc.service", check=False).returncode != 0
     wait_for(server, ERROR, "setting port = 0 (file)")
 
 
-def test_service_makes_what_is_missing_in_its_folder(server: Machine) -> None:
+def test_service_creates_what_is_missing_in_its_folder(server: Machine) -> None:
     server.shell("systemctl stop authsvc.socket authsvc.service; rm -r /var/lib/authsvc/*; systemctl start authsvc")
     assert connects(server, "www-data")
     for folder in ("blobs", "blobs/7b", "nginx", "run"):

@@ -1,4 +1,4 @@
-"""Changes of the list of sites, from the catalog through the units into nginx's map."""
+"""Changes of the list of sites, from the catalog through the units to nginx's map."""
 
 import re
 import textwrap
@@ -15,8 +15,8 @@ MAP = "/etc/nginx/authsvc/authsvc-sites.conf"
 CONFIG = "/etc/authsvc/authsvc.toml"
 PYTHON = "/usr/local/lib/authsvc/current/bin/python"
 EFFECT_SECONDS = 10.0
-"""Within which a change takes effect."""
-# The first ones have a turn of the one-shot each, more often than systemd usually starts a unit.
+"""A change takes effect within this time."""
+# Each of the first ten starts the one-shot, more often than systemd by default allows.
 CHANGES = textwrap.dedent(f"""
     import sys
     import time
@@ -53,7 +53,7 @@ def machine(installed: Layers) -> Iterator[Machine]:
 
 
 def mapped(machine: Machine) -> set[str]:
-    """Return the hosts of nginx's map."""
+    """Return the hosts in nginx's map."""
     text = machine.path(MAP).read_text("ascii")
     return {host.lstrip("\\") for host in re.findall(r"^    ([^-\s]\S*) 1;$", text, re.MULTILINE)}
 
@@ -75,7 +75,7 @@ def state_of(machine: Machine, unit: str) -> str:
 
 
 def verdict(machine: Machine, site: str) -> str:
-    """Return what a reader from that site gets for a picture that there is not: 404 when it may embed."""
+    """Return the status that a visitor of the site gets for a missing picture: 404 if the site may embed."""
     path = "http://img.example.com/00/000000000000000000000000000000.png"
     command = ("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Referer: https://{site}/", path)
     return machine.run(*command).stdout
@@ -88,14 +88,14 @@ def test_hundred_changes_in_a_loop_all_take_effect(machine: Machine) -> None:
     def is_there() -> bool:
         return {host for host in mapped(machine) if host.startswith("loop-")} == wanted
 
-    wait_until(is_there, "the map is as the list", seconds=EFFECT_SECONDS)
+    wait_until(is_there, "the map has the sites of the list", seconds=EFFECT_SECONDS)
     assert mapped(machine) == listed(machine) | {"img.example.com", "pics.example.org"}
     wait_until(lambda: verdict(machine, "loop-59.example.com") == "404", "nginx runs the new map")
     wait_until(lambda: verdict(machine, "loop-0.example.com") == "403", "nginx runs the new map")
     assert state_of(machine, "authsvc-sites.path") == "active"
 
 
-def test_change_during_the_one_shot_has_its_own_turn(server: Machine) -> None:
+def test_change_during_a_run_of_the_one_shot_starts_another_run(server: Machine) -> None:
     server.path("/etc/systemd/system/authsvc-sites.service.d").mkdir()
     server.path("/etc/systemd/system/authsvc-sites.service.d/hold.conf").write_text(HOLD, "ascii")
     server.shell("mkfifo /run/hold; systemctl daemon-reload; authsvc site add first.example.com")
@@ -118,7 +118,7 @@ def test_changes_take_effect_while_the_service_is_stopped(server: Machine) -> No
     assert state_of(server, "authsvc.service") == "inactive"
 
 
-def test_change_made_while_the_units_are_off_takes_effect_at_the_next_boot(server: Machine) -> None:
+def test_change_while_the_units_are_stopped_takes_effect_at_the_next_boot(server: Machine) -> None:
     server.shell("systemctl stop authsvc-sites.path; authsvc site add asleep.example.com")
     assert "asleep.example.com" not in mapped(server)
     server.reboot()

@@ -1,3 +1,5 @@
+"""`make install DESTDIR=…`, dry runs, and what `make install` refuses before it changes anything."""
+
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ ln -s "/usr/lib/$version" "/root/python/lib/$version"
 
 
 class Staged(NamedTuple):
-    """What `make install DESTDIR=…` has said and written; and a disk on which that was unpacked."""
+    """The output and the files of `make install DESTDIR=…`, and a disk on which they were unpacked."""
 
     said: str
     written: dict[str, Entry]
@@ -43,7 +45,7 @@ def staged() -> Iterator[Staged]:
 
 @pytest.fixture
 def switched_off() -> Iterator[Machine]:
-    """A server that is off, with the checkout."""
+    """A server with the checkout, switched off."""
     with Machine() as machine:
         put_checkout(machine)
         changes(machine)
@@ -51,17 +53,17 @@ def switched_off() -> Iterator[Machine]:
 
 
 def changes(machine: Machine) -> dict[str, Path]:
-    """Return what was changed or removed on the disk since it was last asked for, folders aside."""
+    """Return the files that were changed or removed on the disk since the last call."""
     top = machine.snapshot().folders[0]
     return {f"/{path.relative_to(top)}": path for path in top.rglob("*") if path.is_symlink() or not path.is_dir()}
 
 
 def commands_in(said: str) -> list[str]:
-    """Return the commands that it tells to run."""
+    """Return the commands that the output tells the operator to run."""
     return re.findall(r"^  (\S.*)$", said, re.MULTILINE)
 
 
-def test_staging_writes_below_its_folder_only(staged: Staged) -> None:
+def test_staging_writes_only_below_its_folder(staged: Staged) -> None:
     written = staged.written
     assert {path for path in written if not path.startswith(STAGE)} == set()
     modes = {path: entry.mode for path, entry in written.items() if entry.kind != "link"}
@@ -72,13 +74,13 @@ def test_staging_writes_below_its_folder_only(staged: Staged) -> None:
     assert f"{STAGE}/usr/local/lib/authsvc/restart-needed" not in written
 
 
-def test_nothing_staged_names_the_folder_that_it_was_staged_in(staged: Staged) -> None:
+def test_no_staged_file_contains_the_path_of_the_staging_folder(staged: Staged) -> None:
     with Machine(base=staged.disk) as machine:
         named = machine.chroot("grep", "-rlI", STAGE, "/usr/local/lib/authsvc", check=False)
         assert (named.returncode, named.stdout) == (1, "")
 
 
-def test_what_was_staged_works_where_it_is_unpacked(staged: Staged) -> None:
+def test_staged_files_work_on_the_server_where_they_are_unpacked(staged: Staged) -> None:
     with Machine(base=staged.disk) as machine:
         assert "authsvc" in machine.chroot("authsvc", "--version").stdout
         machine.boot()
@@ -88,7 +90,7 @@ def test_what_was_staged_works_where_it_is_unpacked(staged: Staged) -> None:
         assert_works(machine)
 
 
-def test_where_systemd_does_not_run_the_commands_for_it_are_printed_and_do_it_later(staged: Staged) -> None:
+def test_without_systemd_the_printed_commands_start_the_units_later(staged: Staged) -> None:
     with Machine(base=staged.disk) as machine:
         said = machine.chroot("make", "-C", PLACE, "install", DOMAIN, timeout=INSTALL_SECONDS).stdout
         commands = commands_in(said.partition("systemd does not run here; when it does:")[2])[:2]
@@ -103,7 +105,7 @@ def test_where_systemd_does_not_run_the_commands_for_it_are_printed_and_do_it_la
         assert_works(machine)
 
 
-def test_dry_run_shows_one_short_command_a_line_and_changes_nothing(switched_off: Machine) -> None:
+def test_dry_run_shows_one_short_command_per_line_and_changes_nothing(switched_off: Machine) -> None:
     said = switched_off.chroot("make", "-C", PLACE, "-n", "install", DOMAIN).stdout
     assert changes(switched_off) == {}
     lines = [line for line in said.splitlines() if not line.startswith("make: ")]
@@ -115,7 +117,7 @@ def test_dry_run_shows_one_short_command_a_line_and_changes_nothing(switched_off
         assert step in lines
 
 
-def test_without_root_it_says_how_and_changes_nothing(switched_off: Machine) -> None:
+def test_installation_without_root_is_refused_and_changes_nothing(switched_off: Machine) -> None:
     nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--")
     switched_off.chroot("cp", "-a", PLACE, "/srv/authsvc")
     changes(switched_off)
@@ -137,7 +139,7 @@ def test_without_root_it_says_how_and_changes_nothing(switched_off: Machine) -> 
     ],
     ids=["no domain", "an address for a domain", "a home", "no full path", "programs in a home", "a space"],
 )
-def test_argument_that_cannot_work_is_refused_before_anything_changes(
+def test_invalid_argument_is_refused_and_changes_nothing(
     switched_off: Machine, arguments: list[str], reason: str
 ) -> None:
     refused = switched_off.chroot("make", "-C", PLACE, "install", *arguments, check=False)
@@ -146,7 +148,7 @@ def test_argument_that_cannot_work_is_refused_before_anything_changes(
     assert changes(switched_off) == {}
 
 
-def test_python_in_a_home_is_refused_before_anything_changes(switched_off: Machine) -> None:
+def test_python_in_a_home_folder_is_refused_and_changes_nothing(switched_off: Machine) -> None:
     switched_off.chroot("sh", "-ec", HOMELY)
     changes(switched_off)
     python = "PYTHON=/root/python/bin/python3"

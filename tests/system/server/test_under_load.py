@@ -1,4 +1,4 @@
-"""What an operator and the kernel do to a busy server, and nobody notices."""
+"""Restarts, reloads and crashes on a busy server fail no request."""
 
 from tests.support.server.machine import Machine
 from tests.support.server.underload import Load, assert_unharmed, read_all
@@ -36,11 +36,13 @@ def is_active(machine: Machine) -> bool:
 
 def await_other_service(machine: Machine, than: str) -> None:
     wait_until(
-        lambda: main_pid(machine) not in {than, "0"} and is_active(machine), "another service is active", seconds=60
+        lambda: main_pid(machine) not in {than, "0"} and is_active(machine),
+        "the next process of the service is active",
+        seconds=60,
     )
 
 
-def test_restarts_and_reloads_fail_no_read_and_no_upload(server: Machine) -> None:
+def test_restarts_and_reloads_fail_no_request(server: Machine) -> None:
     with Load(server) as load:
         for _ in range(MORE_THAN_SYSTEMD_TAKES_BY_DEFAULT):
             before = main_pid(server)
@@ -53,7 +55,7 @@ def test_restarts_and_reloads_fail_no_read_and_no_upload(server: Machine) -> Non
     assert_unharmed(server, report)
 
 
-def test_killed_service_comes_back_and_fails_no_read_and_no_upload(server: Machine) -> None:
+def test_killed_service_is_restarted_and_fails_no_request(server: Machine) -> None:
     with Load(server) as load:
         for _ in range(MORE_THAN_SYSTEMD_TAKES_BY_DEFAULT):
             before = main_pid(server)
@@ -67,7 +69,7 @@ def test_killed_service_comes_back_and_fails_no_read_and_no_upload(server: Machi
     assert_unharmed(server, report)
 
 
-def test_frozen_service_is_restarted_and_fails_no_read_and_no_upload(server: Machine) -> None:
+def test_frozen_service_is_restarted_and_fails_no_request(server: Machine) -> None:
     server.shell(FAST_WATCHDOG)
     with Load(server) as load:
         before = main_pid(server)
@@ -78,6 +80,6 @@ def test_frozen_service_is_restarted_and_fails_no_read_and_no_upload(server: Mac
     assert "Watchdog timeout" in server.shell("journalctl -b -u authsvc --no-pager")
 
 
-def test_more_pictures_are_read_than_nginx_may_have_open(server: Machine) -> None:
+def test_more_pictures_can_be_read_than_nginx_may_open(server: Machine) -> None:
     paths = server.run("python3", "-c", MANY_PICTURES, str(MORE_THAN_NGINX_MAY_OPEN)).stdout.split()
     assert read_all(server, paths) == {"200": len(paths)}

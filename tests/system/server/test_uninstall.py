@@ -1,3 +1,5 @@
+"""`make uninstall`, and an installation over the data that it leaves."""
+
 import json
 
 from tests.support.server.debian import debian_root
@@ -27,7 +29,7 @@ def lists(machine: Machine) -> list[object]:
     return [json.loads(machine.run("authsvc", what, "list", "--json").stdout) for what in ("site", "token")]
 
 
-def test_uninstalling_takes_the_programs_and_leaves_data_settings_and_neighbours(server: Machine) -> None:
+def test_uninstalling_removes_the_programs_and_keeps_data_settings_and_other_sites(server: Machine) -> None:
     server.path("/etc/nginx/sites-enabled/blog").write_text(NEIGHBOUR, "ascii")
     server.shell("mkdir -p /etc/letsencrypt/live/img.example.com; echo mine >/etc/letsencrypt/live/img.example.com/x")
     upload(server)
@@ -52,14 +54,14 @@ def test_uninstalling_takes_the_programs_and_leaves_data_settings_and_neighbours
     assert server.run("systemctl", "is-system-running").stdout == "running\n"
 
 
-def test_uninstalling_again_has_nothing_to_do(server: Machine) -> None:
+def test_uninstalling_again_changes_nothing(server: Machine) -> None:
     uninstall(server)
     before = server.listing("/etc", "/usr/local")
     uninstall(server)
     assert server.listing("/etc", "/usr/local") == before
 
 
-def test_installing_over_the_old_data_brings_back_pictures_tokens_and_sites(server: Machine) -> None:
+def test_installing_over_old_data_restores_pictures_tokens_and_sites(server: Machine) -> None:
     path, before = upload(server), lists(server)
     settings = server.path("/etc/authsvc/authsvc.toml").read_bytes()
     uninstall(server)

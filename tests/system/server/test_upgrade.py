@@ -1,3 +1,5 @@
+"""Upgrades: to another release, back again, and attempts that fail."""
+
 import json
 import re
 import time
@@ -31,18 +33,18 @@ def installed_release(machine: Machine) -> str:
 
 
 def kept(machine: Machine) -> tuple[object, ...]:
-    """Return what an upgrade has to leave as it is."""
+    """Return what an upgrade must not change."""
     tokens = json.loads(machine.run("authsvc", "token", "list", "--json").stdout)
     stable = [{name: value for name, value in token.items() if name != "last_used"} for token in tokens]
     return machine.path(CONFIG).read_bytes(), machine.run("authsvc", "site", "list", "--json").stdout, stable
 
 
 def but(answers: dict[str, int], status: str) -> int:
-    """Return how many answers were anything else."""
+    """Return how many responses had another status."""
     return sum(answers.values()) - answers.get(status, 0)
 
 
-def test_upgrade_and_the_way_back_under_load_keep_data_and_settings(tmp_path: Path) -> None:
+def test_upgrade_and_downgrade_under_load_keep_data_and_settings(tmp_path: Path) -> None:
     older = older_release(tmp_path)
     print(f"upgraded from {older.name}")
     wheels = wheelhouse(older.lock)
@@ -93,7 +95,7 @@ def test_upgrade_and_the_way_back_under_load_keep_data_and_settings(tmp_path: Pa
         assert_works(machine)
 
 
-def test_edited_settings_are_kept_and_count(server: Machine) -> None:
+def test_edited_settings_are_kept_and_take_effect(server: Machine) -> None:
     file = server.path(CONFIG)
     edited = f"{file.read_text('utf-8')}\n# mine\nupload_rate = 7\n"
     file.write_text(edited, "utf-8")
@@ -108,7 +110,7 @@ def test_edited_settings_are_kept_and_count(server: Machine) -> None:
     assert_works(server)
 
 
-def test_other_domain_takes_the_place_of_the_former_in_unedited_settings(server: Machine) -> None:
+def test_another_domain_replaces_the_old_one_in_unedited_settings(server: Machine) -> None:
     said = install(server, "DOMAIN=www.img.example.com")
     assert f"settings: wrote {CONFIG}" in said
     assert "it will answer on https://www.img.example.com" in said
@@ -139,7 +141,7 @@ def test_upgrade_that_refuses_the_settings_changes_nothing(server: Machine) -> N
     assert_works(server)
 
 
-def test_release_whose_python_is_gone_is_built_anew(server: Machine) -> None:
+def test_release_whose_python_was_removed_is_built_again(server: Machine) -> None:
     server.shell("ln -sfn /usr/bin/python3.0 /usr/local/lib/authsvc/current/bin/python3; systemctl stop authsvc")
     assert server.run("authsvc", "--version", check=False).returncode != 0
     assert "building release" in install(server)
@@ -147,7 +149,7 @@ def test_release_whose_python_is_gone_is_built_anew(server: Machine) -> None:
 
 
 def files(machine: Machine) -> dict[str, Entry]:
-    """Return what counts on a server: not folders, and not a release that was never finished."""
+    """Return the files of a server, without those of a release that was not finished."""
     found = machine.listing("/etc", "/usr/local")
     unfinished = f"/usr/local/lib/authsvc/releases/(?!{installed_release(machine)})"
     return {path: entry for path, entry in found.items() if entry.kind != "folder" and not re.match(unfinished, path)}

@@ -69,6 +69,10 @@ units-check: .venv/dev.stamp
 nginx-check: .venv/dev.stamp
 	$(BIN)/python scripts/check_nginx.py
 
+# The Debian that tests/system/server boots: bookworm (12) or trixie (13).
+TEST_DEBIAN ?= bookworm
+export TEST_DEBIAN
+
 # In the order of tests/conftest.py, not of pytest-xdist.
 PYTEST = -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder
 
@@ -98,6 +102,7 @@ CAMPAIGN ?= tests/http/blackbox tests/system/browser tests/http/corpus tests/sys
     tests/integration/decoder/test_waiting.py tests/integration/sizes tests/system/up/test_end.py tests/system/up/test_site_list.py
 campaign: .venv/dev.stamp
 	$(if $(filter file,$(origin CAMPAIGN)),@$(MAKE) coverage)
+	$(if $(filter file,$(origin CAMPAIGN)),@$(MAKE) pytest TEST_DEBIAN=trixie PYTEST_ARGS=tests/system/server)
 	AUTHSVC_CAMPAIGN=1 AUTHSVC_CAMPAIGN_REPORT=$(CURDIR)/docs/figures/campaign.jsonl \
 	    $(BIN)/python -m pytest -n0 -p no:randomly $(CAMPAIGN) $(PYTEST_ARGS)
 	$(BIN)/python -m docs.generate >/dev/null

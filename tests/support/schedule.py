@@ -11,14 +11,13 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 RECORD = Path(__file__).parents[1] / "durations.json"
-SERVER_TESTS = "tests/system/server/"
 _UNKNOWN_SECONDS = 1e6
 """A file that is not recorded goes first: it may be a long one."""
 
 
 def scope_of(nodeid: str) -> str:
-    """Return what a test shares costly fixtures with: its file, or all server tests."""
-    return SERVER_TESTS if nodeid.startswith(SERVER_TESTS) else nodeid.partition("::")[0]
+    """Return the file of a test: its tests share costly fixtures."""
+    return nodeid.partition("::")[0]
 
 
 class Scheduling(LoadScopeScheduling):

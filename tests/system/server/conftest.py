@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.server.checkout import put_checkout
 from tests.support.server.disk import Layers
-from tests.support.server.installed import installed_layers
+from tests.support.server.installed import installed_layers, put_release
 from tests.support.server.machine import Machine, booted
 
 
@@ -39,3 +39,10 @@ def fresh() -> Iterator[Machine]:
         put_checkout(machine)
         machine.boot()
         yield machine
+
+
+@pytest.fixture
+def fresh_with_release(installed: Layers, fresh: Machine) -> Machine:
+    """Like `fresh`, with the release already built, for tests that have another subject than building it."""
+    put_release(fresh, installed)
+    return fresh

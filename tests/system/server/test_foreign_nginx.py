@@ -91,7 +91,8 @@ def _assert_nginx_alone_knows_many_sites(machine: Machine, path: str) -> None:
     assert [read(machine, path, page) for page in strangers] == ["403"] * len(strangers)
 
 
-def test_installation_keeps_the_servers_own_nginx_settings(fresh: Machine) -> None:
+def test_installation_keeps_the_servers_own_nginx_settings(fresh_with_release: Machine) -> None:
+    fresh = fresh_with_release
     fresh.shell("useradd --system web && mkdir /var/log/web")
     _edit(fresh, NGINX_CONF, "user www-data;", "user web;\npcre_jit on;")
     _edit(fresh, NGINX_CONF, "access_log /var/log/nginx/access.log;", "access_log /var/log/web/access.log;")

@@ -24,7 +24,8 @@ OF_OTHERS = "find /var/lib/authsvc ! -user authsvc -o ! -group authsvc"
 EVERYTHING = "authsvc site list --json; authsvc token list --json"
 
 
-def test_new_server_gets_pictures_sites_tokens_and_settings(server: Machine, fresh: Machine) -> None:
+def test_new_server_gets_pictures_sites_tokens_and_settings(server: Machine, fresh_with_release: Machine) -> None:
+    fresh = fresh_with_release
     edit(server, SETTINGS, "\ndata_dir", "\nmax_upload_bytes = 500000\ndata_dir")
     path = upload(server)
     lists = server.shell(EVERYTHING)
@@ -51,7 +52,8 @@ def owner(machine: Machine) -> tuple[int, int]:
     return folder.st_uid, folder.st_gid
 
 
-def test_pictures_of_make_run_are_served_after_the_installation(fresh: Machine) -> None:
+def test_pictures_of_make_run_are_served_after_the_installation(fresh_with_release: Machine) -> None:
+    fresh = fresh_with_release
     tried = fresh.start("make", "run", cwd=PLACE)
     assert tried.stdout
     said = ""

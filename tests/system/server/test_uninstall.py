@@ -3,6 +3,8 @@
 import json
 
 from tests.support.server.debian import debian_root
+from tests.support.server.disk import Layers
+from tests.support.server.installed import put_release
 from tests.support.server.machine import Machine
 from tests.support.server.visits import UNITS, assert_works, install, read, upload
 
@@ -61,12 +63,13 @@ def test_uninstalling_again_changes_nothing(server: Machine) -> None:
     assert server.listing("/etc", "/usr/local") == before
 
 
-def test_installing_over_old_data_restores_pictures_tokens_and_sites(server: Machine) -> None:
+def test_installing_over_old_data_restores_pictures_tokens_and_sites(server: Machine, installed: Layers) -> None:
     path, before = upload(server), lists(server)
     settings = server.path("/etc/authsvc/authsvc.toml").read_bytes()
     uninstall(server)
     assert read(server, path, "blog.example.com") == "404"
 
+    put_release(server, installed)
     assert "settings: already in place" in install(server)
 
     assert lists(server) == before

@@ -1,131 +1,27 @@
 """A certificate authority for certbot: the part of RFC 8555 that certbot uses.
 
-A program to run in a machine: python3 acme.py FOLDER [DAYS]. It keeps its
+A program to run in a machine: python3 -m tests.support.server.acme FOLDER [DAYS]. It keeps its
 certificate and its accounts in FOLDER, so it can be started again, and prints
 "ready" when it listens. It asks port 80 of each host name for the challenge.
 """
 
-import base64
-import hashlib
 import http.client
 import json
 import secrets
-import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+
+from tests.support.server.acme_authority import Authority, Order
+from tests.support.server.acme_keys import Json, Problem, decoded, thumbprint_of, verify
 
 PORT = 14000
 BASE = f"http://localhost:{PORT}"
 DIRECTORY = f"{BASE}/directory"
-AUTHORITY = "authority.pem"
 DAYS = 90
 CHALLENGE_SECONDS = 10
-# What Python 3.13 requires of a chain (ssl.VERIFY_X509_STRICT, RFC 5280 section 4.2).
-AUTHORITY_EXTENSIONS = (
-    "basicConstraints=critical,CA:TRUE",
-    "keyUsage=critical,keyCertSign",
-    "subjectKeyIdentifier=hash",
-)
-SERVER_EXTENSIONS = (
-    "basicConstraints=critical,CA:FALSE",
-    "keyUsage=critical,digitalSignature",
-    "extendedKeyUsage=serverAuth",
-    "subjectKeyIdentifier=hash",
-    "authorityKeyIdentifier=keyid",
-)
-SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
-"""The bytes before the digest in a signature (RFC 8017 section 9.2)."""
-Json = dict[str, Any]
 Steps = dict[str, Callable[..., None]]
-
-
-@dataclass
-class Order:
-    """The hosts for which an account requests a certificate: a token for each, and whether its challenge was met."""
-
-    thumbprint: str
-    hosts: list[str]
-    tokens: list[str] = field(default_factory=list)
-    is_met: dict[int, bool] = field(default_factory=dict)
-    chain: str = ""
-
-    @property
-    def status(self) -> str:
-        if False in self.is_met.values():
-            return "invalid"
-        if self.chain:
-            return "valid"
-        return "ready" if len(self.is_met) == len(self.hosts) else "pending"
-
-
-class Problem(Exception):
-    """A refused request, with its error type of RFC 8555 section 6.7."""
-
-    def __init__(self, *, kind: str, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
-
-
-class Authority:
-    """Keys, accounts and orders; certificates are made by openssl."""
-
-    def __init__(self, folder: Path, days: int) -> None:
-        self._folder = folder
-        self._days = days
-        self.nonces: set[str] = set()
-        self.orders: list[Order] = []
-        folder.mkdir(parents=True, exist_ok=True)
-        self._certificate, self._key = folder / AUTHORITY, folder / "authority.key"
-        if not self._certificate.exists():
-            usage: list[str | Path] = []
-            for extension in AUTHORITY_EXTENSIONS:
-                usage += ["-addext", extension]
-            openssl(
-                *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650"),
-                *("-subj", "/CN=Test authority", *usage, "-keyout", self._key, "-out", self._certificate),
-            )
-
-    def new_nonce(self) -> str:
-        nonce = secrets.token_urlsafe(16)
-        self.nonces.add(nonce)
-        return nonce
-
-    def spend_nonce(self, nonce: str) -> None:
-        if nonce not in self.nonces:
-            raise Problem(kind="badNonce", detail="the nonce was not issued, or was used before")
-        self.nonces.remove(nonce)
-
-    def add_account(self, key: Json) -> tuple[str, bool]:
-        """Return the account of a key, and whether it is new."""
-        thumbprint = thumbprint_of(key)
-        path = self._folder / f"account-{thumbprint}.json"
-        is_new = not path.exists()
-        path.write_text(json.dumps(key), "ascii")
-        return thumbprint, is_new
-
-    def key_of(self, thumbprint: str) -> Json:
-        path = self._folder / f"account-{thumbprint}.json"
-        if not path.exists():
-            raise Problem(kind="accountDoesNotExist", detail=thumbprint)
-        key: Json = json.loads(path.read_text("ascii"))
-        return key
-
-    def issue(self, order: Order, request: bytes) -> None:
-        """Make the certificate for the order's hosts; the names in the request do not count."""
-        if order.status != "ready":
-            raise Problem(kind="orderNotReady", detail=order.status)
-        names = ",".join(f"DNS:{host}" for host in order.hosts)
-        extensions = self._folder / f"extensions-{secrets.token_hex(4)}"
-        extensions.write_text("\n".join((f"subjectAltName={names}", *SERVER_EXTENSIONS)), "ascii")
-        order.chain = openssl(
-            *("x509", "-req", "-inform", "DER", "-in", "/dev/stdin", "-days", str(self._days)),
-            *("-CA", self._certificate, "-CAkey", self._key, "-extfile", extensions),
-            content=request,
-        ) + self._certificate.read_text("ascii")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -264,31 +160,6 @@ def fetch(host: str, token: str) -> str:
         return ""
     finally:
         connection.close()
-
-
-def thumbprint_of(key: Json) -> str:
-    """Return the key's thumbprint (RFC 7638), which is also the name of its account."""
-    members = {name: key[name] for name in ("e", "kty", "n")}
-    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-
-
-def verify(key: Json, text: bytes, signature: bytes) -> None:
-    """Check an RS256 signature (RFC 8017 section 8.2.2)."""
-    exponent, modulus = (int.from_bytes(decoded(key[name])) for name in ("e", "n"))
-    length = (modulus.bit_length() + 7) // 8
-    digest = SHA256_PREFIX + hashlib.sha256(text).digest()
-    expected = b"\x00\x01" + b"\xff" * (length - len(digest) - 3) + b"\x00" + digest
-    if pow(int.from_bytes(signature), exponent, modulus).to_bytes(length) != expected:
-        raise Problem(kind="unauthorized", detail="the signature is wrong")
-
-
-def decoded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def openssl(*arguments: str | Path, content: bytes = b"") -> str:
-    return subprocess.run(["openssl", *arguments], input=content, check=True, capture_output=True).stdout.decode()
 
 
 def main(folder: str, days: str = str(DAYS)) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support.server import acme
+from tests.support.server.acme_authority import AUTHORITY as AUTHORITY_FILE
 from tests.support.server.checkout import PLACE
 from tests.support.server.entered import Entered
 from tests.support.server.machine import Machine
@@ -13,7 +14,7 @@ from tests.support.server.visits import examine
 from tests.support.tls import make_pair
 
 FOLDER = "/root/acme"
-AUTHORITY = f"{FOLDER}/{acme.AUTHORITY}"
+AUTHORITY = f"{FOLDER}/{AUTHORITY_FILE}"
 UNATTENDED = ("--non-interactive", "--agree-tos", "--email", "owner@example.com", "--server", acme.DIRECTORY)
 """Instead of the person at the terminal, and of Let's Encrypt."""
 OWN_FOLDER = "/etc/ssl/img"
@@ -22,7 +23,8 @@ OWN = (f"{OWN_FOLDER}/fullchain.pem", f"{OWN_FOLDER}/key.pem")
 
 def start_authority(machine: Machine, *, days: int = acme.DAYS) -> Entered:
     """Start the authority; its certificates are valid for that many days."""
-    process = machine.start("python3", f"{PLACE}/tests/support/server/acme.py", FOLDER, str(days))
+    # -B: a compiled file would be a change in the checkout.
+    process = machine.start("python3", "-B", "-m", acme.__name__, FOLDER, str(days), cwd=PLACE)
     assert process.stdout
     line = process.stdout.readline()
     assert line == "ready\n", line

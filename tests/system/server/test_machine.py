@@ -1,18 +1,15 @@
 """The machines of the server tests: isolated, reproducible, and removed completely."""
 
 import fcntl
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-from tests.support.server.cache import borrowed, cache, cached, prune
+from tests.support.server.cache import cache
 from tests.support.server.machine import Machine
 from tests.support.stack import wait_until
 
@@ -238,55 +235,3 @@ def test_computer_that_cannot_boot_machines_reports_what_is_missing(
     assert run.returncode == 1
     assert "RuntimeError: tests that boot a Debian need what this computer lacks:\n- " in output
     assert says in output
-
-
-def test_interrupted_cache_folder_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-    def interrupted(folder: Path) -> NoReturn:
-        (folder / "half").touch()
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cached("thing", interrupted)
-    made = cached("thing", lambda folder: (folder / "whole").touch())
-    assert [path.name for path in made.iterdir()] == ["whole"]
-    assert sorted(path.name for path in made.parent.iterdir()) == ["thing", "thing.lock"]
-
-
-def test_prune_keeps_the_last_borrowed_and_what_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-    def names() -> list[str]:
-        return sorted(path.name for path in cache().iterdir() if path.is_dir())
-
-    for age, name in enumerate(("old", "older", "oldest")):
-        with borrowed(f"thing-{name}", lambda folder: (folder / "whole").touch()) as made:
-            pass
-        os.utime(made, (1000 - age, 1000 - age))
-    other = cached("other", lambda folder: (folder / "whole").touch())
-    os.utime(other, (1, 1))
-    with python(
-        "import sys; from tests.support.server.cache import borrowed\n"
-        "with borrowed('thing-oldest', print): print('borrowed', flush=True); sys.stdin.read()"
-    ) as run:
-        assert run.stdout
-        assert run.stdout.readline() == "borrowed\n"
-        os.utime(cache() / "thing-oldest", (998, 998))
-        prune("thing-", keep=1)
-        assert names() == ["other", "thing-old", "thing-oldest"]
-        assert run.stdin
-        run.stdin.close()
-        assert run.wait() == 0
-    prune("thing-", keep=1)
-    assert names() == ["other", "thing-old"]
-
-
-def test_parallel_callers_wait_for_the_one_that_fills_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made: list[Path] = []
-    with ThreadPoolExecutor(8) as pool:
-        found = {future.result() for future in [pool.submit(cached, "thing", made.append) for _ in range(8)]}
-    assert len(found) == len(made) == 1

@@ -78,6 +78,27 @@ def _make(
     return Pair(folder / "certificate.pem", folder / "key.pem")
 
 
+def make_pair_without_subject(folder: Path, host: str, *, issuer: Pair) -> Pair:
+    """Make a certificate like those that certbot requests, with its issuer's, but its names are not critical.
+
+    RFC 5280 section 4.2.1.6 requires that they are; browsers accept it.
+    """
+    folder.mkdir()
+    _openssl(
+        folder,
+        *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *("-keyout", "key.pem", "-out", "request.pem", "-subj", "/", "-addext", f"subjectAltName=DNS:{host}"),
+    )
+    _openssl(
+        folder,
+        *("x509", "-req", "-days", "90", "-CA", issuer.certificate, "-CAkey", issuer.key),
+        *("-copy_extensions", "copy", "-in", "request.pem", "-out", "certificate.pem"),
+    )
+    with (folder / "certificate.pem").open("a") as chain:
+        chain.write(issuer.certificate.read_text())
+    return Pair(folder / "certificate.pem", folder / "key.pem")
+
+
 @contextmanager
 def presenting(pair: Pair) -> Iterator[int]:
     """Present a certificate on a free port of the loopback, which is given."""

@@ -91,9 +91,10 @@ class Authority:
         """Make the certificate for the order's hosts; the names in the request do not count."""
         if order.status != "ready":
             raise Problem(kind="orderNotReady", detail=order.status)
+        # Critical, because certbot's requests have no subject.
         names = ",".join(f"DNS:{host}" for host in order.hosts)
         extensions = self._folder / f"extensions-{secrets.token_hex(4)}"
-        extensions.write_text("\n".join((f"subjectAltName={names}", *SERVER_EXTENSIONS)), "ascii")
+        extensions.write_text("\n".join((f"subjectAltName=critical,{names}", *SERVER_EXTENSIONS)), "ascii")
         order.chain = openssl(
             *("x509", "-req", "-inform", "DER", "-in", "/dev/stdin", "-days", str(self._days)),
             *("-CA", self._certificate, "-CAkey", self._key, "-extfile", extensions),

@@ -32,7 +32,7 @@ WRONG = {
         LATE_SITE: "nginx's map is at revision",
         "echo >>/etc/nginx/authsvc/snippets/verdict/shortcut.conf": "shortcut.conf is not what the settings say",
         "rm /etc/nginx/sites-enabled/zz-authsvc.conf": "the site is not enabled",
-        "deluser -q www-data authsvc; systemctl restart nginx": "www-data may not look into",
+        "gpasswd --delete www-data authsvc; systemctl restart nginx": "www-data may not look into",
     },
     "files that changed hands": {
         "chown -R www-data: /var/lib/authsvc/run": "/var/lib/authsvc/run belongs to www-data, not to authsvc",

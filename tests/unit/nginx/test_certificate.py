@@ -9,7 +9,7 @@ import pytest
 from authsvc.nginx import certificate
 from authsvc.nginx.certificate import Certificate, first_in_file, how_to_get, how_to_renew, presented_certificate
 from authsvc.settings import Settings, checked
-from tests.support.tls import make_authority, make_pair, presenting
+from tests.support.tls import make_authority, make_pair, make_pair_without_subject, presenting
 
 HOST = "img.example.com"
 DAY_SECONDS = 86_400
@@ -37,6 +37,12 @@ def test_certificate_of_tomorrow_is_told_too(tmp_path: Path) -> None:
 def test_issuer_need_not_be_known(tmp_path: Path) -> None:
     issuer = make_authority(tmp_path / "issuer")
     with presenting(make_pair(tmp_path / "pair", HOST, issuer=issuer)) as port:
+        assert presented_certificate(HOST, address=("127.0.0.1", port)).hosts == (HOST,)
+
+
+def test_certificate_that_python_3_13_refuses_by_default_is_read(tmp_path: Path) -> None:
+    pair = make_pair_without_subject(tmp_path / "pair", HOST, issuer=make_authority(tmp_path / "issuer"))
+    with presenting(pair) as port:
         assert presented_certificate(HOST, address=("127.0.0.1", port)).hosts == (HOST,)
 
 

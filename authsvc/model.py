@@ -22,7 +22,7 @@ class ImageType(StrEnum):
         return "image/jpeg" if self is ImageType.JPEG else f"image/{self.value}"
 
 
-EXTENSIONS: Final = ("jpg", "jpeg", "png", "gif", "webp", "avif")
+EXTENSIONS: Final = (*(kind.value for kind in ImageType), "jpeg")
 """Extensions a key may have. New blobs never get `jpeg`; blobs that moved in
 from the 2018 script may."""
 

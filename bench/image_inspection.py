@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from authsvc.imaging.formats import inspect
+from authsvc.imaging.inspection import inspect
 from authsvc.imaging.prepare import prepare
 from authsvc.model import Digests, ImageType, Spooled
 from bench.image_engines import BENCH

@@ -1,4 +1,4 @@
-"""The step between spool and store: look at an upload, make it fit to keep."""
+"""The step between spool and store: check an upload and make it ready to keep."""
 
 import mmap
 from collections.abc import Iterable
@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authsvc.errors import Unsupported
-from authsvc.imaging.dimensions import read_dimensions
-from authsvc.imaging.formats import inspect
+from authsvc.imaging.formats import HEAD_BYTES, sniff
+from authsvc.imaging.inspection import inspect, read_size
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import contents, length
-from authsvc.imaging.sniff import HEAD_BYTES, sniff
 from authsvc.model import ImageType, Spooled
 from authsvc.system.durable import disk_full_when_no_room
 
 CLEAN_SUFFIX = ".clean.part"
-"""Of a clean file beside the spooled one; what a crash leaves goes as other spool files do."""
+"""Of a clean file beside the spooled one. After a crash it is removed like other spool files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What is to be stored: a file, which may be the spooled one itself, its size in
-    bytes, and what its header says. Width and height are in pixels, as it is shown."""
+    bytes, its type, and width and height in pixels as the picture is shown."""
 
     path: Path
     size: int
@@ -33,20 +32,20 @@ class Prepared:
 def prepare(received: Spooled, limits: Limits | None, *, strips: bool = False) -> Prepared:
     """Return what is to be stored of an upload. Blocking; it reads the whole file.
 
-    Where something has to go (metadata, with `strips`; in any case what follows the
-    picture), that is a clean file beside the spooled one, which the caller removes;
-    else it is the spooled one itself. `limits` None is for pictures that are stored already,
-    whatever their size: their header alone is read. Raises
-    Unsupported for other types than the five, Corrupt for a damaged header,
-    Truncated for one that ends too early, TooManyPixels, TooManyFrames, TooManyScans
-    or Bomb beyond a limit, DiskFull without room for the clean file.
+    When something has to be removed (with `strips` metadata; in any case what follows the
+    picture), the result is a clean file beside the spooled one, which the caller removes;
+    otherwise it is the spooled file itself. `limits` None is for pictures that are stored
+    already, of any size: only their header is read. Raises Unsupported for a file of
+    another type, Corrupt for a damaged one, Truncated for one that ends too early,
+    TooManyPixels, TooManyFrames, TooManyScans or Bomb beyond a limit, DiskFull without room
+    for the clean file.
     """
     with received.path.open("rb") as file:
         kind = sniff(file.read(HEAD_BYTES))
         if kind is None:
             raise Unsupported
         if limits is None:
-            return Prepared(received.path, received.size, kind, *read_dimensions(file, kind))
+            return Prepared(received.path, received.size, kind, *read_size(file, kind))
         with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
             found = inspect(data, kind, limits, strips=strips)
             path = received.path
@@ -57,7 +56,7 @@ def prepare(received: Spooled, limits: Limits | None, *, strips: bool = False) -
 
 
 def _write(path: Path, blocks: Iterable[bytes]) -> None:
-    """Write a new file; when that fails it is not there. Raises DiskFull."""
+    """Write a new file; when that fails, the file does not exist. Raises DiskFull."""
     try:
         with disk_full_when_no_room(), path.open("xb") as file:
             file.writelines(blocks)

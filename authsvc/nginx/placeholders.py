@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.errors import BadSetting
-from authsvc.imaging.sniff import HEAD_BYTES, sniff
+from authsvc.imaging.formats import HEAD_BYTES, sniff
 from authsvc.nginx.templates import template_dir
 from authsvc.settings import Settings
 

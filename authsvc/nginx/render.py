@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from authsvc.imaging.formats import FORMATS
 from authsvc.model import KEY_PATH_PATTERN, WIDTHS, SiteList
 from authsvc.nginx.placeholders import placeholder_copies, placeholders
 from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
@@ -131,6 +132,7 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, target: Rend
             best_format: [suffix.format(extension="$authsvc_sized_extension") for suffix in suffixes]
             for best_format, suffixes in SUFFIXES.items()
         },
+        "formats": list(FORMATS.values()),
         "placeholders": [p.in_folder(target.placeholder_dir) for p in placeholders(settings)],
         "hotlink_code": f"={settings.hotlink_status} " if settings.hotlink_status != 403 else "",  # noqa: PLR2004
         "missing_code": f"={settings.missing_status} " if settings.missing_status != 404 else "",  # noqa: PLR2004

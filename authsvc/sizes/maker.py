@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from authsvc.errors import AuthsvcError, UploadRefused
 from authsvc.imaging.decoder.job import SizeJob
-from authsvc.imaging.dimensions import read_dimensions
+from authsvc.imaging.inspection import read_size
 from authsvc.model import ImageType, Key
 from authsvc.sizes.cache import SizeCache
 from authsvc.sizes.request import BestFormat, FileSuffix, SizeRequest
@@ -190,7 +190,7 @@ class SizeMaker:
 
 def _width(picture: Path, kind: ImageType) -> int:
     with picture.open("rb") as file:
-        return read_dimensions(file, kind)[0]
+        return read_size(file, kind)[0]
 
 
 def _is_smaller(one: Path, other: Path) -> bool:

@@ -55,12 +55,12 @@ def read_items(data: bytes | mmap, meta: Box, end: int) -> Items:
         _refuse("its meta box is about something else than pictures")
     kinds = _by_number(_kinds(data, inner[b"iinf"]))
     extents = _by_number(_extents(data, inner[b"iloc"], inner.get(b"idat"), end))
-    properties = _by_number(_properties(data, inner[b"iprp"]))
+    properties = properties_by_item(data, inner[b"iprp"])
     items = {
         number: Item(kind, media_type, extents.get(number, ()), properties.get(number, ()))
         for number, (kind, media_type) in kinds.items()
     }
-    return Items(items, _primary(data, inner[b"pitm"]), dict(_references(data, inner.get(b"iref"))))
+    return Items(items, primary_number(data, inner[b"pitm"]), dict(_references(data, inner.get(b"iref"))))
 
 
 def _by_number(entries: Iterable[tuple[int, T]]) -> dict[int, T]:
@@ -72,7 +72,8 @@ def _by_number(entries: Iterable[tuple[int, T]]) -> dict[int, T]:
     return found
 
 
-def _primary(data: bytes | mmap, box: Box) -> int:
+def primary_number(data: bytes | mmap, box: Box) -> int:
+    """Return the number of the item that is shown, from a `pitm` box."""
     reader = Reader(data, box)
     version, _ = reader.full()
     return reader.number(4 if version else 2)
@@ -140,8 +141,12 @@ def _extent(data: bytes | mmap, whole: range, offset: int, length: int) -> range
     return range(first, last)
 
 
+def properties_by_item(data: bytes | mmap, iprp: Box) -> dict[int, tuple[Box, ...]]:
+    """Return the properties of each item (23008-12 section 9.3). Raises Corrupt."""
+    return _by_number(_properties(data, iprp))
+
+
 def _properties(data: bytes | mmap, iprp: Box) -> Iterator[tuple[int, tuple[Box, ...]]]:
-    """Yield the properties of each item (23008-12 section 9.3)."""
     inner = list(boxes(data, iprp.content, iprp.end))
     containers = [box for box in inner if box.kind == b"ipco"]
     if len(containers) != 1:

@@ -30,6 +30,11 @@ class Track:
     samples: tuple[range, ...]
 
 
+def is_sequence(head: bytes) -> bool:
+    """Return whether a file that begins with `head` has the major brand of an animation (AVIF, section 6)."""
+    return head[8:12] == b"avis"
+
+
 def read_tracks(data: bytes | mmap, moov: Box, end: int, limits: Limits, sequences: Sequences) -> list[Track]:
     """Return the tracks of pictures and of their transparency.
 

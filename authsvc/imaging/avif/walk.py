@@ -14,7 +14,8 @@ from authsvc.imaging.limits import Limits
 
 _MAX_TILES: Final = 1024
 _BRANDS: Final = frozenset({b"avif", b"avis"})
-_BRANDS_BYTES: Final = 512
+BRANDS_BYTES: Final = 256
+"""How much of a file `is_avif` needs: up to 58 compatible brands may stand before the right one."""
 _ALONE: Final = frozenset({b"ftyp", b"meta", b"moov"})
 _KNOWN: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"mfra", b"sidx"})
 
@@ -43,69 +44,71 @@ def walk_avif(data: bytes | mmap, limits: Limits) -> Avif:
     the data of an item is cut off, Corrupt when it makes no sense, TooManyPixels
     and TooManyFrames beyond the limits, also when only the AV1 stream in it says so.
     """
-    outer = tuple(_outer(data))
+    outer = tuple(outer_boxes(data))
     first = first_of_each(outer, _ALONE)
-    if outer[0].kind != b"ftyp" or not _has_brand(data, outer[0]):
-        _refuse("it does not begin with its brands")
+    if outer[0].kind != b"ftyp" or not is_avif(data[:BRANDS_BYTES]):
+        refuse("it does not begin with its brands")
     if b"meta" not in first:
         # Cut off before it, or never there: the picture cannot be shown either way.
-        _refuse("it has no meta box")
+        refuse("it has no meta box")
     end = outer[-1].end
     items = read_items(data, first[b"meta"], end)
     primary = items.by_number.get(items.primary)
     if primary is None:
-        _refuse("it does not have the item that it says is its picture")
-    width, height = _size(data, primary)
+        refuse("it does not have the item that it says is its picture")
+    width, height = picture_size(data, primary)
     limits.check(width, height, is_buffered=True)
     sequences = Sequences(data)
     _check_picture(data, items, limits, sequences)
     tracks = read_tracks(data, first[b"moov"], end, limits, sequences) if b"moov" in first else []
-    return Avif(outer, end, items, tuple(tracks), width, height, _turns(data, primary))
+    return Avif(outer, end, items, tuple(tracks), width, height, turns_of(data, primary))
 
 
-def _outer(data: bytes | mmap) -> Iterator[Box]:
-    """Yield the outer boxes; what is none behind them is no part of the file."""
+def outer_boxes(data: bytes | mmap) -> Iterator[Box]:
+    """Yield the outer boxes. Bytes after them that are not a known box do not belong to the file."""
     at = 0
     for _ in range(MAX_BOXES):
         box = read_box(data, at, len(data))
         # Zeros that fill a file up look like a box without a name that reaches to the end.
         if box is None or (box.kind not in _KNOWN and (box.end > len(data) or not any(data[at : at + 4]))):
             if not at:
-                _refuse("it does not begin with a box")
+                refuse("it does not begin with a box")
             return
         if box.end > len(data):
             raise Truncated(reason=f"it ends within the box {box.kind.decode()}, after {len(data)} bytes")
         yield box
         at = box.end
-    _refuse(f"it has more than {MAX_BOXES} boxes")
+    refuse(f"it has more than {MAX_BOXES} boxes")
 
 
-def _has_brand(data: bytes | mmap, ftyp: Box) -> bool:
-    """Return whether one of the first brands is that of a picture or of an animation (AVIF, section 6)."""
-    brands = data[ftyp.content : min(ftyp.end, ftyp.content + _BRANDS_BYTES)]
-    # A version stands between the major one and those that it is compatible with.
-    return any(brands[at : at + 4] in _BRANDS for at in (0, *range(8, len(brands), 4)))
+def is_avif(head: bytes) -> bool:
+    """Return whether a file that begins with `head` has the brand of a picture or an animation (AVIF, section 6)."""
+    if head[4:8] != b"ftyp":
+        return False
+    box = head[: int.from_bytes(head[:4], "big")]
+    # The major brand, then a version, then the compatible brands (ISO/IEC 14496-12 section 4.3).
+    return any(box[at : at + 4] in _BRANDS for at in (8, *range(16, len(box), 4)))
 
 
 def _property(item: Item, kind: bytes) -> Box | None:
     return next((box for box in item.properties if box.kind == kind), None)
 
 
-def _size(data: bytes | mmap, item: Item) -> tuple[int, int]:
-    """Return what the property ispe says (ISO/IEC 23008-12 section 6.5.3)."""
+def picture_size(data: bytes | mmap, item: Item) -> tuple[int, int]:
+    """Return width and height in pixels from the property ispe (ISO/IEC 23008-12 section 6.5.3)."""
     box = _property(item, b"ispe")
     if box is None:
-        _refuse("a picture in it does not say its size")
+        refuse("a picture in it has no size")
     reader = Reader(data, box)
     reader.full()
     width, height = reader.number(4), reader.number(4)
     if not width or not height:
-        _refuse(f"it says {width} x {height} pixels")
+        refuse(f"its header gives a size of {width} x {height} pixels")
     return width, height
 
 
-def _turns(data: bytes | mmap, item: Item) -> int:
-    """Return what the property irot says (ISO/IEC 23008-12 section 6.5.10)."""
+def turns_of(data: bytes | mmap, item: Item) -> int:
+    """Return by how many times 90 degrees the property irot turns the picture (ISO/IEC 23008-12 section 6.5.10)."""
     box = _property(item, b"irot")
     return Reader(data, box).number(1) & 3 if box is not None else 0
 
@@ -114,7 +117,7 @@ def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: 
     """Look at the picture that is shown and at all that decoders decode with it: tiles, transparency, gain map."""
     primary = items.by_number[items.primary]
     if primary.kind not in {b"av01", b"grid"}:
-        _refuse(f"its picture is of the kind {primary.kind!r}")
+        refuse(f"its picture is of the kind {primary.kind!r}")
     for number, item in items.by_number.items():
         if item.kind == b"av01":
             _check_stream(data, item, limits, sequences)
@@ -124,14 +127,14 @@ def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: 
 
 def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Sequences) -> None:
     """Check what the AV1 stream of a picture or tile says itself."""
-    limits.check(*_size(data, item), is_buffered=True)
+    limits.check(*picture_size(data, item), is_buffered=True)
     if not any(item.extents):
         raise Truncated(reason="a picture in it has no data")
     if _property(item, b"av1C") is None:
-        _refuse("a picture in it does not say how to decode it")
+        refuse("a picture in it does not say how to decode it")
     coded = sequences.frame_sizes(item.extents)
     if not coded:
-        _refuse("a picture in it has no sequence header")
+        refuse("a picture in it has no sequence header")
     for width, height in coded:
         limits.check(width, height, is_buffered=True)
 
@@ -149,15 +152,16 @@ def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -
     limits.check(width, height, is_buffered=True)
     tiles = [items.by_number.get(tile) for tile in items.references.get((b"dimg", number), ())]
     if len(tiles) != rows * columns or len(tiles) > _MAX_TILES:
-        _refuse(f"it says {rows} x {columns} tiles, and has {len(tiles)}")
-    sizes = {_size(data, tile) for tile in tiles if tile is not None and tile.kind == b"av01"}
+        refuse(f"it says {rows} x {columns} tiles, and has {len(tiles)}")
+    sizes = {picture_size(data, tile) for tile in tiles if tile is not None and tile.kind == b"av01"}
     if any(tile is None or tile.kind != b"av01" for tile in tiles) or len(sizes) != 1:
-        _refuse("its tiles are not all there, or not all of one size")
+        refuse("its tiles are not all there, or not all of one size")
     ((tile_width, tile_height),) = sizes
     if tile_width * columns < width or tile_height * rows < height:
-        _refuse("its tiles are smaller than the picture that they make")
+        refuse("its tiles are smaller than the picture that they make")
     limits.check(tile_width * columns, tile_height * rows, is_buffered=True)
 
 
-def _refuse(reason: str) -> NoReturn:
+def refuse(reason: str) -> NoReturn:
+    """Raise Corrupt for an AVIF."""
     raise Corrupt(kind="AVIF", reason=reason)

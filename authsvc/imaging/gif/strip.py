@@ -1,4 +1,4 @@
-"""Leave of a GIF file what a decoder shows, and drop the rest without touching a pixel (GIF89a specification)."""
+"""Remove the metadata of a GIF file without changing a pixel (GIF89a specification)."""
 
 from collections.abc import Iterator
 from mmap import mmap
@@ -12,21 +12,21 @@ _CONTROL, _APPLICATION = 0xF9, 0xFF  # sections 23 and 26
 _NAME_BYTES: Final = 11
 _CONTROL_BYTES: Final = 4
 _MAX_SUB_BLOCK_BYTES: Final = 255
-# How often an animation is repeated, in both of the names that decoders know.
+# How often an animation is repeated; decoders know both names.
 _LOOPS: Final = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
 _LOOP_BYTES: Final = 3
-"""A 1, of which Mozilla reads three bits alone, and the number."""
+"""The number 1, of which Mozilla reads only three bits, and the number of repetitions."""
 _PROFILE: Final = b"ICCRGBG1012"
 
 
 def strip_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:
-    """Return the file without comments, texts and what applications have added; times and repetitions stay."""
+    """Return the file without comments, texts and applications' blocks; times, repetitions and profile are kept."""
     pieces: list[Piece] = [range(gif.blocks[0].start)]
     control: Piece = b""
     for block in gif.blocks:
         if block.kind == EXTENSION and block.label == _CONTROL:
-            # It belongs to the picture that follows; the last one before that counts, also where the
-            # specification means it for a text in between (seen in Pillow 12 and libvips 8.18).
+            # It belongs to the picture that follows. Decoders use the last one before the picture, even where the
+            # specification assigns it to a text in between (seen in Pillow 12 and libvips 8.18).
             control = _control(data, block)
         elif block.kind == EXTENSION:
             pieces.append(_application(data, block) if block.label == _APPLICATION else b"")
@@ -36,13 +36,13 @@ def strip_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:
     return joined(pieces)
 
 
-def without_trailer_gif(data: bytes | mmap, gif: Gif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_gif(_data: bytes | mmap, gif: Gif) -> list[Piece]:
     """Return the file without what follows it."""
     return [range(gif.blocks[-1].end)]
 
 
 def _application(data: bytes | mmap, block: Block) -> Piece:
-    """Return what stays of an application's block: a colour profile, or a number of repetitions alone."""
+    """Return what to keep of an application's block: a colour profile or the number of repetitions, else b""."""
     name = bytes(data[block.start + 3 : block.start + 3 + _NAME_BYTES])
     if data[block.start + 2] != _NAME_BYTES:
         return b""
@@ -52,13 +52,13 @@ def _application(data: bytes | mmap, block: Block) -> Piece:
         return reused(data, block.start, bytes(data[block.start : head]) + _in_sub_blocks(profile))
     if name not in _LOOPS or data[head] < _LOOP_BYTES or data[head + 1] & 7 != 1:
         return b""
-    # As long as it is: Pillow heeds a longer one, others do not.
-    said = bytes(data[head + 1 : head + 1 + _LOOP_BYTES]).ljust(data[head], b"\0")
-    return reused(data, block.start, bytes(data[block.start : head]) + _in_sub_blocks(said))
+    # Keep its length: Pillow uses a longer block, others ignore it.
+    repetitions = bytes(data[head + 1 : head + 1 + _LOOP_BYTES]).ljust(data[head], b"\0")
+    return reused(data, block.start, bytes(data[block.start : head]) + _in_sub_blocks(repetitions))
 
 
 def _control(data: bytes | mmap, block: Block) -> Piece:
-    """Return a graphic control alone, which is one sub-block of 4 bytes; a longer one counts by its first 4."""
+    """Return only a graphic control: one sub-block of 4 bytes. Decoders use the first 4 bytes of a longer one."""
     if data[block.start + 2] < _CONTROL_BYTES:
         return range(block.start, block.end)
     content = bytes(data[block.start + 3 : block.start + 3 + _CONTROL_BYTES])
@@ -66,7 +66,7 @@ def _control(data: bytes | mmap, block: Block) -> Piece:
 
 
 def _sub_blocks(data: bytes | mmap, at: int) -> Iterator[range]:
-    """Yield where the contents of the sub-blocks from `at` on lie (section 15)."""
+    """Yield where the content of each sub-block from `at` on is (section 15)."""
     while length := data[at]:
         yield range(at + 1, at + 1 + length)
         at += 1 + length

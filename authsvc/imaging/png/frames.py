@@ -1,21 +1,26 @@
-"""Take an animated PNG apart into pictures that any PNG decoder reads (PNG, Third Edition, section 11.3.6)."""
+"""Frames of an animated PNG as separate PNG files (PNG, Third Edition, section 11.3.6)."""
 
 from collections.abc import Iterator
 from mmap import mmap
 from typing import Final
 
-from authsvc.imaging.png.walk import SIGNATURE, chunk_with, chunks_of
+from authsvc.imaging.png.chunks import SIGNATURE, chunk_with, chunks_of
 
-# What a frame has in common with the picture: colours and transparency.
+# Chunks that a frame shares with the picture: colours and transparency.
 _SHARED: Final = frozenset({b"PLTE", b"tRNS"})
 _SIDES: Final = slice(4, 12)
 _SEQUENCE_NUMBER_BYTES: Final = 4
 
 
-def later_frames(data: bytes | mmap) -> Iterator[bytes]:
-    """Yield each frame whose data stands in fdAT chunks as a PNG of its own; none of a picture that does not move.
+def is_animated(head: bytes) -> bool:
+    """Return whether the beginning of a PNG file declares an animation, before its picture data (section 5.6)."""
+    return b"acTL" in head.partition(b"IDAT")[0]
 
-    Raises Truncated and Corrupt for what has no chunks.
+
+def later_frames(data: bytes | mmap) -> Iterator[bytes]:
+    """Yield a PNG file for each frame whose data is in fdAT chunks; nothing for a picture that is not animated.
+
+    Raises Truncated and Corrupt when the chunks cannot be read.
     """
     header, shared, sides = b"", b"", b""
     frame: list[bytes] = []
@@ -29,7 +34,7 @@ def later_frames(data: bytes | mmap) -> Iterator[bytes]:
         elif chunk.name in _SHARED:
             shared += chunk_with(chunk.name, data[chunk.start : chunk.end])
         elif chunk.name == b"fdAT":
-            # A chunk that is shorter than its number has nothing behind it.
+            # A chunk that is shorter than its sequence number contains no data.
             begin = min(chunk.start + _SEQUENCE_NUMBER_BYTES, chunk.end)
             frame.append(chunk_with(b"IDAT", data[begin : chunk.end]))
         elif chunk.name in {b"fcTL", b"IEND"}:

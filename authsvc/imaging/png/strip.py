@@ -1,4 +1,4 @@
-"""Leave of a PNG file what a decoder shows, and drop the rest without touching a pixel (PNG, Third Edition)."""
+"""Remove the metadata of a PNG file without changing a pixel (PNG, Third Edition)."""
 
 import zlib
 from itertools import takewhile
@@ -9,13 +9,14 @@ from authsvc.imaging.exif import UPRIGHT, orientation, orientation_alone
 from authsvc.imaging.icc import without_device
 from authsvc.imaging.limits import MAX_PROFILE_BYTES
 from authsvc.imaging.pieces import Piece, joined, reused
-from authsvc.imaging.png.walk import COMPRESSED, Chunk, Png, chunk_with
+from authsvc.imaging.png.chunks import Chunk, chunk_with
+from authsvc.imaging.png.walk import COMPRESSED, Png
 
 _SIGNATURE_BYTES: Final = 8
-# What no decoder can do without (section 5.6).
+# Every decoder needs these (section 5.6).
 _CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
-# Colours, transparency, shape of a pixel: what changes how it is shown, with the lengths that it may have
-# (section 11.3). Decoders pass over others, over a second one, and over one behind the picture data.
+# Chunks that change how the picture is shown (colours, transparency, shape of a pixel), with the lengths that
+# they may have (section 11.3). Decoders ignore one of another length, a second one, and one after the picture data.
 _NEEDED_TO_SHOW: Final = {
     b"tRNS": range(1, 257),
     b"cHRM": (32,),
@@ -35,19 +36,19 @@ _EXIF: Final = b"eXIf"
 
 
 def png_orientation(data: bytes | mmap, png: Png) -> int:
-    """Return how the picture is to be turned, 1 to 8 (section 11.3.4.5)."""
+    """Return the orientation in which the picture is shown, 1 to 8 (section 11.3.4.5)."""
     chunk = _exif(png)
     return UPRIGHT if chunk is None else orientation(bytes(data[chunk.start : chunk.end]))
 
 
 def _exif(png: Png) -> Chunk | None:
-    """Return the Exif chunk that counts: the first, before the picture data (tried with Chromium 156)."""
+    """Return the Exif chunk that browsers use: the first one, before the picture data (tried with Chromium 156)."""
     before_data = takewhile(lambda chunk: chunk.name != b"IDAT", png.chunks)
     return next((chunk for chunk in before_data if chunk.name == _EXIF), None)
 
 
 def strip_png(data: bytes | mmap, png: Png) -> list[Piece]:
-    """Return the file without metadata: what belongs to colours, transparency and animation stays."""
+    """Return the file without metadata; colours, transparency, orientation and animation are kept."""
     exif, block = _exif(png), orientation_alone(png_orientation(data, png))
     pieces: list[Piece] = [range(_SIGNATURE_BYTES)]
     kept: set[bytes] = set()
@@ -63,14 +64,14 @@ def strip_png(data: bytes | mmap, png: Png) -> list[Piece]:
 
 
 def _profile(data: bytes | mmap, chunk: Chunk) -> Piece:
-    """Return a colour profile without what identifies a device; nothing when it is none (section 11.3.2.3)."""
+    """Return a colour profile without what identifies a device, b"" when it cannot be read (section 11.3.2.3)."""
     content = bytes(data[chunk.start : chunk.end])
     match = COMPRESSED[chunk.name].match(content)
     if match is None:
         return b""
     inflater = zlib.decompressobj()
     try:
-        # All of them together have been found to inflate to MAX_INFLATED_BYTES at the most.
+        # The walk has checked that all compressed chunks together inflate to at most MAX_INFLATED_BYTES.
         profile = inflater.decompress(content[match.end() :])
     except zlib.error:
         return b""
@@ -81,14 +82,14 @@ def _profile(data: bytes | mmap, chunk: Chunk) -> Piece:
 
 
 def _is_shown(chunk: Chunk, kept: set[bytes]) -> bool:
-    """Return whether decoders heed an ancillary chunk behind those that stay before it."""
+    """Return whether decoders use an ancillary chunk, given the names of the chunks kept before it."""
     if chunk.name in _FRAMES:
         return b"acTL" in kept
     lengths = _NEEDED_TO_SHOW.get(chunk.name, ())
     return chunk.end - chunk.start in lengths and not {chunk.name, b"IDAT"} & kept
 
 
-def without_trailer_png(data: bytes | mmap, png: Png) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_png(_data: bytes | mmap, png: Png) -> list[Piece]:
     """Return the file without what follows it."""
     return [range(_whole(png.chunks[-1]).stop)]
 

@@ -1,4 +1,4 @@
-"""Leave of a WebP file what a decoder shows, and drop the rest without touching a pixel (RFC 9649)."""
+"""Remove the metadata of a WebP file without changing a pixel (RFC 9649)."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -21,27 +21,27 @@ def _orientation(data: bytes | mmap, webp: Webp) -> int:
     chunk = next((chunk for chunk in webp.chunks if chunk.name == _EXIF), None)
     if chunk is None:
         return UPRIGHT
-    # Some writers begin it as in a JPEG.
+    # Some writers begin it in the way of a JPEG.
     return orientation(bytes(data[chunk.start : chunk.end]).removeprefix(b"Exif\0\0"))
 
 
 def strip_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:
-    """Return the file without metadata: profile, transparency and animation stay."""
+    """Return the file without metadata; profile, transparency, orientation and animation are kept."""
     if webp.chunks[0].name != b"VP8X":
-        # Nothing behind the picture is shown (section 2.5).
+        # Decoders ignore anything after the picture (section 2.5).
         return _file(data, list(_padded(data, webp.chunks[0])))
     block = orientation_alone(_orientation(data, webp))
     return _file(data, list(_kept(data, webp, block)))
 
 
-def without_trailer_webp(data: bytes | mmap, webp: Webp) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_webp(data: bytes | mmap, _webp: Webp) -> list[Piece]:
     """Return the file without what follows it."""
     return [range(8 + int.from_bytes(data[4:8], "little"))]
 
 
 def _kept(data: bytes | mmap, webp: Webp, block: bytes) -> Iterator[Piece]:
     flags = data[webp.chunks[0].start]
-    # Decoders heed what the flags say; what else there is they pass over.
+    # Decoders ignore a profile or an animation that the flags do not declare.
     has_profile = bool(flags & _HAS_PROFILE) and any(chunk.name == b"ICCP" for chunk in webp.chunks)
     shown = _NEEDED_TO_SHOW - (set() if has_profile else {b"ICCP"}) - (set() if flags & ANIMATION else {b"ANIM"})
     for chunk in webp.chunks:
@@ -62,13 +62,13 @@ def _kept(data: bytes | mmap, webp: Webp, block: bytes) -> Iterator[Piece]:
 
 def _features(data: bytes | mmap, chunk: Chunk, *, has_profile: bool, has_exif: bool) -> Iterator[Piece]:
     flags = data[chunk.start] & (ANIMATION | _HAS_ALPHA) | _HAS_PROFILE * has_profile | _HAS_EXIF * has_exif
-    # Three bytes are reserved; what stands behind its ten bytes, a later version might add.
+    # Three bytes are reserved. A later version of the format might add bytes after these ten; they are dropped.
     size = bytes(data[chunk.start + 4 : chunk.start + 10])
     yield reused(data, chunk.start - 8, _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size))
 
 
 def _frame(data: bytes | mmap, frame: Chunk) -> Iterator[Piece]:
-    """Yield a frame of an animation with nothing in it but its picture."""
+    """Yield a frame of an animation with only its picture."""
     inner: list[Piece] = [range(frame.start, frame.start + FRAME_HEADER_BYTES)]
     for chunk in frame_chunks(data, frame):
         if chunk.name in _NEEDED_TO_SHOW:

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from authsvc.errors import UploadRefused
-from authsvc.imaging.formats import Inspected, inspect
 from authsvc.imaging.gif.walk import EXTENSION, walk_gif
+from authsvc.imaging.inspection import Inspected, inspect
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.support.corpus.pictures import VALID

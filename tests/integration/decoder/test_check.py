@@ -13,8 +13,8 @@ from PIL import Image
 
 from authsvc.errors import Bomb, Corrupt, TooManyFrames
 from authsvc.imaging.decoder.pool import Workers
-from authsvc.imaging.dimensions import read_dimensions
 from authsvc.imaging.gif.walk import IMAGE, walk_gif
+from authsvc.imaging.inspection import size_in_header
 from authsvc.imaging.png.frames import later_frames
 from authsvc.model import ImageType
 from tests.support.decoder.pool import SharedWorker, made_by_libvips, outcome, pool, processes, run, saved
@@ -203,7 +203,7 @@ def gif(screen: tuple[int, int], *frames: tuple[int, int, int, int]) -> bytes:
 def test_gif_is_as_large_as_its_decoders_find_it(tmp_path: Path, content: bytes, size: tuple[int, int]) -> None:
     found = walk_gif(content, USUAL)
     assert (found.width, found.height) == size
-    assert read_dimensions(io.BytesIO(content), ImageType.GIF) == size
+    assert size_in_header(content, ImageType.GIF) == size
     path = saved(tmp_path, content)
     said = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
     assert tuple(map(int, said.split())) == size

@@ -6,8 +6,8 @@ import struct
 import pytest
 from PIL import Image, ImageCms
 
-from authsvc.imaging.formats import inspect
 from authsvc.imaging.icc import without_device
+from authsvc.imaging.inspection import inspect
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.support.imaging.private_pictures import SECRET

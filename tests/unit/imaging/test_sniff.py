@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.imaging.sniff import HEAD_BYTES, sniff
+from authsvc.imaging.formats import HEAD_BYTES, sniff
 from authsvc.model import ImageType
 from tests.support.imaging.real_pictures import PICTURES, saved, smallest_webp
 

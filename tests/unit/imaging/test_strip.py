@@ -9,7 +9,7 @@ from PIL import Image, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 
 from authsvc.imaging.exif import orientation, orientation_alone
-from authsvc.imaging.formats import inspect
+from authsvc.imaging.inspection import inspect
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.support.imaging.private_pictures import PRIVATE, PROFILE_MARK, SECRET, exif

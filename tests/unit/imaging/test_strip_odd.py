@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from authsvc.errors import Bomb, Corrupt
-from authsvc.imaging.formats import inspect
 from authsvc.imaging.gif.walk import walk_gif
+from authsvc.imaging.inspection import inspect
 from authsvc.imaging.limits import MAX_PROFILE_BYTES
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType

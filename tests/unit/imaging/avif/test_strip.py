@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 
 from authsvc.errors import AnswerError, Corrupt
 from authsvc.imaging.avif.walk import walk_avif
-from authsvc.imaging.formats import inspect
+from authsvc.imaging.inspection import inspect
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.support.corpus.pictures import VALID

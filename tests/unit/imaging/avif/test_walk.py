@@ -13,7 +13,7 @@ from authsvc.imaging.avif.av1 import MAX_UNITS
 from authsvc.imaging.avif.boxes import MAX_BOXES
 from authsvc.imaging.avif.items import MAX_ASSOCIATIONS, MAX_EXTENTS, MAX_ITEMS, MAX_REFERENCES
 from authsvc.imaging.avif.walk import Avif, walk_avif
-from authsvc.imaging.formats import inspect
+from authsvc.imaging.inspection import inspect
 from authsvc.model import ImageType
 from tests.support.corpus.pictures import VALID
 from tests.support.imaging.avif_files import MADE, File, Made, box, full, grid, ispe, picture_item, stream

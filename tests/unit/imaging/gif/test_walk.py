@@ -118,8 +118,8 @@ CORRUPT = {
     "no width": (screen(0, 41) + frame() + TRAILER, "0 x 41 pixels"),
     "no height": (screen(73, 0) + frame() + TRAILER, "73 x 0 pixels"),
     "no frame": (screen() + COMMENT + TRAILER, "no frame"),
-    "frame of no width": (screen() + frame(0, 41) + TRAILER, "a frame says 0 x 41 pixels"),
-    "frame of no height": (screen() + frame(73, 0) + TRAILER, "a frame says 73 x 0 pixels"),
+    "frame of no width": (screen() + frame(0, 41) + TRAILER, "a frame has a size of 0 x 41 pixels"),
+    "frame of no height": (screen() + frame(73, 0) + TRAILER, "a frame has a size of 73 x 0 pixels"),
     "codes of no bits": (screen() + frame(bits=0) + TRAILER, "codes begin with 0 bits"),
     "codes of twelve bits": (screen() + frame(bits=12) + TRAILER, "codes begin with 12 bits"),
     "unknown block": (screen() + frame() + b"\0" + TRAILER, "a block begins with 0x00"),
@@ -135,7 +135,7 @@ def test_file_that_makes_no_sense_is_corrupt(content: bytes, reason: str) -> Non
 
 
 def test_size_that_the_data_cannot_fill_is_truncated() -> None:
-    with pytest.raises(Truncated, match=r"takes at least 10984 bytes of data; it has \d+"):
+    with pytest.raises(Truncated, match=r"has at least 10984 bytes of data; this one has \d+"):
         walk_gif(screen() + frame(6_000, 5_000) + TRAILER, USUAL)
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from PIL.MpoImagePlugin import MpoImageFile
 
-from authsvc.imaging.formats import inspect
+from authsvc.imaging.inspection import inspect
 from authsvc.imaging.jpeg.walk import walk_jpeg
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType

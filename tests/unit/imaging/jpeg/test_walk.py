@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from authsvc.errors import AnswerError, Corrupt, TooManyPixels, TooManyScans, Truncated
-from authsvc.imaging.jpeg.walk import MAX_SEGMENTS, Jpeg, walk_jpeg
+from authsvc.imaging.jpeg.segments import MAX_SEGMENTS
+from authsvc.imaging.jpeg.walk import Jpeg, walk_jpeg
 from tests.support.imaging.real_pictures import SIZE, jpeg_with, opened_size, saved, segment
 from tests.support.imaging.walking import each_byte_spoilt, outcomes_of
 from tests.support.limits import USUAL
@@ -154,7 +155,7 @@ def resized(content: bytes, width: int, height: int) -> bytes:
 
 
 def test_size_that_the_data_cannot_fill_is_truncated() -> None:
-    with pytest.raises(Truncated, match=r"takes at least 93750 bytes of picture data; it has \d+"):
+    with pytest.raises(Truncated, match=r"has at least 93750 bytes of data; this one has \d+"):
         walk_jpeg(resized(saved("JPEG"), 12_000, 4_000), USUAL)
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from authsvc.errors import AnswerError, Bomb, Corrupt, TooManyFrames, TooManyPixels, Truncated
-from authsvc.imaging.png.walk import MAX_CHUNKS, MAX_INFLATED_BYTES, Png, walk_png
+from authsvc.imaging.png.chunks import MAX_CHUNKS
+from authsvc.imaging.png.walk import MAX_INFLATED_BYTES, Png, walk_png
 from tests.support.imaging.real_pictures import SIZE, interlaced_png, opened_size, saved
 from tests.support.imaging.walking import each_byte_spoilt, outcomes_of
 from tests.support.limits import USUAL
@@ -161,7 +162,7 @@ def test_file_that_makes_no_sense_is_corrupt(content: bytes, reason: str) -> Non
 
 
 def test_size_that_the_data_cannot_fill_is_truncated() -> None:
-    with pytest.raises(Truncated, match=r"takes at least 130912 bytes of picture data; it has \d+"):
+    with pytest.raises(Truncated, match=r"has at least 130912 bytes of data; this one has \d+"):
         walk_png(png(header(12_000, 4_000), IMAGE, END), USUAL)
 
 

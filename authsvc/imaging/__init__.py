@@ -1,1 +1,1 @@
-"""What the service knows about image files: their types and their headers."""
+"""Picture files: their types, checks, metadata and decoders."""

@@ -1,4 +1,4 @@
-"""The one thing in Exif that a picture needs: how it is turned (Exif 3.0; TIFF 6.0, section 2)."""
+"""The orientation in Exif, the only field that is needed to show a picture (Exif 3.0; TIFF 6.0, section 2)."""
 
 import struct
 from typing import Final
@@ -10,11 +10,10 @@ _MAX_ENTRIES: Final = 1000
 
 
 def orientation(tiff: bytes) -> int:
-    """Return the orientation, 1 to 8, that an Exif block says, UPRIGHT when it says none.
+    """Return the orientation, 1 to 8, in an Exif block; UPRIGHT when there is none.
 
-    Of several, the first that exists counts, as in Chromium (tried with 156).
-
-    `tiff` begins with the block's TIFF header.
+    `tiff` begins with the block's TIFF header. The first valid entry is used, as in
+    Chromium (tried with 156).
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
@@ -32,12 +31,12 @@ def orientation(tiff: bytes) -> int:
 
 
 def is_sideways(turned: int) -> bool:
-    """Return whether a picture of this orientation is shown with width and height exchanged."""
-    return turned >= 5  # noqa: PLR2004 — TIFF 6.0: 5 to 8 begin at a side
+    """Return whether a picture with this orientation is shown with width and height exchanged."""
+    return turned >= 5  # noqa: PLR2004 — TIFF 6.0: in 5 to 8 the first row is a side of the picture
 
 
 def orientation_alone(turned: int) -> bytes:
-    """Return the least Exif block that says this orientation, and nothing else; b"" for UPRIGHT."""
+    """Return an Exif block with this orientation and nothing else; b"" for UPRIGHT."""
     if turned == UPRIGHT:
         return b""
     return struct.pack(">4sIHHHIHHI", b"MM\0*", 8, 1, _ORIENTATION, _SHORT, 1, turned, 0, 0)

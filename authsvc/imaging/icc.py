@@ -1,4 +1,4 @@
-"""Colour profiles: the colours are to stay, the device that they were measured on is not to be known (ICC.1:2022)."""
+"""Colour profiles: keep the colours, remove what identifies the device they were measured on (ICC.1:2022)."""
 
 import struct
 from collections.abc import Iterator
@@ -9,26 +9,26 @@ _TAG: Final = ">4sII"  # section 7.3
 _MAX_TAGS: Final = 1000
 _SIGNATURE: Final = slice(36, 40)  # section 7.2.11
 _PROFILE_ID: Final = slice(84, 100)
-"""A checksum, which zeros say is not calculated: section 7.2.18."""
+"""A checksum; zeros mean that it was not calculated: section 7.2.18."""
 _DEVICE: Final = frozenset({b"mmod", b"meta", b"dscm"})
-"""Tags that identify a device: Apple's make and model with its serial number and its name as the owner sees it, and
-metadata, in which colord writes the screen's serial number. No decoder looks at them."""
+"""Tags that identify a device: Apple's make and model with the serial number, the name that the owner sees, and
+metadata, in which colord writes the serial number of the screen. No decoder reads them."""
 
 
 def without_device(profile: bytes) -> bytes:
-    """Return a profile of the same length whose tags that identify a device are zeros, itself if it has none.
+    """Return a profile of the same length in which the tags that identify a device are zeros.
 
-    What is no profile stays as it is.
+    A profile without such tags, and bytes that are not a profile, are returned unchanged.
     """
     tags = list(_tags(profile))
     table = range(_HEADER_BYTES + 4 + len(tags) * struct.calcsize(_TAG))
-    # Tags may share what they say: section 7.3.1.
+    # Several tags may share their data: section 7.3.1.
     kept = [table, *(place for name, place in tags if name not in _DEVICE)]
     device = (place for name, place in tags if name in _DEVICE and not any(_overlap(place, other) for other in kept))
     cleaned = bytearray(profile)
     at = 0
     for place in sorted(device, key=lambda place: place.start):
-        # No byte twice: 1,000 tags may each claim all of 20 MB.
+        # Write no byte twice: each of 1,000 tags may claim all of 20 MB.
         rest = range(max(place.start, at), place.stop)
         cleaned[rest.start : rest.stop] = bytes(len(rest))
         at = max(at, place.stop)
@@ -38,7 +38,7 @@ def without_device(profile: bytes) -> bytes:
 
 
 def _tags(profile: bytes) -> Iterator[tuple[bytes, range]]:
-    """Yield each tag's name, and where what it says lies within the profile."""
+    """Yield each tag's name, and the place of its data in the profile."""
     if profile[_SIGNATURE] != b"acsp":
         return
     at = _HEADER_BYTES + 4

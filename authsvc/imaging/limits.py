@@ -1,4 +1,4 @@
-"""How large a picture may be, judged by its header, before a decoder sees a byte of it."""
+"""How large a picture may be. Checked with its header, before anything is decoded."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,20 +6,20 @@ from typing import Final
 from authsvc.errors import Bomb, TooManyFrames, TooManyPixels
 
 MAX_PROFILE_BYTES: Final = 4 * 2**20
-"""The most that a colour profile may hold; those of cameras and screens hold less than 1 MiB."""
+"""The maximum length of a colour profile; those of cameras and screens have less than 1 MiB."""
 
 _DECIMALS_OF_ONE_PIXEL: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that an upload may be.
+    """The limits of an upload.
 
-    `max_side` is in pixels, for width and height alike; `max_pixels` is their
-    product, `max_buffered_pixels` that of a picture which decoders have to hold
-    whole. `max_scans` is how many scans a JPEG may have, `max_frames` and
-    `max_animation_pixels` bound an animation. All are at least 1, and what equals
-    them is allowed.
+    `max_side` is in pixels, for both width and height; `max_pixels` limits their
+    product, `max_buffered_pixels` that of a picture which decoders must keep in memory
+    as a whole. `max_scans` limits the scans of a JPEG, `max_frames` and
+    `max_animation_pixels` an animation. All are at least 1, and a value equal to its
+    limit is allowed.
     """
 
     max_side: int
@@ -32,7 +32,7 @@ class Limits:
     def check(self, width: int, height: int, *, is_buffered: bool = False) -> None:
         """Raise TooManyPixels for a picture of `width` x `height` pixels beyond a limit.
 
-        `is_buffered` says that decoders have to hold it whole.
+        `is_buffered`: decoders must keep it in memory as a whole.
         """
         side = max(width, height)
         if side > self.max_side:
@@ -47,7 +47,7 @@ class Limits:
             raise TooManyPixels(found=f"{found} megapixels ({width} x {height})", limit=most, setting=setting)
 
     def check_frames(self, frames: int, pixels: int) -> None:
-        """Raise TooManyFrames for an animation of so many frames, with so many pixels in all of them."""
+        """Raise TooManyFrames for an animation of `frames` frames with `pixels` pixels in total, beyond a limit."""
         if frames > self.max_frames:
             raise TooManyFrames(found=f"{frames} frames", limit=str(self.max_frames), setting="max_frames")
         if pixels > self.max_animation_pixels:
@@ -58,13 +58,13 @@ class Limits:
 
 
 def check_profile(size: int) -> None:
-    """Raise Bomb for a colour profile of so many bytes, if that is more than MAX_PROFILE_BYTES."""
+    """Raise Bomb for a colour profile of `size` bytes when that is more than MAX_PROFILE_BYTES."""
     if size > MAX_PROFILE_BYTES:
         raise Bomb(what="picture's colour profile", limit_bytes=MAX_PROFILE_BYTES)
 
 
 def _megapixels(pixels: int, limit: int) -> tuple[str, str]:
-    """Return both in megapixels, with as many decimals as it takes to tell them apart."""
+    """Return both in megapixels, with enough decimals to show the difference."""
     decimals = 1
     while _rounded(pixels, decimals) == _rounded(limit, decimals):
         decimals += 1

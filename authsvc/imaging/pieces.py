@@ -1,4 +1,4 @@
-"""A new file as ranges of an old one and bytes of its own, so that most of it is never held in memory."""
+"""A new file as ranges of an old file and new bytes, so that most of it is never kept in memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from mmap import mmap
@@ -11,9 +11,9 @@ Piece: TypeAlias = range | bytes
 
 
 def joined(pieces: Iterable[Piece]) -> list[Piece]:
-    """Return the same file in fewer pieces: ranges that follow each other become one, empty pieces go.
+    """Return the same file in fewer pieces: adjacent ranges become one, empty pieces are dropped.
 
-    The old file itself becomes the one piece `range(0, its length)`.
+    An unchanged file becomes the one piece `range(0, its length)`.
     """
     result: list[Piece] = []
     for piece in pieces:
@@ -26,7 +26,7 @@ def joined(pieces: Iterable[Piece]) -> list[Piece]:
 
 
 def reused(data: bytes | mmap, at: int, wanted: bytes) -> Piece:
-    """Return `wanted` as the range of the old file at `at`, if it stands there already."""
+    """Return `wanted`, or the range of the old file at `at` when the same bytes are there."""
     there = range(at, at + len(wanted))
     return there if data[there.start : there.stop] == wanted else wanted
 

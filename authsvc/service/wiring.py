@@ -12,7 +12,7 @@ from starlette.routing import Route
 from authsvc.access.live import Guard
 from authsvc.access.site_list_file import publish_sites
 from authsvc.backends import Backends, open_backends, prepare_data_dir
-from authsvc.imaging.decoder.pool import Workers
+from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.imaging.limits import Limits
 from authsvc.library.remove import finish_removals
 from authsvc.metrics import Metrics
@@ -85,7 +85,7 @@ def _start(settings: Settings) -> Backends:
     return backends
 
 
-def _ingest(settings: Settings, backends: Backends, workers: Workers) -> Ingest:
+def _ingest(settings: Settings, backends: Backends, workers: DecoderPool) -> Ingest:
     return Ingest(
         images=backends.catalog.images,
         store=backends.store,
@@ -106,8 +106,8 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _workers(settings: Settings) -> Workers:
-    return Workers(
+def _workers(settings: Settings) -> DecoderPool:
+    return DecoderPool(
         count=settings.decoders,
         max_waiting=settings.max_concurrent_uploads + _MAX_SIZES_WAITING,
         timeout=settings.decode_timeout,

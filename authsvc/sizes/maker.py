@@ -28,7 +28,7 @@ _log = logging.getLogger("authsvc")
 
 
 class SizeDecoder(Protocol):
-    """Makes the file of a size in another process: see `imaging.decoder.pool.Workers.make_size`."""
+    """Makes the file of a size in another process: see `imaging.decoder.pool.DecoderPool.make_size`."""
 
     async def make_size(self, job: SizeJob) -> None:
         """Write the target. Raises an UploadRefused for a picture that cannot be decoded, Busy, DiskFull."""

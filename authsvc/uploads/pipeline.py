@@ -41,7 +41,7 @@ class Incoming(Protocol):
 
 
 class Decoder(Protocol):
-    """Decodes pictures elsewhere: see `imaging.workers.Workers.check`."""
+    """Decodes pictures elsewhere: see `imaging.decoder.pool.DecoderPool.check`."""
 
     async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
         """Decode all of the picture. Raises an UploadRefused for one that cannot be or has more pixels, Busy."""

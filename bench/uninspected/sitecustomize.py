@@ -7,7 +7,7 @@ no such switch.
 
 from pathlib import Path
 
-from authsvc.imaging.decoder.pool import Workers
+from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.prepare import Prepared, prepare
 from authsvc.model import ImageType, Spooled
@@ -18,9 +18,9 @@ def _as_it_comes(received: Spooled, _limits: Limits | None, *, strips: bool = Fa
     return prepare(received, None)
 
 
-async def _undecoded(_self: Workers, _path: Path, _kind: ImageType, *, pixels: int | None = None) -> None:
+async def _undecoded(_self: DecoderPool, _path: Path, _kind: ImageType, *, pixels: int | None = None) -> None:
     pass
 
 
 pipeline.prepare = _as_it_comes  # type: ignore[assignment,attr-defined]  # the seam that is broken on purpose
-Workers.check = _undecoded  # type: ignore[assignment,method-assign]  # as above
+DecoderPool.check = _undecoded  # type: ignore[assignment,method-assign]  # as above

@@ -1,4 +1,4 @@
-"""One worker as its parent sees it: a process, and two pipes."""
+"""The service's side of one worker: a process and two pipes."""
 
 import asyncio
 import ctypes
@@ -9,33 +9,33 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from typing import Final, Self, cast
 
-from authsvc.imaging.decoder.job import READY, Job, Result, job_to_line, result_of_line
+from authsvc.imaging.decoder.job import READY, Job, Result, job_to_line, result_from_line
 
 START_SECONDS: Final = 30.0
-"""Within which a worker is ready: it takes a fraction of a second on an idle machine."""
+"""For a worker to get ready: a fraction of a second on an idle machine."""
 END_SECONDS: Final = 2.0
-"""Within which a worker without a job ends by itself."""
+"""For a worker without a job to end by itself; after that it is killed."""
 
 _SETTINGS: Final = {
-    # A second thread was no faster, and takes memory.
+    # A second thread was not faster, and takes memory.
     "VIPS_CONCURRENCY": "1",
-    # What one arena has freed, another cannot use.
+    # Memory that one arena has freed cannot be used by another.
     "MALLOC_ARENA_MAX": "1",
 }
 _LIBC: Final = ctypes.CDLL(None)
-# The parent's own notes to systemd.
+# How systemd and the service talk to each other; not for its children.
 _NOT_FOR_WORKERS: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"})
 
 
 class WorkerDiedError(Exception):
-    """The worker has ended; `status` is its exit status, or its signal's number with a minus."""
+    """The worker has ended; `status` is its exit status, or the negative number of the signal that ended it."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
 
 
-class WorkerProcess:
+class WorkerHandle:
     """A running worker, which does one job at a time."""
 
     def __init__(self, process: Process) -> None:
@@ -45,7 +45,7 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, max_memory_bytes: int) -> Self:
-        """Start one, and wait until it is ready. Raises OSError, or WorkerDiedError when it ends before that."""
+        """Start a worker and wait until it is ready. Raises OSError, WorkerDiedError or TimeoutError."""
         options = ["-I"] if sys.flags.isolated else []
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_WORKERS}
         process = await asyncio.create_subprocess_exec(
@@ -57,7 +57,7 @@ class WorkerProcess:
             str(max_memory_bytes),
             stdin=PIPE,
             stdout=PIPE,
-            stderr=DEVNULL,  # decoders print a line for each picture that they find fault with
+            stderr=DEVNULL,  # decoders print a line for each damaged picture
             env=environment | _SETTINGS,
         )
         worker = cls(process)
@@ -73,11 +73,11 @@ class WorkerProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is known to have ended."""
+        """Whether it has ended, as far as is known."""
         return self._process.returncode is not None
 
     def processor_seconds(self) -> float:
-        """Return what it has had of a processor so far; 0 when it has ended."""
+        """Return how much processor time it has used so far; 0 when it has ended."""
         clock = ctypes.c_int()
         try:
             # clock_getcpuclockid(3), a hundredth of what /proc costs; Python has it for threads alone.
@@ -87,22 +87,22 @@ class WorkerProcess:
         except OSError:
             return 0.0
 
-    async def ask(self, job: Job) -> Result:
-        """Have a job done. Raises WorkerDiedError, also for one that is killed because it talks nonsense."""
-        # uvloop says RuntimeError where asyncio says ConnectionError.
+    async def run(self, job: Job) -> Result:
+        """Have a job done. Raises WorkerDiedError, also when the worker is killed for an invalid answer."""
+        # uvloop raises RuntimeError where asyncio raises ConnectionError.
         with suppress(ConnectionError, RuntimeError):
             self._input.write(job_to_line(job))
             await self._input.drain()
         answer = await self._receive()
         try:
-            return result_of_line(answer)
+            return result_from_line(answer)
         except (ValueError, LookupError, TypeError):
-            # Its next answer could be that of this job.
+            # Kill it: its next answer could belong to this job.
             raise await self._death() from None
 
     async def _receive(self) -> bytes:
         answer = b""
-        # The latter is a line without end.
+        # ValueError: the line is too long.
         with suppress(ConnectionError, ValueError):
             answer = await self._output.readline()
         if not answer.endswith(b"\n"):
@@ -114,14 +114,14 @@ class WorkerProcess:
         return WorkerDiedError(self._process.returncode or 0)
 
     async def end(self) -> None:
-        """Let it end by itself, or else kill it."""
+        """Let it end by itself; kill it when it does not."""
         self._input.close()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), END_SECONDS)
         await self.kill()
 
     async def kill(self) -> None:
-        """End it at once, whatever it does, unless it has ended."""
+        """Kill it at once, unless it has ended."""
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()

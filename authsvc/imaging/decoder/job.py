@@ -1,4 +1,4 @@
-"""What a worker is asked to do with a picture, what it answers, and how both cross a pipe: as lines of JSON."""
+"""Jobs for a worker and their results, and how both cross a pipe: as lines of JSON."""
 
 import json
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from typing import Final
 from authsvc.model import ImageType
 
 READY: Final = b"ready\n"
-"""What a worker says before its first job."""
+"""What a worker prints before its first job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Decode all of a picture, and keep nothing. A frame of it has `pixels` at the most; None: any number."""
+    """Decode all of a picture and keep nothing. A frame of it has at most `pixels`; None: any number."""
 
     source: Path
     kind: ImageType
@@ -46,18 +46,18 @@ class Failure(StrEnum):
     UNDECODABLE = "undecodable"
     TOO_MUCH_MEMORY = "too_much_memory"
     UNSUITABLE = "unsuitable"
-    """The copy could not show what the picture shows: another animation than these formats have."""
+    """The copy would lose the animation: libvips cannot read or write it in this format."""
     NO_SOURCE = "no_source"
     NO_TARGET = "no_target"
-    """The target's folder is gone."""
-    FULL = "full"
-    FAULT = "fault"
-    """Of ours; the reason is a traceback."""
+    """The folder of the target no longer exists."""
+    DISK_FULL = "disk_full"
+    UNEXPECTED = "unexpected"
+    """A bug in this program; the reason is a traceback."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job; `failure` None when it is done."""
+    """The result of a job; `failure` None: it is done."""
 
     failure: Failure | None = None
     reason: str = ""
@@ -82,7 +82,7 @@ def job_to_line(job: Job) -> bytes:
     )
 
 
-def job_of_line(line: bytes) -> Job:
+def job_from_line(line: bytes) -> Job:
     """Return the job of `job_to_line`."""
     fields = json.loads(line)
     source, kind = Path(fields["source"]), ImageType(fields["kind"])
@@ -91,7 +91,7 @@ def job_of_line(line: bytes) -> Job:
     return SizeJob(source, kind, Path(fields["target"]), fields["width"], ImageType(fields["format"]))
 
 
-def result_of_line(line: bytes) -> Result:
+def result_from_line(line: bytes) -> Result:
     """Return the result of `Result.to_line`."""
     fields = json.loads(line)
     return Result(fields["failure"] and Failure(fields["failure"]), fields["reason"])

@@ -1,4 +1,4 @@
-"""A small pool of workers: processes that decode pictures, so that this one never does.
+"""A small pool of worker processes that decode pictures, so that the service never does.
 
 Not `ProcessPoolExecutor`: its workers outlive a killed parent, and a job that
 hangs cannot be cancelled.
@@ -11,28 +11,29 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, DiskFull, Internal, TooSlow, Unavailable, Unsupported
-from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerProcess
+from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerHandle
 from authsvc.imaging.decoder.job import Check, Failure, Job, Result, SizeJob
 from authsvc.model import ImageType
 from authsvc.times import TIMES
 
-ATTEMPTS: Final = 2
-"""A worker that dies costs its own job one of them."""
-OWN_SHARE: Final = 0.5
-"""Of the time that a job may take: one that got less of a processor than that is not to blame."""
+MAX_ATTEMPTS: Final = 2
+"""For one job; an attempt fails when its worker dies."""
+MIN_PROCESSOR_SHARE: Final = 0.5
+"""Of the time limit. When the worker got less processor time than this, the machine was too busy and the picture is
+not to blame."""
 
-# How a decoder ends that gets no more memory: GLib aborts or traps.
+# How a decoder ends that cannot get more memory: GLib aborts or traps.
 _MEMORY_SIGNALS: Final = frozenset({-signal.SIGABRT, -signal.SIGTRAP})
 _FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM})
 
 _log = logging.getLogger("authsvc")
 
 
-class Workers:
-    """At most `count` workers, each started when there is no other to do a job; for one event loop.
+class DecoderPool:
+    """At most `count` workers, each started when a job finds no idle one; for one event loop.
 
     A job may take `timeout` seconds, a worker `max_memory_bytes` of address space.
-    At most `max_waiting` jobs wait for a worker.
+    At most `max_waiting` jobs wait for a free worker.
     """
 
     def __init__(self, *, count: int, max_waiting: int, timeout: float, max_memory_bytes: int) -> None:
@@ -42,19 +43,19 @@ class Workers:
         self._max_memory_bytes = max_memory_bytes
         self._free = asyncio.Semaphore(count)
         self._waiting = 0
-        self._idle: list[WorkerProcess] = []
+        self._idle: list[WorkerHandle] = []
         self._jobs: set[asyncio.Task[Result]] = set()
         self._is_closed = False
 
     async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
         """Decode all of the picture.
 
-        `pixels` is how many a frame has as the walk through the file found; more are refused.
-        Raises Corrupt for one that cannot be decoded, Bomb for one that takes
-        too much memory, TooSlow for one that takes too long, FileNotFoundError
-        without the file, Busy when too many jobs wait, a free worker is long in coming, the
-        machine has no time for this one or worker after worker is killed, Unavailable at the
-        end of the service.
+        `pixels` is the number of pixels of a frame that the walk through the file found; a
+        picture with more is refused. Raises Corrupt for one that cannot be decoded, Bomb for
+        one that takes too much memory, TooSlow for one that takes too long, FileNotFoundError
+        without the file, Unavailable when the service ends, and Busy when too many jobs wait,
+        no worker becomes free in time, the machine has no processor time for the job, or
+        its workers are killed from outside.
         """
         self._raise_failure(await self._run(Check(path, kind, pixels)), kind)
 
@@ -68,7 +69,7 @@ class Workers:
         self._raise_failure(await self._run(job), job.kind)
 
     async def close(self) -> None:
-        """End the workers. Jobs that are still under way fail with Unavailable."""
+        """End the workers. Jobs that are not done yet fail with Unavailable."""
         self._is_closed = True
         for job in self._jobs:
             job.cancel()
@@ -88,7 +89,7 @@ class Workers:
             raise Busy from None
         finally:
             self._waiting -= 1
-        # A task of its own: the worker is lent to it until the job ends, also when nobody waits any more.
+        # A separate task: the worker does the job to its end, also when the caller is cancelled.
         doing = asyncio.create_task(self._do(job))
         self._jobs.add(doing)
         doing.add_done_callback(self._end)
@@ -105,17 +106,17 @@ class Workers:
         self._jobs.discard(doing)
         self._free.release()
         if not doing.cancelled():
-            doing.exception()  # which whoever waited has got, if anybody has
+            doing.exception()  # retrieved, so that asyncio does not log it; a caller that still waits has it
 
     async def _do(self, job: Job) -> Result:
-        for attempt in range(ATTEMPTS):
-            worker = await self._idle_or_new(is_last=attempt == ATTEMPTS - 1)
+        for attempt in range(MAX_ATTEMPTS):
+            worker = await self._idle_or_new(is_last=attempt == MAX_ATTEMPTS - 1)
             if worker is None:
                 continue
             before = worker.processor_seconds()
             try:
                 async with asyncio.timeout(self._timeout):
-                    result = await worker.ask(job)
+                    result = await worker.run(job)
             except TimeoutError:
                 spent = worker.processor_seconds() - before
                 await worker.kill()
@@ -123,7 +124,7 @@ class Workers:
                 raise self._delay(job, spent) from None
             except WorkerDiedError as error:
                 _discard_target(job)
-                if attempt == ATTEMPTS - 1:
+                if attempt == MAX_ATTEMPTS - 1:
                     raise self._death(job, error.status) from None
             except BaseException:
                 await worker.kill()
@@ -134,37 +135,37 @@ class Workers:
                 return result
         raise AssertionError
 
-    async def _idle_or_new(self, *, is_last: bool) -> WorkerProcess | None:
-        """Return a worker, None when it has died before its first job and there may be another attempt."""
+    async def _idle_or_new(self, *, is_last: bool) -> WorkerHandle | None:
+        """Return a worker, None when it died before its first job and this is not the last attempt."""
         if self._is_closed:
             raise Unavailable
         while self._idle:
-            # One that has died of nothing costs no attempt.
+            # A worker that died while idle does not count as an attempt.
             if not (worker := self._idle.pop()).has_ended:
                 return worker
         try:
-            return await WorkerProcess.start(self._max_memory_bytes)
+            return await WorkerHandle.start(self._max_memory_bytes)
         except (OSError, TimeoutError, WorkerDiedError) as error:
             if isinstance(error, WorkerDiedError) and not is_last:
                 return None
-            _log.error("no worker for pictures can be started: %r", error)
+            _log.error("cannot start a worker to decode pictures: %r", error)
             raise Busy from error
 
     def _delay(self, job: Job, spent: float) -> AnswerError:
-        """Return what to tell of a job that was not done in time, for which a worker got so many seconds."""
-        if spent >= OWN_SHARE * self._timeout:
+        """Return the error for a job that was not done in time; `spent` is its processor time in seconds."""
+        if spent >= MIN_PROCESSOR_SHARE * self._timeout:
             return TooSlow(limit=f"{self._timeout:g}")
-        _log.warning("a worker got %.1f s of a processor within %g s for %s", spent, self._timeout, job.source)
+        _log.warning("a worker got only %.1f s of processor time within %g s for %s", spent, self._timeout, job.source)
         return Busy()
 
     def _death(self, job: Job, status: int) -> AnswerError:
-        """Return what to tell of a job of which two workers have died, the last one so."""
-        _log.warning("a worker ended with status %d over %s", status, job.source)
+        """Return the error for a job whose workers have died; `status` is how the last one ended."""
+        _log.warning("a worker ended with status %d while it decoded %s", status, job.source)
         if status in _FROM_OUTSIDE:
             return Busy()
         if status in _MEMORY_SIGNALS:
             return Bomb(what="picture", limit_bytes=self._max_memory_bytes)
-        return Corrupt(kind=job.kind.name, reason="its decoder dies of it")
+        return Corrupt(kind=job.kind.name, reason="it crashes its decoder")
 
     def _raise_failure(self, result: Result, kind: ImageType) -> None:
         match result.failure:
@@ -178,9 +179,9 @@ class Workers:
                 raise Unsupported
             case Failure.NO_SOURCE | Failure.NO_TARGET:
                 raise FileNotFoundError(result.reason)
-            case Failure.FULL:
+            case Failure.DISK_FULL:
                 raise DiskFull
-        _log.error("a worker failed:\n%s", result.reason)
+        _log.error("an unexpected error in a worker:\n%s", result.reason)
         raise Internal
 
 

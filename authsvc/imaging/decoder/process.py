@@ -2,10 +2,9 @@
 
 `python -m authsvc.imaging.decoder.process PARENT MEMORY_BYTES` starts it.
 
-It reads a job a line and answers a line, until its input ends. It is nothing
-but a means of the process PARENT: it never outlives it, and takes no signal that
-a terminal or systemd sends to all of them, because PARENT ends it when it has
-no more to do.
+It reads one job per line and answers with one line, until its input ends. It never
+outlives the process PARENT. It ignores the signals that a terminal or systemd sends to
+all processes, because PARENT ends it when there is nothing left to do.
 """
 
 import ctypes
@@ -18,21 +17,21 @@ import traceback
 from typing import Final
 
 from authsvc.imaging.decoder import vips
-from authsvc.imaging.decoder.job import READY, Check, Failure, Job, Result, job_of_line
+from authsvc.imaging.decoder.job import READY, Check, Failure, Job, Result, job_from_line
 
 NICENESS: Final = 10
-"""Serving and taking uploads come first."""
-REST_SECONDS: Final = 1.0
-"""After so long without a job memory is given back; the next job would need it again."""
+"""Serving pictures and receiving uploads come first."""
+IDLE_SECONDS: Final = 1.0
+"""Without a job, after which freed memory is returned to the system; before that the next job would need it again."""
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the process `arguments[0]`, with `arguments[1]` bytes of address space at the most."""
+    """Serve the process `arguments[0]`, with at most `arguments[1]` bytes of address space."""
     parent, memory_bytes = map(int, arguments)
     libc = ctypes.CDLL(None, use_errno=True)
     _end_with(parent, libc)
-    # Whatever the service lets its children inherit.
+    # Close everything that the service lets its children inherit.
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -40,15 +39,15 @@ def main(arguments: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     vips.set_up()
-    # Not where libraries print to: what they say would be taken for an answer.
+    # Answers need their own descriptor: libraries print to 1, which would be read as an answer.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     answers.write(READY)
     answers.flush()
     while line := sys.stdin.buffer.readline():
-        answers.write(_do(job_of_line(line)).to_line())
+        answers.write(_do(job_from_line(line)).to_line())
         answers.flush()
-        if not select.select([0], [], [], REST_SECONDS)[0]:
+        if not select.select([0], [], [], IDLE_SECONDS)[0]:
             libc.malloc_trim(0)
     return 0
 
@@ -57,15 +56,15 @@ def _end_with(parent: int, libc: ctypes.CDLL) -> None:
     """Have the kernel end this process with its parent, also when that is killed."""
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        # It has died before the kernel was told.
+        # It had already died before the request above.
         sys.exit(1)
 
 
 def _do(job: Job) -> Result:
     try:
         return vips.check(job) if isinstance(job, Check) else vips.make_size(job)
-    except Exception:  # noqa: BLE001 — whatever it is, it is told to whoever has a log
-        return Result(Failure.FAULT, traceback.format_exc())
+    except Exception:  # noqa: BLE001 — the service logs it, whatever it is
+        return Result(Failure.UNEXPECTED, traceback.format_exc())
 
 
 if __name__ == "__main__":

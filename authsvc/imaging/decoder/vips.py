@@ -164,5 +164,5 @@ def _failure(job: Job, text: str) -> Result:
     if any(words in message for words in _MEMORY):
         return Result(Failure.TOO_MUCH_MEMORY, reason)
     if isinstance(job, SizeJob) and any(words in message for words in _ROOM):
-        return Result(Failure.FULL, reason)
+        return Result(Failure.DISK_FULL, reason)
     return Result(Failure.UNDECODABLE, reason)

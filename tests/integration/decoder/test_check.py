@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from authsvc.errors import Bomb, Corrupt, TooManyFrames
-from authsvc.imaging.decoder.pool import Workers
+from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.imaging.gif.walk import IMAGE, walk_gif
 from authsvc.imaging.inspection import size_in_header
 from authsvc.imaging.png.frames import later_frames
@@ -208,11 +208,11 @@ def test_gif_is_as_large_as_its_decoders_find_it(tmp_path: Path, content: bytes,
     said = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
     assert tuple(map(int, said.split())) == size
 
-    async def check(workers: Workers) -> None:
+    async def check(workers: DecoderPool) -> None:
         await workers.check(path, ImageType.GIF, pixels=size[0] * size[1])
         error = await outcome(workers.check(path, ImageType.GIF, pixels=size[0] * size[1] - 1))
         assert isinstance(error, Corrupt)
-        assert f"{size[0]} x {size[1]} pixels in it, which is more than it says" in error.text
+        assert f"{size[0]} x {size[1]} pixels in it, more than its header declares" in error.text
 
     shared.do(check)
 
@@ -234,7 +234,7 @@ def test_later_frame_of_a_png_is_decoded_too(tmp_path: Path, mode: str) -> None:
     end = content.rindex(b"IEND") - 8
     spoilt = content[:begin] + bytes(end - begin) + content[end:]
 
-    async def check(workers: Workers) -> None:
+    async def check(workers: DecoderPool) -> None:
         await workers.check(saved(tmp_path, content), ImageType.PNG)
         assert isinstance(await outcome(workers.check(saved(tmp_path, spoilt), ImageType.PNG)), Corrupt)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Busy, Corrupt
-from authsvc.imaging.decoder.handle import WorkerProcess
+from authsvc.imaging.decoder.handle import WorkerHandle
 from authsvc.model import ImageType
 from tests.support.decoder.pool import hung_job, outcome, pool, processes, run, saved, started
 from tests.support.stack import wait_until
@@ -45,11 +45,11 @@ def test_signal_to_the_whole_group_ends_no_worker(tmp_path: Path, number: signal
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from authsvc.imaging.decoder.pool import Workers
+from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.model import ImageType
 
 async def main():
-    workers = Workers(count=1, max_waiting=1, timeout=60, max_memory_bytes=2**30)
+    workers = DecoderPool(count=1, max_waiting=1, timeout=60, max_memory_bytes=2**30)
     await workers.check(Path(sys.argv[1]), ImageType.PNG)
     print("ready", flush=True)
     await asyncio.Event().wait()
@@ -127,7 +127,7 @@ def test_worker_that_cannot_start_gets_no_job_and_is_no_fault_of_the_picture(
             assert processes() == set()
 
     run(act)
-    assert caplog.messages == [f"no worker for pictures can be started: WorkerDiedError({status})"]
+    assert caplog.messages == [f"cannot start a worker to decode pictures: WorkerDiedError({status})"]
 
 
 def test_worker_of_another_process_ends_at_once() -> None:
@@ -199,7 +199,7 @@ def test_worker_has_no_other_file_of_its_service(tmp_path: Path) -> None:
 
 def test_worker_that_has_ended_has_had_no_processor() -> None:
     async def act() -> None:
-        worker = await WorkerProcess.start(2**30)
+        worker = await WorkerHandle.start(2**30)
         assert worker.processor_seconds() > 0
         await worker.kill()
         assert (worker.processor_seconds(), worker.has_ended) == (0.0, True)

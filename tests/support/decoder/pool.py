@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import uvloop
 from PIL import Image
 
-from authsvc.imaging.decoder.pool import Workers
+from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.model import ImageType
 from tests.support.up.processes import descendants, status_of
 
@@ -34,9 +34,9 @@ def run(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
 @asynccontextmanager
 async def pool(
     *, count: int = 1, max_waiting: int = 8, seconds: float = 30, max_memory_bytes: int = GIB
-) -> AsyncIterator[Workers]:
+) -> AsyncIterator[DecoderPool]:
     """Return workers that are closed in the end; a job may take so many seconds."""
-    workers = Workers(count=count, max_waiting=max_waiting, timeout=seconds, max_memory_bytes=max_memory_bytes)
+    workers = DecoderPool(count=count, max_waiting=max_waiting, timeout=seconds, max_memory_bytes=max_memory_bytes)
     try:
         yield workers
     finally:
@@ -52,7 +52,7 @@ class SharedWorker:
 
     def __enter__(self) -> Self:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self._workers = Workers(count=1, max_waiting=8, timeout=30, max_memory_bytes=GIB)
+        self._workers = DecoderPool(count=1, max_waiting=8, timeout=30, max_memory_bytes=GIB)
         return self
 
     def __exit__(
@@ -62,7 +62,7 @@ class SharedWorker:
         self._runner.close()
         _shared.clear()
 
-    def do(self, act: Callable[[Workers], Coroutine[Any, Any, T]]) -> T:
+    def do(self, act: Callable[[DecoderPool], Coroutine[Any, Any, T]]) -> T:
         """Run `act` with the worker, which is started again if the job before ended it."""
         others = processes()
         try:
@@ -95,7 +95,7 @@ async def wait_for(probe: Callable[[], T], what: str) -> T:
     return result
 
 
-async def started(workers: Workers, folder: Path) -> int:
+async def started(workers: DecoderPool, folder: Path) -> int:
     """Have the one worker do a first job; return its process."""
     await workers.check(saved(folder), ImageType.PNG)
     (pid,) = processes()
@@ -128,7 +128,7 @@ def made_by_libvips(program: str) -> bytes:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60).stdout
 
 
-async def hung_job(workers: Workers, folder: Path) -> tuple[int, asyncio.Task[BaseException | None]]:
+async def hung_job(workers: DecoderPool, folder: Path) -> tuple[int, asyncio.Task[BaseException | None]]:
     """Return a stopped worker and the job that it was given."""
     pid = await started(workers, folder)
     os.kill(pid, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""How large the frames of an AV1 stream are, whatever the file around it says (AV1 specification, section 5.5)."""
+"""The size of the frames of an AV1 stream itself, which the file around it may hide (AV1, section 5.5)."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -9,19 +9,19 @@ from typing import Final
 from authsvc.errors import Corrupt
 
 MAX_UNITS: Final = 50_000
-"""Of all streams of a file together. A picture has three, an animation a few for each frame; more is an attack on
+"""In all streams of a file together. A picture has three, an animation a few for each frame. More is an attack on
 our time."""
 
 _SEQUENCE_HEADER: Final = 1  # OBU type: section 6.2.2
 _HEAD_BYTES: Final = 10  # of a unit: two, and a length of at most eight
 _MAX_SEQUENCE_BYTES: Final = 1024
-"""With all of its 32 operating points a sequence header takes less than 400."""
+"""A sequence header with all of its 32 operating points takes less than 400."""
 _LEVEL_WITH_TIER: Final = 7
 _MAX_LEADING_ZEROS: Final = 32
 
 
 class Sequences:
-    """Looks for sequence headers in the streams of one file, as long as they have MAX_UNITS units at most."""
+    """Finds the sequence headers in the streams of one file, which may have at most MAX_UNITS units."""
 
     def __init__(self, data: bytes | mmap) -> None:
         self._data = data
@@ -30,9 +30,9 @@ class Sequences:
     def frame_sizes(self, places: Sequence[range]) -> set[tuple[int, int]]:
         """Return the largest width and height, in pixels, that each sequence header of a stream allows.
 
-        `places` are where the stream lies in the file. Every header counts, since a
-        decoder takes up each new one. The stream ends for a decoder where it makes no
-        sense, so what lies behind that does not count. Raises Corrupt beyond MAX_UNITS.
+        `places` are where the stream is in the file. Every header counts, because a
+        decoder uses each new one. Decoders stop at the first damage, so bytes after
+        that do not count. Raises Corrupt beyond MAX_UNITS.
         """
         found = set()
         stream = _Stream(self._data, places)
@@ -50,11 +50,11 @@ class Sequences:
 
 
 class _Stream:
-    """The bytes of some places in a file, one after the other."""
+    """The bytes of several places in a file, one after another."""
 
     def __init__(self, data: bytes | mmap, places: Sequence[range]) -> None:
         self._data = data
-        # Each of the others brings a byte, so that no number of empty ones takes time again and again.
+        # Without the empty ones, so that any number of them takes time only once.
         self._places = [place for place in places if place]
         self._ends = list(accumulate(map(len, self._places)))
 
@@ -62,7 +62,7 @@ class _Stream:
         return self._ends[-1] if self._ends else 0
 
     def take(self, at: int, count: int) -> bytes:
-        """Return so many bytes from `at` on, fewer at the end."""
+        """Return `count` bytes from `at` on, fewer at the end."""
         found = b""
         for number in range(bisect_right(self._ends, at), len(self._places)):
             place = self._places[number]
@@ -74,15 +74,15 @@ class _Stream:
 
 
 def _units(stream: _Stream) -> Iterator[tuple[int, range]]:
-    """Yield the type of each unit, and where its content lies in the stream. Raises IndexError where one is cut off."""
+    """Yield the type of each unit and the place of its content. Raises IndexError for one that is cut off."""
     at = 0
     while at < len(stream):
         head = stream.take(at, _HEAD_BYTES)
-        behind = 2 if head[0] & 4 else 1
-        length = len(stream) - at - behind
+        header = 2 if head[0] & 4 else 1
+        length = len(stream) - at - header
         if head[0] & 2:
-            length, behind = _leb128(head, behind)
-        content = range(at + behind, at + behind + length)
+            length, header = _leb128(head, header)
+        content = range(at + header, at + header + length)
         if content.stop > len(stream):
             raise IndexError
         yield head[0] >> 3 & 15, content
@@ -107,7 +107,7 @@ class _Bits:
     def skip_variable(self) -> None:
         """Skip a number of variable length: uvlc, section 4.10.3. Raises IndexError for one of more than 31 bits.
 
-        Decoders do not agree with the specification on where such a one ends.
+        Decoders and the specification disagree on where such a number ends.
         """
         zeros = 0
         while not self.take(1):
@@ -118,7 +118,7 @@ class _Bits:
 
 
 def _leb128(head: bytes, at: int) -> tuple[int, int]:
-    """Return the number at `at` (section 4.10.5), and where it ends."""
+    """Return the number at `at` (section 4.10.5) and where it ends."""
     number = 0
     for place in range(8):
         byte = head[at + place]

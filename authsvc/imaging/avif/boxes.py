@@ -10,7 +10,7 @@ from typing import Final
 from authsvc.errors import Corrupt
 
 MAX_BOXES: Final = 5000
-"""In one box. A collage of 256 tiles has about 1,000 properties; more is an attack on our time."""
+"""In one box. A picture of 256 tiles has about 1,000 properties. More is an attack on our time."""
 
 _HEADER_BYTES: Final = 8
 _LARGE_HEADER_BYTES: Final = 16
@@ -19,7 +19,7 @@ _FULL_BYTES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box: its four-character type, and where it and its content begin and it ends in the file, in bytes."""
+    """One box: its four-character type, where it starts, where its content starts, and where it ends in the file."""
 
     kind: bytes
     start: int
@@ -44,7 +44,7 @@ def boxes(data: bytes | mmap, start: int, end: int) -> Iterator[Box]:
 def first_of_each(found: Iterable[Box], alone: AbstractSet[bytes]) -> dict[bytes, Box]:
     """Return the first box of each type. Raises Corrupt for a second one of a type in `alone`.
 
-    Of two, some readers take the first and some the last: what one checks, another shows.
+    Some programs use the first of two and some the last, so the one that is shown might not be the one checked here.
     """
     first: dict[bytes, Box] = {}
     for box in found:
@@ -54,9 +54,9 @@ def first_of_each(found: Iterable[Box], alone: AbstractSet[bytes]) -> dict[bytes
 
 
 def read_box(data: bytes | mmap, at: int, end: int) -> Box | None:
-    """Return the box at a place, None where no box can begin; it may claim to end behind `end`.
+    """Return the box at `at`, None where no box can start; it may declare to end after `end`.
 
-    A size of 0 reaches to `end`, one of 1 stands in the 8 bytes behind the type.
+    A size of 0 means that it reaches to `end`, one of 1 that the size is in the 8 bytes after the type.
     """
     if end - at < _HEADER_BYTES:
         return None
@@ -73,7 +73,7 @@ def read_box(data: bytes | mmap, at: int, end: int) -> Box | None:
 
 
 class Reader:
-    """Reads numbers, big-endian, from a part of the file. Raises Corrupt at its end.
+    """Reads big-endian numbers from the content of a box. Raises Corrupt at its end.
 
     A full box (section 4.2.2) begins with a version and flags.
     """
@@ -89,19 +89,19 @@ class Reader:
         return word >> 24, word & 0xFFFFFF
 
     def number(self, size: int) -> int:
-        """Return the next number of so many bytes."""
+        """Return the next number, of `size` bytes."""
         return int.from_bytes(self.take(size), "big")
 
     def take(self, size: int) -> bytes:
-        """Return the next bytes."""
+        """Return the next `size` bytes."""
         if self.at + size > self.end:
-            raise Corrupt(kind="AVIF", reason="a box in it is shorter than what it says that it holds")
+            raise Corrupt(kind="AVIF", reason="a box in it is shorter than its content")
         found = bytes(self._data[self.at : self.at + size])
         self.at += size
         return found
 
     def text(self) -> bytes:
-        """Return what stands before the next zero, or all that is left."""
+        """Return the bytes before the next zero, or the rest."""
         rest = bytes(self._data[self.at : self.end])
         found = rest.partition(b"\0")[0]
         self.at = min(self.at + len(found) + 1, self.end)

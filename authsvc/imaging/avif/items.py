@@ -9,13 +9,13 @@ from authsvc.errors import Corrupt, Truncated
 from authsvc.imaging.avif.boxes import Box, Reader, boxes, first_of_each
 
 MAX_ITEMS: Final = 2000
-"""A picture and its transparency in 256 tiles each are 514; more is an attack on our time."""
+"""A picture and its transparency in 256 tiles each have 514. More is an attack on our time."""
 MAX_EXTENTS: Final = 20_000
-"""Of all items together: the pieces that their data lies in."""
+"""Of all items together: the pieces of their data."""
 MAX_ASSOCIATIONS: Final = 50_000
-"""Of all items together: their properties, of which one has fewer than ten."""
+"""Of all items together: their properties. An item has fewer than ten."""
 MAX_REFERENCES: Final = 20_000
-"""Of all items together: those to others. A tile has one, the picture that is made of it another."""
+"""Of all items together: references to others. A tile has one, and the picture that it belongs to another."""
 
 _FULL_BYTES: Final = 4
 _IN_FILE, _IN_IDAT = 0, 1  # construction methods: section 8.11.3.1
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item: its type, the media type of a `mime` item, where its data lies in the file, its properties."""
+    """One item: its type, the media type of a `mime` item, where its data is in the file, its properties."""
 
     kind: bytes
     media_type: bytes = b""
@@ -36,7 +36,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """All items by their numbers, which of them is shown, and which items refer to which others, by kind."""
+    """All items by number, the number of the one that is shown, and the references between items, by kind."""
 
     by_number: dict[int, Item]
     primary: int
@@ -52,7 +52,7 @@ def read_items(data: bytes | mmap, meta: Box, end: int) -> Items:
     handler = Reader(data, inner[b"hdlr"])
     handler.take(_FULL_BYTES + 4)
     if handler.take(4) != b"pict":
-        _refuse("its meta box is about something else than pictures")
+        _refuse("its meta box does not describe a picture")
     kinds = _by_number(_kinds(data, inner[b"iinf"]))
     extents = _by_number(_extents(data, inner[b"iloc"], inner.get(b"idat"), end))
     properties = properties_by_item(data, inner[b"iprp"])
@@ -64,11 +64,11 @@ def read_items(data: bytes | mmap, meta: Box, end: int) -> Items:
 
 
 def _by_number(entries: Iterable[tuple[int, T]]) -> dict[int, T]:
-    """Return what is said of each item. Two answers are refused: of readers, some take the first, some the last."""
+    """Return the entry of each item. Two are refused: some programs use the first and some the last."""
     found: dict[int, T] = {}
-    for number, said in entries:
-        if found.setdefault(number, said) is not said:
-            _refuse(f"it says two things of its item {number}")
+    for number, entry in entries:
+        if found.setdefault(number, entry) is not entry:
+            _refuse(f"it has two entries for its item {number}")
     return found
 
 
@@ -91,7 +91,7 @@ def _kinds(data: bytes | mmap, iinf: Box) -> Iterator[tuple[int, tuple[bytes, by
         version, _ = entry.full()
         if box.kind != b"infe" or version not in {2, 3}:
             continue
-        number = entry.number(4 if version == 3 else 2)  # noqa: PLR2004 — the version with large numbers
+        number = entry.number(4 if version == 3 else 2)  # noqa: PLR2004 — the version with longer numbers
         entry.take(2)
         kind = entry.take(4)
         entry.text()
@@ -99,7 +99,7 @@ def _kinds(data: bytes | mmap, iinf: Box) -> Iterator[tuple[int, tuple[bytes, by
 
 
 def _extents(data: bytes | mmap, iloc: Box, idat: Box | None, end: int) -> Iterator[tuple[int, tuple[range, ...]]]:
-    """Yield where the data of each item lies (section 8.11.3)."""
+    """Yield where the data of each item is (section 8.11.3)."""
     wholes = {_IN_FILE: range(end)}
     if idat is not None:
         wholes[_IN_IDAT] = range(idat.content, idat.end)
@@ -107,7 +107,7 @@ def _extents(data: bytes | mmap, iloc: Box, idat: Box | None, end: int) -> Itera
     version, _ = reader.full()
     sizes = reader.number(2)
     offset_size, length_size, base_size, index_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15, sizes & 15
-    count = reader.number(2 if version < 2 else 4)  # noqa: PLR2004 — the version with large numbers
+    count = reader.number(2 if version < 2 else 4)  # noqa: PLR2004 — the version with longer numbers
     if count > MAX_ITEMS:
         _refuse(f"it has the places of {count} items; the limit is {MAX_ITEMS}")
     left = MAX_EXTENTS
@@ -116,12 +116,12 @@ def _extents(data: bytes | mmap, iloc: Box, idat: Box | None, end: int) -> Itera
         method = reader.number(2) & 15 if version else _IN_FILE
         reader.take(2)
         if method not in wholes:
-            _refuse("an item lies in a box that is missing, or is made of others")
+            _refuse("the data of an item is in a missing box, or in other items")
         base = reader.number(base_size)
         pieces = reader.number(2)
         left -= pieces
         if left < 0:
-            _refuse(f"its items lie in more than {MAX_EXTENTS} pieces")
+            _refuse(f"the data of its items is in more than {MAX_EXTENTS} pieces")
         found = []
         for _ in range(pieces):
             reader.take(index_size if version else 0)
@@ -131,13 +131,13 @@ def _extents(data: bytes | mmap, iloc: Box, idat: Box | None, end: int) -> Itera
 
 
 def _extent(data: bytes | mmap, whole: range, offset: int, length: int) -> range:
-    """Return a piece of an item's data, which lies in `whole`; a length of 0 reaches to the end of that."""
+    """Return a piece of an item's data within `whole`; a length of 0 means up to the end of `whole`."""
     first = whole.start + offset
     last = first + length if length else max(first, whole.stop)
     if last > len(data):
         raise Truncated(reason=f"the data of an item in it ends at byte {last}; there are {len(data)}")
     if last > whole.stop:
-        _refuse("the data of an item in it lies behind the box that holds it, or behind the last one")
+        _refuse("the data of an item in it is after the box that holds it, or after the last box")
     return range(first, last)
 
 
@@ -156,13 +156,13 @@ def _properties(data: bytes | mmap, iprp: Box) -> Iterator[tuple[int, tuple[Box,
     for box in inner:
         if box.kind == b"ipma":
             for number, indices in _associations(data, box):
-                # An item without any takes time as well.
+                # An item without properties takes time as well.
                 left -= 1 + len(indices)
                 if left < 0:
                     _refuse(f"its items have more than {MAX_ASSOCIATIONS} properties")
                 if max(indices, default=0) > len(known):
-                    _refuse("an item has a property that is missing")
-                # Number 0 stands for none.
+                    _refuse("a property of an item is missing")
+                # Number 0 means no property.
                 yield number, tuple(known[index - 1] for index in indices if index)
 
 
@@ -175,12 +175,12 @@ def _associations(data: bytes | mmap, ipma: Box) -> Iterator[tuple[int, list[int
         _refuse(f"it has the properties of {count} items; the limit is {MAX_ITEMS}")
     for _ in range(count):
         number = reader.number(4 if version else 2)
-        # The first bit says whether it has to be understood.
+        # The first bit is set when a reader must know the property.
         yield number, [reader.number(size) & (2 ** (8 * size - 1) - 1) for _ in range(reader.number(1))]
 
 
 def _references(data: bytes | mmap, iref: Box | None) -> Iterator[tuple[tuple[bytes, int], tuple[int, ...]]]:
-    """Yield for each kind of reference and item the items that it refers to (section 8.11.12)."""
+    """Yield the items that each item refers to, for each kind of reference (section 8.11.12)."""
     if iref is None:
         return
     outer = Reader(data, iref)

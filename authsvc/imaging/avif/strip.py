@@ -1,4 +1,4 @@
-"""Leave of an AVIF file what a decoder shows. Nothing moves: what goes is overwritten, because places are numbers."""
+"""Remove the metadata of an AVIF file. It is overwritten in place, because the file refers to its data by offsets."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ from authsvc.imaging.pieces import Piece, joined, reused
 _NEEDED_TO_SHOW: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"mfra", b"sidx"})
 _METADATA: Final = frozenset({b"Exif", b"mime", b"uri "})
 _XMP: Final = b"application/rdf+xml"
-# Without an entry, from the header that says how far behind it the block begins: ISO/IEC 23008-12, annex A.2.1.
+# Exif without entries, after the offset of its TIFF header: ISO/IEC 23008-12, annex A.2.1.
 _NO_EXIF: Final = b"\0\0\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
 _METADATA_BOXES: Final = frozenset({b"udta", b"uuid", b"free", b"skip", b"xml ", b"bxml"})
-# Of a picture: a description, when it was taken and changed (ISO/IEC 23008-12, sections 6.5.20, 6.5.18, 6.5.19).
-_TOLD_OF_ITEMS: Final = _METADATA_BOXES | {b"udes", b"crtt", b"mdft"}
+# Properties: a description, the times of creation and change (ISO/IEC 23008-12, 6.5.20, 6.5.18, 6.5.19).
+_METADATA_OF_ITEMS: Final = _METADATA_BOXES | {b"udes", b"crtt", b"mdft"}
 _DATA: Final = frozenset({b"mdat", b"idat"})
 _PROFILES: Final = frozenset({b"prof", b"rICC"})  # of a colr box: section 12.1.5
 _TYPE_AT: Final = 4
@@ -28,21 +28,21 @@ _FULL_BYTES: Final = 4
 
 
 def avif_orientation(_data: bytes | mmap, avif: Avif) -> int:
-    """Return an orientation, 1 to 8, that is as sideways as the picture is shown."""
+    """Return an orientation that exchanges width and height when the picture is shown turned by 90 degrees."""
     return 6 if avif.turns % 2 else 1
 
 
 def strip_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:
-    """Return the file without metadata, as long as before but for what followed its last box.
+    """Return the file without metadata, of the same length except for bytes after its last box.
 
-    What nothing that is shown refers to becomes zeros, too. Raises Corrupt when its
-    metadata lies where its picture lies, or what says where that is.
+    Data that nothing shown refers to becomes zeros, too. Raises Corrupt when the metadata
+    overlaps the picture or the boxes that describe it.
     """
     items = list(_items(avif))
     _check_inside(items, _data_places(data, avif))
-    edits = {edit.place: edit for edit in chain(items, _boxes(data, avif))}
+    edits = {edit.place: edit for edit in chain(items, _metadata_boxes(data, avif))}
     shown = [place for place in _shown(avif) if place]
-    # Before anything is made of them: places that overlap could be longer than all memory.
+    # Before any content is made: together, overlapping places could be larger than memory.
     _check_apart(edits, shown)
     unused = [_Edit(place) for place in _unused(avif, [*edits, *shown])]
     pieces: list[Piece] = []
@@ -53,14 +53,14 @@ def strip_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:
     return joined([*pieces, range(at, avif.end)])
 
 
-def without_trailer_avif(data: bytes | mmap, avif: Avif) -> list[Piece]:  # noqa: ARG001 — the form of all of its kind
+def without_trailer_avif(_data: bytes | mmap, avif: Avif) -> list[Piece]:
     """Return the file without what follows it."""
     return [range(avif.end)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """A place in the file, not empty, and what to write there: `head`, then `fill` again and again."""
+    """A place in the file, not empty, and what to write there: `head`, then `fill` up to the end."""
 
     place: range
     head: bytes = b""
@@ -72,40 +72,40 @@ class _Edit:
 
 
 def _data_places(data: bytes | mmap, avif: Avif) -> list[range]:
-    """Return where the boxes of data have their content, in the order of the file."""
+    """Return the contents of all boxes of data, in the order of the file."""
     metas = (boxes(data, box.content + _FULL_BYTES, box.end) for box in avif.boxes if box.kind == b"meta")
     found = chain(avif.boxes, *metas)
     return sorted((range(box.content, box.end) for box in found if box.kind in _DATA), key=lambda place: place.start)
 
 
 def _check_inside(edits: Iterable[_Edit], places: list[range]) -> None:
-    """Refuse edits that are not within one of these places: an attacker's would spoil the boxes around them."""
+    """Refuse edits that are not within one of these places: they would overwrite other boxes."""
     starts = [place.start for place in places]
     for edit in edits:
         number = bisect_right(starts, edit.place.start) - 1
         if number < 0 or edit.place.stop > places[number].stop:
-            raise Corrupt(kind="AVIF", reason="its metadata lies where no data lies")
+            raise Corrupt(kind="AVIF", reason="its metadata is outside its boxes of data")
 
 
 def _check_apart(edits: Iterable[range], shown: Iterable[range]) -> None:
-    """Refuse places of metadata that overlap each other or the picture's; the picture's may overlap each other."""
+    """Refuse metadata that overlaps other metadata or the picture. Parts of the picture may overlap each other."""
     private = set(edits)
-    behind_private = behind_shown = 0
+    end_private = end_shown = 0
     for place in sorted([*private, *shown], key=lambda place: (place.start, place.stop)):
         is_private = place in private
-        if place.start < (max(behind_private, behind_shown) if is_private else behind_private):
-            raise Corrupt(kind="AVIF", reason="its metadata lies within its picture")
+        if place.start < (max(end_private, end_shown) if is_private else end_private):
+            raise Corrupt(kind="AVIF", reason="its metadata overlaps its picture")
         if is_private:
-            behind_private = place.stop
+            end_private = place.stop
         else:
-            behind_shown = max(behind_shown, place.stop)
+            end_shown = max(end_shown, place.stop)
 
 
 def _unused(avif: Avif, used: Iterable[range]) -> Iterator[range]:
-    """Yield what of the boxes of data neither an item nor a frame takes.
+    """Yield the parts of the boxes of data that neither an item nor a frame uses.
 
-    What a track says about itself lies there, and what somebody hides. Frames of a
-    fragmented file (moof) are not known here: it keeps everything.
+    Metadata of a track may be there, or hidden data. A fragmented file (moof) keeps
+    everything, because the places of its frames are not known.
     """
     if any(box.kind == b"moof" for box in avif.boxes):
         return
@@ -118,7 +118,7 @@ def _unused(avif: Avif, used: Iterable[range]) -> Iterator[range]:
 
 
 def _shown(avif: Avif) -> Iterator[range]:
-    """Yield where pictures and frames lie."""
+    """Yield where pictures and frames are."""
     for item in avif.items.by_number.values():
         if item.kind not in _METADATA:
             yield from item.extents
@@ -127,9 +127,9 @@ def _shown(avif: Avif) -> Iterator[range]:
 
 
 def _items(avif: Avif) -> Iterator[_Edit]:
-    """Yield what to overwrite of items: Exif, XMP, and what else is told of pictures.
+    """Yield the edits that empty the items with metadata: Exif, XMP and others.
 
-    It says nothing, in the form that readers expect: libavif refuses a picture whose Exif is none.
+    They keep a valid form, because libavif refuses a picture whose Exif is invalid.
     """
     for item in avif.items.by_number.values():
         if item.kind in _METADATA:
@@ -139,8 +139,8 @@ def _items(avif: Avif) -> Iterator[_Edit]:
                 head = head[len(place) :]
 
 
-def _boxes(data: bytes | mmap, avif: Avif) -> Iterator[_Edit]:
-    """Yield what to overwrite of boxes that nothing is shown of: outer ones, those about items, those about tracks."""
+def _metadata_boxes(data: bytes | mmap, avif: Avif) -> Iterator[_Edit]:
+    """Yield the edits that empty boxes with metadata: outer ones, those of items, those of tracks."""
     for box in avif.boxes:
         if box.kind not in _NEEDED_TO_SHOW:
             yield from _emptied(box)
@@ -151,11 +151,10 @@ def _boxes(data: bytes | mmap, avif: Avif) -> Iterator[_Edit]:
 
 
 def _of_tracks(data: bytes | mmap, moov: Box) -> Iterator[_Edit]:
-    told = _METADATA_BOXES | {b"meta"}
     inner = list(boxes(data, moov.content, moov.end))
     tracks = (boxes(data, box.content, box.end) for box in inner if box.kind == b"trak")
     for box in chain(inner, *tracks):
-        if box.kind in told:
+        if box.kind in _METADATA_BOXES or box.kind == b"meta":
             yield from _emptied(box)
 
 
@@ -164,7 +163,7 @@ def _of_items(data: bytes | mmap, meta: Box) -> Iterator[_Edit]:
     lists = [box for outer in inner if outer.kind == b"iprp" for box in boxes(data, outer.content, outer.end)]
     properties = (boxes(data, box.content, box.end) for box in lists if box.kind == b"ipco")
     for box in chain(inner, *properties):
-        if box.kind in _TOLD_OF_ITEMS:
+        if box.kind in _METADATA_OF_ITEMS:
             yield from _emptied(box)
         elif box.kind == b"colr" and data[box.content : box.content + 4] in _PROFILES:
             place = range(box.content + 4, box.end)
@@ -172,7 +171,7 @@ def _of_items(data: bytes | mmap, meta: Box) -> Iterator[_Edit]:
 
 
 def _emptied(box: Box) -> Iterator[_Edit]:
-    """Yield how to make a box one that is passed over (ISO/IEC 14496-12 section 8.1.2)."""
+    """Yield the edits that make a box a free one, which decoders ignore (ISO/IEC 14496-12 section 8.1.2)."""
     yield _Edit(range(box.start + _TYPE_AT, box.start + _TYPE_AT + 4), head=b"free")
     if box.content < box.end:
         yield _Edit(range(box.content, box.end))

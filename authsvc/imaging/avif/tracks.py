@@ -11,18 +11,18 @@ from authsvc.imaging.avif.boxes import Box, Reader, boxes, first_of_each
 from authsvc.imaging.limits import Limits
 
 MAX_TRACKS: Final = 8
-"""A picture, its transparency, and what nobody shows."""
+"""A picture, its transparency, and some that are not shown."""
 _PATH: Final = (b"mdia", b"minf", b"stbl")
 _ALONE: Final = frozenset({b"stsd", b"stsz", b"stsc", b"stco", b"co64"})
 _PICTURES: Final = frozenset({b"pict", b"auxv"})
 _FULL_BYTES: Final = 4
 _ENTRY_SIZE_AT: Final = 24
-"""Of a sample entry: what stands before its width and height (section 12.1.3)."""
+"""Of a sample entry: the bytes before its width and height (section 12.1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A track of pictures: as many frames, so wide and high in pixels, and where each of them lies."""
+    """A track of pictures: its frames, width and height in pixels, and where each frame is."""
 
     frames: int
     width: int
@@ -39,19 +39,19 @@ def read_tracks(data: bytes | mmap, moov: Box, end: int, limits: Limits, sequenc
     """Return the tracks of pictures and of their transparency.
 
     `end` is where the last box of the file ends. Raises Truncated when a frame's data
-    is missing, Corrupt, TooManyPixels and TooManyFrames beyond the limits, also when
-    only the AV1 stream of a track says so.
+    is missing, Corrupt when something is damaged, TooManyPixels and TooManyFrames beyond
+    the limits, also when only the AV1 stream of a track is too large.
     """
     found = [box for box in boxes(data, moov.content, moov.end) if box.kind == b"trak"]
     if len(found) > MAX_TRACKS:
         raise Corrupt(kind="AVIF", reason=f"it has {len(found)} tracks; the limit is {MAX_TRACKS}")
     tracks = []
     for box in found:
-        # libavif shows a track of AV1 whatever its handler is called (tried with 1.4).
+        # libavif shows a track of AV1 with any handler (tried with 1.4).
         if _handler(data, box) in _PICTURES or _has_av1(data, box):
             table = _table(data, box)
             track = _read_track(data, _inside(data, box, b"tkhd"), table, end, limits)
-            # Readers pass over a track without frames, such as that of a fragmented file.
+            # Decoders ignore a track without frames, such as that of a fragmented file.
             if track.samples and _is_av1(data, table, limits):
                 _check_streams(track, limits, sequences)
             tracks.append(track)
@@ -59,7 +59,7 @@ def read_tracks(data: bytes | mmap, moov: Box, end: int, limits: Limits, sequenc
 
 
 def _check_streams(track: Track, limits: Limits, sequences: Sequences) -> None:
-    """Check what the frames say themselves, each of which may begin with another sequence header."""
+    """Check the sizes in the frames themselves; each may begin with another sequence header."""
     sizes = {size for sample in track.samples for size in sequences.frame_sizes([sample])}
     if not sizes:
         raise Corrupt(kind="AVIF", reason="a track of it has no sequence header")
@@ -69,7 +69,7 @@ def _check_streams(track: Track, limits: Limits, sequences: Sequences) -> None:
 
 
 def _inside(data: bytes | mmap, box: Box, kind: bytes) -> Box:
-    """Return the box of this type in another. Raises Corrupt."""
+    """Return the first box of this type in another box. Raises Corrupt without one."""
     for inner in boxes(data, box.content, box.end):
         if inner.kind == kind:
             return inner
@@ -83,7 +83,7 @@ def _handler(data: bytes | mmap, trak: Box) -> bytes:
 
 
 def _table(data: bytes | mmap, trak: Box) -> dict[bytes, Box]:
-    """Return the boxes that say where frames lie: at least stsd, stsz and stsc."""
+    """Return the boxes with the places of the frames: at least stsd, stsz and stsc."""
     box = trak
     for kind in _PATH:
         box = _inside(data, box, kind)
@@ -95,7 +95,7 @@ def _table(data: bytes | mmap, trak: Box) -> dict[bytes, Box]:
 
 
 def _has_av1(data: bytes | mmap, trak: Box) -> bool:
-    """Return whether a track of any kind has frames of AV1."""
+    """Return whether a track, with any handler, has frames of AV1."""
     try:
         return bool(_av1_entries(data, _table(data, trak)))
     except (Corrupt, Truncated):
@@ -109,7 +109,7 @@ def _av1_entries(data: bytes | mmap, table: dict[bytes, Box]) -> list[Box]:
 
 
 def _is_av1(data: bytes | mmap, table: dict[bytes, Box], limits: Limits) -> bool:
-    """Return whether frames are AV1; only those are shown. What they say of their size is checked."""
+    """Return whether the frames are AV1, because only those are shown. Check the sizes in their entries."""
     entries = _av1_entries(data, table)
     for entry in entries:
         reader = Reader(data, entry)
@@ -124,7 +124,7 @@ def _read_track(data: bytes | mmap, tkhd: Box, inner: dict[bytes, Box], end: int
     sizes = Reader(data, inner[b"stsz"])
     sizes.take(_FULL_BYTES)
     common, frames = sizes.number(4), sizes.number(4)
-    # Before a list that may be as long as that says.
+    # Before the list is read, which may be that long.
     limits.check_frames(frames, frames * width * height)
     lengths = [common or sizes.number(4) for _ in range(frames)]
     offsets = list(_offsets(data, inner.get(b"stco"), inner.get(b"co64"), frames))
@@ -138,27 +138,27 @@ def _check_places(samples: tuple[range, ...], frames: int, length: int, end: int
     if last > length:
         raise Truncated(reason=f"its frames end at byte {last}; there are {length}")
     if last > end:
-        raise Corrupt(kind="AVIF", reason="a frame of it lies behind its last box")
+        raise Corrupt(kind="AVIF", reason="a frame of it is after its last box")
     if len(samples) < frames:
-        raise Corrupt(kind="AVIF", reason=f"it has the data of {len(samples)} frames, and says that it has {frames}")
+        raise Corrupt(kind="AVIF", reason=f"it declares {frames} frames and has the data of {len(samples)}")
 
 
 def _size(data: bytes | mmap, tkhd: Box) -> tuple[int, int]:
-    """Return the track's width and height, which have 16 bits before and 16 behind the point (section 8.3.2)."""
+    """Return the track's width and height: fixed-point numbers with 16 bits for the fraction (section 8.3.2)."""
     reader = Reader(data, tkhd)
     version, _ = reader.full()
     reader.take((32 if version else 20) + 16 + 36)
     width, height = reader.number(4) >> 16, reader.number(4) >> 16
     if not width or not height:
-        raise Corrupt(kind="AVIF", reason=f"a track of it says {width} x {height} pixels")
+        raise Corrupt(kind="AVIF", reason=f"a track of it has a size of {width} x {height} pixels")
     return width, height
 
 
 def _offsets(data: bytes | mmap, stco: Box | None, co64: Box | None, frames: int) -> Iterator[int]:
-    """Yield where the chunks begin: at most one for each frame (section 8.7.5)."""
+    """Yield where the chunks start: at most one for each frame (section 8.7.5)."""
     box, size = (stco, 4) if stco is not None else (co64, 8)
     if box is None:
-        raise Corrupt(kind="AVIF", reason="a track of it does not say where its data lies")
+        raise Corrupt(kind="AVIF", reason="a track of it has no place of its data")
     reader = Reader(data, box)
     reader.take(_FULL_BYTES)
     for _ in range(min(reader.number(4), frames)):
@@ -166,7 +166,7 @@ def _offsets(data: bytes | mmap, stco: Box | None, co64: Box | None, frames: int
 
 
 def _samples(data: bytes | mmap, stsc: Box, offsets: list[int], lengths: list[int]) -> Iterator[range]:
-    """Yield where each frame lies: one behind the other in a chunk (section 8.7.4)."""
+    """Yield where each frame is: one after another in a chunk (section 8.7.4)."""
     reader = Reader(data, stsc)
     reader.take(_FULL_BYTES)
     runs = [(reader.number(4), reader.number(4), reader.take(4)) for _ in range(min(reader.number(4), len(offsets)))]

@@ -22,10 +22,10 @@ _KNOWN: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free",
 
 @dataclass(frozen=True, slots=True)
 class Avif:
-    """What a whole AVIF file is made of.
+    """The structure of an AVIF file.
 
-    `boxes` are the outer ones, `end` is where the last of them ends. Width and
-    height are in pixels, `turns` says how often the picture is turned by 90 degrees.
+    `boxes` are the outer ones, `end` is where the last of them ends. Width and height
+    are in pixels, before the picture is turned `turns` times by 90 degrees.
     """
 
     boxes: tuple[Box, ...]
@@ -40,22 +40,22 @@ class Avif:
 def walk_avif(data: bytes | mmap, limits: Limits) -> Avif:
     """Return the structure of the AVIF file `data`.
 
-    Time grows with the number of boxes and items. Raises Truncated when a box or
-    the data of an item is cut off, Corrupt when it makes no sense, TooManyPixels
-    and TooManyFrames beyond the limits, also when only the AV1 stream in it says so.
+    Time grows with the number of boxes and items. Raises Truncated when a box or the
+    data of an item is cut off, Corrupt when the file is damaged, TooManyPixels and
+    TooManyFrames beyond the limits, also when only the AV1 stream in it is too large.
     """
     outer = tuple(outer_boxes(data))
     first = first_of_each(outer, _ALONE)
     if outer[0].kind != b"ftyp" or not is_avif(data[:BRANDS_BYTES]):
         refuse("it does not begin with its brands")
     if b"meta" not in first:
-        # Cut off before it, or never there: the picture cannot be shown either way.
+        # Whether it was cut off or never written: the picture cannot be shown.
         refuse("it has no meta box")
     end = outer[-1].end
     items = read_items(data, first[b"meta"], end)
     primary = items.by_number.get(items.primary)
     if primary is None:
-        refuse("it does not have the item that it says is its picture")
+        refuse("the item that it declares as its picture is missing")
     width, height = picture_size(data, primary)
     limits.check(width, height, is_buffered=True)
     sequences = Sequences(data)
@@ -114,7 +114,7 @@ def turns_of(data: bytes | mmap, item: Item) -> int:
 
 
 def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: Sequences) -> None:
-    """Look at the picture that is shown and at all that decoders decode with it: tiles, transparency, gain map."""
+    """Check the picture that is shown and everything that decoders decode with it: tiles, transparency, gain map."""
     primary = items.by_number[items.primary]
     if primary.kind not in {b"av01", b"grid"}:
         refuse(f"its picture is of the kind {primary.kind!r}")
@@ -126,12 +126,12 @@ def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: 
 
 
 def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Sequences) -> None:
-    """Check what the AV1 stream of a picture or tile says itself."""
+    """Check the size in the AV1 stream of a picture or tile itself."""
     limits.check(*picture_size(data, item), is_buffered=True)
     if not any(item.extents):
         raise Truncated(reason="a picture in it has no data")
     if _property(item, b"av1C") is None:
-        refuse("a picture in it does not say how to decode it")
+        refuse("a picture in it has no configuration of its decoder")
     coded = sequences.frame_sizes(item.extents)
     if not coded:
         refuse("a picture in it has no sequence header")
@@ -140,7 +140,7 @@ def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Seq
 
 
 def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -> None:
-    """Compare a picture that is made of tiles with them (ISO/IEC 23008-12 section 6.6.2.3)."""
+    """Compare a picture with the tiles that it is made of (ISO/IEC 23008-12 section 6.6.2.3)."""
     grid = items.by_number[number]
     content = b"".join(bytes(data[piece.start : min(piece.stop, piece.start + 12)]) for piece in grid.extents[:1])
     large = content[1] & 1 if len(content) > 1 else 0
@@ -152,13 +152,13 @@ def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -
     limits.check(width, height, is_buffered=True)
     tiles = [items.by_number.get(tile) for tile in items.references.get((b"dimg", number), ())]
     if len(tiles) != rows * columns or len(tiles) > _MAX_TILES:
-        refuse(f"it says {rows} x {columns} tiles, and has {len(tiles)}")
+        refuse(f"it declares {rows} x {columns} tiles and has {len(tiles)}")
     sizes = {picture_size(data, tile) for tile in tiles if tile is not None and tile.kind == b"av01"}
     if any(tile is None or tile.kind != b"av01" for tile in tiles) or len(sizes) != 1:
-        refuse("its tiles are not all there, or not all of one size")
+        refuse("its tiles are not all present, or not all of one size")
     ((tile_width, tile_height),) = sizes
     if tile_width * columns < width or tile_height * rows < height:
-        refuse("its tiles are smaller than the picture that they make")
+        refuse("its tiles do not cover the picture")
     limits.check(tile_width * columns, tile_height * rows, is_buffered=True)
 
 

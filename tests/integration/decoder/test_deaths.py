@@ -94,9 +94,7 @@ def test_job_that_gets_no_processor_is_no_fault_of_the_picture(
             await workers.check(tmp_path / "picture", ImageType.PNG)
 
     run(act)
-    assert ["a worker got only 0.0 s of processor time within 3 s for" in message for message in caplog.messages] == [
-        True
-    ]
+    assert ["a worker got only 0.0 s of processor time within 3 s" in message for message in caplog.messages] == [True]
 
 
 def test_fault_of_ours_is_logged_and_costs_one_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -115,7 +115,7 @@ def test_metadata_that_lies_in_the_picture_is_refused(length: int) -> None:
     start = plain.to_bytes().index(b"mdat") + 4
     data = len(plain.items[0].data)
     content = replace(plain, overlap={2: ((start + 3, min(length, data)),)}).to_bytes()
-    with pytest.raises(Corrupt, match="metadata lies within its picture"):
+    with pytest.raises(Corrupt, match="metadata overlaps its picture"):
         inspect(content, ImageType.AVIF, USUAL, strips=True)
     # Without cleaning it does no harm.
     assert stripped(content, strips=False) == content
@@ -152,7 +152,7 @@ def test_picture_whose_exif_is_short_can_still_be_read(size: int) -> None:
 def test_metadata_that_goes_beyond_its_data_is_refused() -> None:
     plain = File([picture_item(SIZE), Made(b"uri ", SECRET)], behind=box(b"mdat", SECRET))
     place = (plain.to_bytes().index(SECRET) + 1, len(SECRET) + 8)
-    with pytest.raises(Corrupt, match="metadata lies where no data lies"):
+    with pytest.raises(Corrupt, match="metadata is outside its boxes of data"):
         inspect(replace(plain, overlap={2: (place,)}).to_bytes(), ImageType.AVIF, USUAL, strips=True)
 
 
@@ -176,7 +176,7 @@ def test_metadata_becomes_what_says_nothing_in_its_form(item: Made, left: bytes,
 @pytest.mark.parametrize("place", [(0, 20), (8, 4), (60, 100)], ids=["the first box", "a brand", "the meta box"])
 def test_metadata_that_lies_in_what_describes_the_picture_is_refused(place: tuple[int, int]) -> None:
     made = File([picture_item(SIZE), Made(b"mime", SECRET, media_type=b"application/rdf+xml")], overlap={2: (place,)})
-    with pytest.raises(Corrupt, match="metadata lies where no data lies"):
+    with pytest.raises(Corrupt, match="metadata is outside its boxes of data"):
         inspect(made.to_bytes(), ImageType.AVIF, USUAL, strips=True)
 
 
@@ -199,7 +199,7 @@ def test_metadata_that_overlaps_itself_is_refused_before_anything_is_made_of_it(
     content = File([picture_item(SIZE), Made(b"Exif", bytes(2**20 + 30_000))], overlap={2: pieces}).to_bytes()
     tracemalloc.start()
     try:
-        with pytest.raises(Corrupt, match="metadata lies within its picture"):
+        with pytest.raises(Corrupt, match="metadata overlaps its picture"):
             inspect(content, ImageType.AVIF, USUAL, strips=True)
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:

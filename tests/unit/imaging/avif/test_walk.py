@@ -131,21 +131,21 @@ def test_many_spoilt_bytes_are_refused_or_harmless(seed: int, name: str) -> None
         "a tile missing",
         "no description of tiles",
         "no data",
-        "data that is no stream",
+        "data that is not a stream",
         "another codec",
         "no size",
         "no width",
-        "data behind the end",
-        "data behind the box that holds it",
+        "data after the end",
+        "data after the box that holds it",
         "no configuration",
         "a tile of another codec",
     ],
 )
-def test_picture_that_lies_is_refused(made: File, error: type[AnswerError]) -> None:
+def test_picture_with_wrong_declarations_is_refused(made: File, error: type[AnswerError]) -> None:
     assert type(outcome(made.to_bytes())) is error
 
 
-def test_stream_beyond_the_limit_is_refused_whatever_the_file_says() -> None:
+def test_stream_beyond_the_limit_is_refused_also_when_the_file_declares_less() -> None:
     large = picture_item((1100, 900))
     content = File([replace(large, properties=picture_item(SIZE).properties)]).to_bytes()
     with pytest.raises(TooManyPixels, match="1100 x 900"):
@@ -153,11 +153,11 @@ def test_stream_beyond_the_limit_is_refused_whatever_the_file_says() -> None:
     assert walk_avif(content, USUAL).width == SIZE[0]
 
 
-def test_data_behind_the_last_box_is_corrupt() -> None:
+def test_data_after_the_last_box_is_corrupt() -> None:
     plain = File([picture_item(SIZE)])
     data = plain.items[0].data
     behind = replace(plain, behind=b"\xff" * 4 + data, overlap={1: ((len(plain.to_bytes()) + 4, len(data)),)})
-    with pytest.raises(Corrupt, match="behind the box that holds it, or behind the last one"):
+    with pytest.raises(Corrupt, match="after the box that holds it, or after the last box"):
         walk_avif(behind.to_bytes(), USUAL)
 
 
@@ -171,14 +171,14 @@ def test_second_sequence_header_counts_as_well() -> None:
 
 
 @pytest.mark.parametrize("twice", [b"infe", b"ipma"])
-def test_two_answers_about_one_item_are_refused(twice: bytes) -> None:
+def test_two_entries_for_one_item_are_refused(twice: bytes) -> None:
     content = File([picture_item(SIZE), Made(b"what", b"data")]).to_bytes()
     assert isinstance(outcome(content), Avif)
     at = content.index(twice) + (9 if twice == b"infe" else 17)
-    # Where the second item's number stands.
+    # The number of the second item.
     second = content.index(b"\0\2", at)
     spoilt = content[: second + 1] + b"\1" + content[second + 2 :]
-    with pytest.raises(Corrupt, match="two things of its item 1"):
+    with pytest.raises(Corrupt, match="two entries for its item 1"):
         walk_avif(spoilt, USUAL)
 
 
@@ -195,7 +195,7 @@ NO_ITEMS = (HANDLER, PRIMARY, NO_INFE, NO_PLACES, NO_PROPERTIES)
 
 
 def _properties(each: int, first: int) -> bytes:
-    """Return the properties of 1,000 items, `each` of every one, all of them none."""
+    """Return the associations of 1,000 items with `each` properties, all of them number 0."""
     entries = b"".join(struct.pack(">HB", number, each) + bytes(each) for number in range(first, first + 1000))
     return full(b"ipma", struct.pack(">I", 1000), entries)
 
@@ -251,14 +251,14 @@ COSTLY = {
 }
 
 
-@pytest.mark.parametrize(("content", "said"), COSTLY.values(), ids=COSTLY.keys())
-def test_number_that_costs_time_is_refused_by_itself(content: bytes, said: str) -> None:
+@pytest.mark.parametrize(("content", "reason"), COSTLY.values(), ids=COSTLY.keys())
+def test_each_number_that_costs_time_has_a_limit(content: bytes, reason: str) -> None:
     found = outcome(content)
     assert isinstance(found, Corrupt)
-    assert said in found.text
+    assert reason in found.text
 
 
-def test_one_allowance_of_units_is_for_all_streams_of_a_file() -> None:
+def test_limit_of_units_is_for_all_streams_of_a_file_together() -> None:
     # Each of 40 pictures has a sequence header, and then the same 2,000 units.
     units = picture_item(SIZE).data + b"\x12\0" * 2000
     first = File([replace(picture_item(SIZE), data=units)])
@@ -271,7 +271,7 @@ def test_one_allowance_of_units_is_for_all_streams_of_a_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "does not begin with a box"),
         (bytes(40), "does not begin with a box"),
@@ -280,10 +280,10 @@ def test_one_allowance_of_units_is_for_all_streams_of_a_file() -> None:
         (box(b"ftyp", b"avif"), "no meta box"),
         (_meta(), "no pitm box"),
         (_meta(b"\0\0\0\1"), "longer than what holds it"),
-        (_meta(*NO_ITEMS).replace(b"pict", b"mdir"), "something else than pictures"),
+        (_meta(*NO_ITEMS).replace(b"pict", b"mdir"), "does not describe a picture"),
         (_meta(*NO_ITEMS, full(b"pitm", b"\0\1")), "two pitm boxes"),
         (_meta(*NO_ITEMS) + full(b"meta", *NO_ITEMS), "two meta boxes"),
-        (_meta(*NO_ITEMS), "does not have the item"),
+        (_meta(*NO_ITEMS), "the item that it declares as its picture is missing"),
     ],
     ids=[
         "nothing",
@@ -299,13 +299,13 @@ def test_one_allowance_of_units_is_for_all_streams_of_a_file() -> None:
         "no items",
     ],
 )
-def test_what_is_built_in_another_way_is_corrupt(content: bytes, said: str) -> None:
+def test_invalid_structure_is_corrupt(content: bytes, reason: str) -> None:
     found = outcome(content)
     assert isinstance(found, Corrupt)
-    assert said in found.text
+    assert reason in found.text
 
 
-def test_what_follows_the_last_box_is_no_part_of_it() -> None:
+def test_bytes_after_the_last_box_do_not_belong_to_the_file() -> None:
     content = saved("AVIF")
     for more in (b"PK\3\4", b"<html>a page</html>", bytes(7), bytes(99), b"\xff\xff\xff\xffwhat"):
         assert walk_avif(content + more, USUAL).end == len(content)

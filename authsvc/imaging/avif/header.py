@@ -11,7 +11,7 @@ _FULL_BYTES: Final = 4
 
 
 def read_avif_header(data: bytes | mmap) -> Avif:
-    """Return what the first `meta` box tells about the picture that is shown.
+    """Return what the first `meta` box contains about the picture that is shown.
 
     Raises Corrupt or Truncated when that box is damaged or missing. Anything else is ignored.
     """

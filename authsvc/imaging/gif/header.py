@@ -9,7 +9,7 @@ from authsvc.imaging.gif.walk import IMAGE, Block, Gif, blocks_of, read_frame, r
 
 
 def read_gif_header(data: bytes | mmap) -> Gif:
-    """Return what the file tells up to its first frame. Raises Corrupt or Truncated when it ends before that.
+    """Return the structure up to the first frame. Raises Corrupt or Truncated when it ends before that.
 
     Damage after the screen is ignored.
     """

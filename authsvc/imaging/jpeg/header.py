@@ -8,7 +8,7 @@ from authsvc.imaging.jpeg.walk import Jpeg
 
 
 def read_jpeg_header(data: bytes | mmap) -> Jpeg:
-    """Return what the segments before the first scan tell. Raises Corrupt or Truncated without a frame header.
+    """Return the structure before the first scan. Raises Corrupt or Truncated without a frame header.
 
     Damage after the frame header is ignored.
     """

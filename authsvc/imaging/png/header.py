@@ -8,7 +8,7 @@ from authsvc.imaging.png.walk import Png
 
 
 def read_png_header(data: bytes | mmap) -> Png:
-    """Return what the chunks before the picture data tell. Raises Corrupt or Truncated without an IHDR.
+    """Return the structure before the picture data. Raises Corrupt or Truncated without an IHDR.
 
     Damage after IHDR is ignored.
     """

@@ -6,7 +6,7 @@ from authsvc.imaging.webp.walk import Webp, canvas_size, declared_end, outer_chu
 
 
 def read_webp_header(data: bytes | mmap) -> Webp:
-    """Return what the first chunk tells. Raises Corrupt when it is damaged or cut off.
+    """Return the structure of the first chunk. Raises Corrupt when it is damaged or cut off.
 
     Anything else is ignored, also a wrong length in the RIFF header.
     """

@@ -1,4 +1,4 @@
-"""Uploads, sizes made, pictures read, for a long time: nothing grows."""
+"""Uploads, new sizes and reads for a long time: memory does not grow."""
 
 import random
 import threading
@@ -18,7 +18,7 @@ from tests.support.up.processes import status_of
 SECONDS = size(10, 1800)
 SAMPLES = 20
 GROWTH_MB = 15
-"""What memory may grow by from the first half to the second, and still count as flat."""
+"""Maximum growth of memory from the first half to the second."""
 WORKERS = 2
 WIDTHS = (160, 320, 640, 800)
 
@@ -38,7 +38,7 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
         counted["uploads" if answer.status_code == 200 else "failed"] += 1
         if answer.status_code == 200:
             paths.append(answer.json()["data"]["path"])
-            # New pictures all the time, the old ones are forgotten: their sizes are trimmed.
+            # Use only the newest pictures, so that the sizes of older ones are removed from the cache.
             del paths[:-300]
 
     def read(stack: Stack, shade: random.Random) -> None:
@@ -46,7 +46,7 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
         answer = stack.get(shade.choice(paths) + query, Accept=shade.choice((PLAIN, WEBP, AVIF)))
         counted["reads" if answer.status_code == 200 else "failed"] += 1
 
-    def go_on(act: Callable[[Stack, random.Random], None], stack: Stack, seed: int) -> None:
+    def repeat(act: Callable[[Stack, random.Random], None], stack: Stack, seed: int) -> None:
         shade = random.Random(seed)
         while not enough.is_set():
             act(stack, shade)
@@ -60,7 +60,7 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
         assert stack.token
         samples: list[tuple[float, float]] = []
         with ThreadPoolExecutor(4) as threads:
-            going = [threads.submit(go_on, act, stack, seed) for seed, act in enumerate((upload, upload, read, read))]
+            going = [threads.submit(repeat, act, stack, seed) for seed, act in enumerate((upload, upload, read, read))]
             try:
                 for _ in range(SAMPLES):
                     enough.wait(SECONDS / SAMPLES)
@@ -73,7 +73,7 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
             each.result()
         assert stack.pid("service") == service
         half = SAMPLES // 2
-        (service_before, worker_before), (service_behind, worker_behind) = (
+        (service_before, worker_before), (service_after, worker_after) = (
             (max(one for one, _ in part), max(other for _, other in part)) for part in (samples[:half], samples[half:])
         )
         report(
@@ -83,15 +83,15 @@ def test_memory_stays_flat_under_mixed_traffic() -> None:
             reads=counted["reads"],
             failed=counted["failed"],
             service_first_mb=round(service_before, 1),
-            service_second_mb=round(service_behind, 1),
+            service_second_mb=round(service_after, 1),
             worker_first_mb=round(worker_before, 1),
-            worker_second_mb=round(worker_behind, 1),
+            worker_second_mb=round(worker_after, 1),
         )
         assert counted["failed"] == 0
         assert min(counted["uploads"], counted["reads"]) > SECONDS
         if FULL:
-            assert service_behind - service_before < GROWTH_MB
-            assert worker_behind - worker_before < GROWTH_MB
+            assert service_after - service_before < GROWTH_MB
+            assert worker_after - worker_before < GROWTH_MB
 
 
 def _megabytes(pid: int) -> float:

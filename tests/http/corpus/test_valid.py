@@ -1,4 +1,4 @@
-"""What Pillow, Chromium and libvips all display is taken, and shown smaller."""
+"""Pictures that Pillow, Chromium and libvips all display are accepted, and have smaller sizes."""
 
 import base64
 import io
@@ -37,7 +37,7 @@ SHOWN = {**VALID, **{f"oddly turned {name}": entry for name, entry in oddly_turn
 
 @pytest.fixture(scope="module")
 def sizes_in_chromium(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
-    """The pictures that a page in Chromium shows, with the width and height that it shows them in."""
+    """The pictures that a page in Chromium shows, with their width and height there."""
     folder = tmp_path_factory.mktemp("page")
     images = "".join(
         f'<img alt="{name}" src="data:{kind.mime};base64,{base64.b64encode(content).decode()}">'
@@ -49,8 +49,8 @@ def sizes_in_chromium(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tup
     page = folder / "page.html"
     page.write_text(f"<meta charset=utf-8><body>{images}<script>onload = () => {{{gather} {script}}}</script>")
     command = [*CHROMIUM, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=CHROMIUM_SECONDS).stdout
-    return {name: (int(width), int(height)) for name, width, height in re.findall(r"\[([^\]]+)\] (\d+) x (\d+)", said)}
+    dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=CHROMIUM_SECONDS).stdout
+    return {name: (int(width), int(height)) for name, width, height in re.findall(r"\[([^\]]+)\] (\d+) x (\d+)", dom)}
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +83,10 @@ def opened_by_pillow() -> set[str]:
     return found
 
 
-def test_every_picture_that_all_of_them_display_is_taken(
+def test_every_picture_that_all_decoders_display_is_accepted(
     stack: Stack, shown_by_chromium: set[str], decoded_by_libvips: set[str]
 ) -> None:
-    assert stack.token  # made once, before several threads want it
+    assert stack.token  # created once, before several threads need it
     with ThreadPoolExecutor(4) as threads:
         answers = dict(zip(VALID, threads.map(lambda entry: stack.post(entry[1]), VALID.values()), strict=True))
     taken = {name for name, answer in answers.items() if answer.status_code == 200}
@@ -100,7 +100,7 @@ def test_every_picture_that_all_of_them_display_is_taken(
         taken=len(taken & displayed),
     )
     assert {name: answers[name].text for name in displayed - taken} == {}
-    # What only some display is taken as well.
+    # Pictures that only some display are accepted as well.
     assert set(VALID) - taken == set()
     assert len(displayed) > len(VALID) * 0.9
 
@@ -126,7 +126,7 @@ def test_size_is_the_one_that_chromium_shows(sizes_in_chromium: dict[str, tuple[
         kind, content = SHOWN[name]
         picture = inspect(content, kind, USUAL, strips=True)
         found[name] = picture.width, picture.height
-        # An index is built again of what is stored, by its header alone.
+        # A reindex reads only the header of the stored file.
         clean = b"".join(contents(content, picture.pieces))
         assert (name, size_in_header(clean, kind)) == (name, found[name])
     assert found == sizes_in_chromium
@@ -136,7 +136,7 @@ def test_size_is_the_one_that_chromium_shows(sizes_in_chromium: dict[str, tuple[
     }
 
 
-def test_page_of_this_test_tells_pictures_apart(
+def test_page_of_this_test_reports_each_picture_by_name(
     shown_by_chromium: set[str], sizes_in_chromium: dict[str, tuple[int, int]]
 ) -> None:
     assert "JPEG, baseline" in shown_by_chromium
@@ -144,7 +144,7 @@ def test_page_of_this_test_tells_pictures_apart(
     assert set(sizes_in_chromium) <= set(SHOWN)
 
 
-def test_other_extension_changes_nothing(stack: Stack) -> None:
+def test_extension_of_the_uploaded_name_changes_nothing(stack: Stack) -> None:
     for name in ("JPEG, baseline", "PNG, colour", "GIF, 89a", "WEBP, lossy", "AVIF, colour"):
         kind, content = VALID[name]
         names = [f"holiday.{extension}" for extension in ("exe", "svg", "png", "jpg", "html", "")]

@@ -1,4 +1,4 @@
-"""Every picture that is one passes, and nothing else reaches a decoder."""
+"""Every valid picture passes the check, and nothing else reaches a decoder."""
 
 import io
 import struct
@@ -54,19 +54,19 @@ def test_every_picture_of_the_corpus_is_decoded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", list(ImageType))
 @pytest.mark.parametrize("content", [SVG, PPM, CSV, BMP, TIFF], ids=["SVG", "PPM", "CSV", "BMP", "TIFF"])
-def test_what_is_none_of_the_five_types_reaches_no_decoder(tmp_path: Path, content: bytes, kind: ImageType) -> None:
+def test_file_of_another_type_reaches_no_decoder(tmp_path: Path, content: bytes, kind: ImageType) -> None:
     path = saved(tmp_path, content)
     assert isinstance(shared.do(lambda workers: outcome(workers.check(path, kind))), Corrupt)
 
 
 @pytest.mark.parametrize("content", [SVG, TIFF], ids=["SVG", "TIFF"])
-def test_libvips_by_itself_would_have_decoded_it(tmp_path: Path, content: bytes) -> None:
+def test_libvips_without_our_set_up_decodes_it(tmp_path: Path, content: bytes) -> None:
     path = saved(tmp_path, content)
     assert made_by_libvips(f"b'%d' % pyvips.Image.new_from_file({str(path)!r}).width") != b""
 
 
 @pytest.mark.parametrize("content", [SVG, PPM, TIFF, BMP], ids=["SVG", "PPM", "TIFF", "BMP"])
-def test_libvips_as_workers_set_it_up_finds_no_loader(tmp_path: Path, content: bytes) -> None:
+def test_libvips_with_our_set_up_finds_no_loader(tmp_path: Path, content: bytes) -> None:
     path = saved(tmp_path, content)
     code = f"""
 import pyvips
@@ -77,11 +77,11 @@ try:
 except pyvips.Error as error:
     print(error)
 """
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
-    assert "not a known file format" in said.stdout or "blocked" in said.stdout
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert "not a known file format" in result.stdout or "blocked" in result.stdout
 
 
-def test_picture_of_another_type_than_it_is_said_to_be_is_refused(tmp_path: Path) -> None:
+def test_picture_of_another_type_than_the_job_names_is_refused(tmp_path: Path) -> None:
     async def check() -> list[BaseException | None]:
         async with pool() as workers:
             path = saved(tmp_path, real("JPEG"))
@@ -90,8 +90,8 @@ def test_picture_of_another_type_than_it_is_said_to_be_is_refused(tmp_path: Path
     assert [type(error) for error in run(check)] == [type(None), *[Corrupt] * 4]
 
 
-def spoilt_png() -> bytes:
-    """Return a PNG whose data is no zlib stream, though all of its CRCs are right."""
+def damaged_png() -> bytes:
+    """Return a PNG whose data is not a zlib stream, although its CRCs are right."""
     content = bytearray(real("PNG"))
     at = content.index(b"IDAT")
     length = int.from_bytes(content[at - 4 : at], "big")
@@ -100,13 +100,13 @@ def spoilt_png() -> bytes:
     return bytes(content)
 
 
-def spoilt_webp() -> bytes:
+def damaged_webp() -> bytes:
     content = bytearray(real("WEBP", lossless=True))
     content[25:-2] = b"\xff" * (len(content) - 27)
     return bytes(content)
 
 
-def spoilt_avif() -> bytes:
+def damaged_avif() -> bytes:
     content = bytearray(real("AVIF"))
     at = content.index(b"mdat") + 4
     content[at:] = b"\xff" * (len(content) - at)
@@ -117,21 +117,21 @@ def spoilt_avif() -> bytes:
     ("kind", "content"),
     [
         (ImageType.JPEG, real("JPEG", size=(900, 900))[:-5000]),
-        (ImageType.PNG, spoilt_png()),
-        (ImageType.WEBP, spoilt_webp()),
-        (ImageType.AVIF, spoilt_avif()),
+        (ImageType.PNG, damaged_png()),
+        (ImageType.WEBP, damaged_webp()),
+        (ImageType.AVIF, damaged_avif()),
         (ImageType.GIF, b"GIF89a" + bytes(40)),
     ],
     ids=["JPEG cut off", "PNG without zlib", "WebP of ones", "AVIF of ones", "GIF of zeros"],
 )
-def test_picture_that_no_decoder_understands_is_corrupt_and_costs_no_worker(
+def test_picture_that_cannot_be_decoded_is_corrupt_and_the_worker_survives(
     tmp_path: Path, kind: ImageType, content: bytes
 ) -> None:
     async def check() -> None:
         async with pool() as workers:
             await workers.check(saved(tmp_path), ImageType.PNG)
             before = processes()
-            error = await outcome(workers.check(saved(tmp_path, content, "spoilt"), kind))
+            error = await outcome(workers.check(saved(tmp_path, content, "damaged"), kind))
             assert isinstance(error, Corrupt)
             assert error.text.startswith(f"The {kind.name} file is damaged: ")
             assert processes() == before
@@ -139,14 +139,14 @@ def test_picture_that_no_decoder_understands_is_corrupt_and_costs_no_worker(
     run(check)
 
 
-def test_decoder_that_repeats_bytes_of_the_file_tells_of_no_other_job(tmp_path: Path) -> None:
+def test_error_with_bytes_of_the_file_does_not_appear_in_another_job(tmp_path: Path) -> None:
     content = MADE["turned"].to_bytes()
-    spoilt = content.replace(b"irot", b"ir\xa9t")
-    assert spoilt != content
+    damaged = content.replace(b"irot", b"ir\xa9t")
+    assert damaged != content
 
     async def check() -> None:
         async with pool() as workers:
-            error = await outcome(workers.check(saved(tmp_path, spoilt), ImageType.AVIF))
+            error = await outcome(workers.check(saved(tmp_path, damaged), ImageType.AVIF))
             assert isinstance(error, Corrupt)
             assert "ir\ufffdt" in error.text
             await workers.check(saved(tmp_path, content), ImageType.AVIF)
@@ -170,16 +170,16 @@ def test_picture_that_takes_too_much_memory_is_a_bomb_and_the_next_is_decoded(tm
     run(check)
 
 
-def test_file_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     async def check() -> BaseException | None:
         async with pool() as workers:
-            return await outcome(workers.check(tmp_path / "gone", ImageType.PNG))
+            return await outcome(workers.check(tmp_path / "missing", ImageType.PNG))
 
     assert isinstance(run(check), FileNotFoundError)
 
 
 def gif(screen: tuple[int, int], *frames: tuple[int, int, int, int]) -> bytes:
-    """Return a GIF of one colour: the places and sizes of its frames on its screen."""
+    """Return a GIF of one colour with frames of these places and sizes on its screen."""
     content = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     for left, top, width, height in frames:
         file = io.BytesIO()
@@ -200,13 +200,13 @@ def gif(screen: tuple[int, int], *frames: tuple[int, int, int, int]) -> bytes:
     ],
     ids=["as large as its screen", "larger", "beyond an edge", "a later frame is larger"],
 )
-def test_gif_is_as_large_as_its_decoders_find_it(tmp_path: Path, content: bytes, size: tuple[int, int]) -> None:
+def test_gif_has_the_size_that_decoders_find(tmp_path: Path, content: bytes, size: tuple[int, int]) -> None:
     found = walk_gif(content, USUAL)
     assert (found.width, found.height) == size
     assert size_in_header(content, ImageType.GIF) == size
     path = saved(tmp_path, content)
-    said = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
-    assert tuple(map(int, said.split())) == size
+    printed = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
+    assert tuple(map(int, printed.split())) == size
 
     async def check(workers: DecoderPool) -> None:
         await workers.check(path, ImageType.GIF, pixels=size[0] * size[1])
@@ -217,14 +217,14 @@ def test_gif_is_as_large_as_its_decoders_find_it(tmp_path: Path, content: bytes,
     shared.do(check)
 
 
-def test_gif_whose_first_frame_is_beyond_the_limits_is_refused_whatever_its_screen() -> None:
+def test_gif_with_a_first_frame_beyond_the_limits_is_refused_with_any_screen() -> None:
     content = gif((1, 1), (0, 0, 2000, 2000), *[(0, 0, 1, 1)] * 99)
     with pytest.raises(TooManyFrames, match="has 400 megapixels"):
         walk_gif(content, USUAL)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
-def test_later_frame_of_a_png_is_decoded_too(tmp_path: Path, mode: str) -> None:
+def test_later_frames_of_a_png_are_decoded(tmp_path: Path, mode: str) -> None:
     frames = [Image.effect_noise((60, 40), 20 * number).convert(mode) for number in (1, 2, 3)]
     file = io.BytesIO()
     frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], duration=100)
@@ -232,10 +232,10 @@ def test_later_frame_of_a_png_is_decoded_too(tmp_path: Path, mode: str) -> None:
     assert len(list(later_frames(content))) == 2
     begin = content.rindex(b"fdAT") + 8
     end = content.rindex(b"IEND") - 8
-    spoilt = content[:begin] + bytes(end - begin) + content[end:]
+    damaged = content[:begin] + bytes(end - begin) + content[end:]
 
     async def check(workers: DecoderPool) -> None:
         await workers.check(saved(tmp_path, content), ImageType.PNG)
-        assert isinstance(await outcome(workers.check(saved(tmp_path, spoilt), ImageType.PNG)), Corrupt)
+        assert isinstance(await outcome(workers.check(saved(tmp_path, damaged), ImageType.PNG)), Corrupt)
 
     shared.do(check)

@@ -1,4 +1,4 @@
-"""What the death of a worker costs: its own job, and that only when it dies twice."""
+"""A worker that dies fails only its own job, and only when the second worker dies, too."""
 
 import asyncio
 import os
@@ -42,19 +42,19 @@ def test_job_of_a_worker_that_dies_is_done_by_another(tmp_path: Path, number: si
     [(signal.SIGKILL, Busy), (signal.SIGSEGV, Corrupt), (signal.SIGABRT, Bomb)],
     ids=["killed from outside", "crashed", "aborted"],
 )
-def test_second_death_ends_the_job_and_no_other(tmp_path: Path, number: signal.Signals, error: type[Exception]) -> None:
+def test_second_death_fails_only_that_job(tmp_path: Path, number: signal.Signals, error: type[Exception]) -> None:
     async def act() -> None:
         async with pool(count=2) as workers:
             pid, job = await hung_job(workers, tmp_path)
             other = saved(tmp_path, name="other")
             neighbour = asyncio.create_task(outcome(workers.check(other, ImageType.PNG)))
             assert await neighbour is None
-            # The neighbour's worker is free now: the second attempt is its.
+            # The neighbour's worker is free now and gets the second attempt.
             (second,) = processes() - {pid}
             os.kill(second, signal.SIGSTOP)
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)
-            await wait_for(lambda: pid not in processes(), "the first is gone")
+            await wait_for(lambda: pid not in processes(), "the first has ended")
             await until_asked()
             os.kill(second, number)
             os.kill(second, signal.SIGCONT)
@@ -64,12 +64,12 @@ def test_second_death_ends_the_job_and_no_other(tmp_path: Path, number: signal.S
     run(act)
 
 
-def test_job_that_computes_too_long_is_ended_with_its_worker(tmp_path: Path) -> None:
+def test_job_that_computes_too_long_is_stopped_with_its_worker(tmp_path: Path) -> None:
     slow = made_by_libvips("pyvips.Image.black(12000, 12000, bands=3).write_to_buffer('.png', compression=1)")
 
     async def act() -> None:
         async with pool(seconds=0.1) as workers:
-            # What decodes a small picture in time decodes this one for half a second.
+            # A worker that decodes a small picture in time needs half a second for this one.
             path = saved(tmp_path, slow, "slow")
             errors: list[BaseException | None] = []
             # On a busy machine a worker may get too little of a processor to be blamed.
@@ -83,9 +83,7 @@ def test_job_that_computes_too_long_is_ended_with_its_worker(tmp_path: Path) -> 
     run(act)
 
 
-def test_job_that_gets_no_processor_is_no_fault_of_the_picture(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_job_without_processor_time_is_busy_and_not_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def act() -> None:
         async with pool(seconds=3) as workers:
             pid, job = await hung_job(workers, tmp_path)
@@ -97,10 +95,10 @@ def test_job_that_gets_no_processor_is_no_fault_of_the_picture(
     assert ["a worker got only 0.0 s of processor time within 3 s" in message for message in caplog.messages] == [True]
 
 
-def test_fault_of_ours_is_logged_and_costs_one_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unexpected_error_is_logged_and_fails_one_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def act() -> BaseException | None:
         async with pool() as workers:
-            # No file can be called so.
+            # Not a valid file name.
             job = SizeJob(Path("no\0name"), ImageType.PNG, tmp_path / "target", 20, ImageType.WEBP)
             error = await outcome(workers.make_size(job))
             await workers.check(saved(tmp_path), ImageType.PNG)
@@ -110,7 +108,7 @@ def test_fault_of_ours_is_logged_and_costs_one_job(tmp_path: Path, caplog: pytes
     assert ["ValueError: embedded null byte" in message for message in caplog.messages] == [True]
 
 
-def test_idle_workers_that_have_died_cost_no_job_an_attempt(tmp_path: Path) -> None:
+def test_workers_that_died_while_idle_do_not_count_as_attempts(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool(count=2) as workers:
             path = saved(tmp_path)
@@ -119,8 +117,8 @@ def test_idle_workers_that_have_died_cost_no_job_an_attempt(tmp_path: Path) -> N
             assert len(dead) == 2
             for pid in dead:
                 os.kill(pid, signal.SIGKILL)
-            await wait_for(lambda: not processes(), "both are gone")
-            # Either would have cost one of two attempts.
+            await wait_for(lambda: not processes(), "both have ended")
+            # The job has two attempts, and neither dead worker may use one up.
             await workers.check(path, ImageType.PNG)
             assert processes().isdisjoint(dead)
 

@@ -1,4 +1,4 @@
-"""What a worker that hangs costs the end of its service."""
+"""The service ends also while a worker hangs."""
 
 import asyncio
 import os
@@ -15,10 +15,10 @@ from authsvc.settings import load
 from tests.support.decoder.pool import processes, run, wait_for
 from tests.support.pictures import picture
 
-TOKEN = "an upload token of our own"
+TOKEN = "an upload token"
 
 
-def test_service_ends_though_an_upload_is_with_a_worker_that_hangs(tmp_path: Path) -> None:
+def test_service_ends_while_a_hung_worker_has_an_upload(tmp_path: Path) -> None:
     flags = {"data_dir": tmp_path / "data", "socket": tmp_path / "s", "decode_workers": 1, "decode_timeout": 300}
     settings = load(flags=flags).settings
     prepare_data_dir(settings)
@@ -40,7 +40,7 @@ def test_service_ends_though_an_upload_is_with_a_worker_that_hangs(tmp_path: Pat
                 (pid,) = processes()
                 os.kill(pid, signal.SIGSTOP)
                 hung = asyncio.create_task(upload())
-                # Its worker has it when nothing else is left to be done for it.
+                # Once it is spooled, the next step is the worker.
                 await wait_for(lambda: list(settings.spool_dir.iterdir()), "it is spooled")
                 await asyncio.sleep(0.5)
                 assert not hung.done()

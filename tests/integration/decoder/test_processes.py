@@ -1,4 +1,4 @@
-"""What a worker is as a process: less than its service in everything, and never without it."""
+"""A worker as a process: it has fewer rights and resources than the service, and never outlives it."""
 
 import asyncio
 import ctypes
@@ -20,7 +20,7 @@ from tests.support.up.processes import status_of
 
 
 def replace_libvips(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Let new workers load this code instead."""
+    """Make new workers load this code instead of libvips."""
     folder.mkdir()
     (folder / "pyvips.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", f"{folder}:{os.environ.get('PYTHONPATH', '')}")
@@ -71,10 +71,10 @@ def test_worker_never_outlives_its_service(tmp_path: Path, *, is_hung: bool) -> 
         finally:
             parent.kill()
         parent.wait(60)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists() or status_of(pid)["State"].startswith("Z"), "it is gone")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or status_of(pid)["State"].startswith("Z"), "it has ended")
 
 
-def test_worker_has_less_of_everything_than_its_service(tmp_path: Path) -> None:
+def test_worker_has_limits_and_a_low_priority(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool(max_memory_bytes=2**29) as workers:
             pid = await started(workers, tmp_path)
@@ -87,7 +87,7 @@ def test_worker_has_less_of_everything_than_its_service(tmp_path: Path) -> None:
     run(act)
 
 
-def test_service_is_not_told_of_by_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_does_not_get_the_socket_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere")
 
     async def act() -> None:
@@ -116,7 +116,7 @@ def test_this_process_never_loads_a_decoder(tmp_path: Path) -> None:
     [("raise ImportError('no libvips')", 1), ("print('a greeting', flush=True)", -signal.SIGKILL)],
     ids=["without libvips", "with another first word"],
 )
-def test_worker_that_cannot_start_gets_no_job_and_is_no_fault_of_the_picture(
+def test_worker_that_cannot_start_makes_the_job_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: str, status: int
 ) -> None:
     replace_libvips(tmp_path / "modules", monkeypatch, code)
@@ -136,16 +136,15 @@ def test_worker_of_another_process_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
-    [b"something a library says\n", b"{}\n", b'{"failure": "unheard of", "reason": ""}\n', 70_000 * b"x"],
+    "answer",
+    [b"something a library prints\n", b"{}\n", b'{"failure": "invented", "reason": ""}\n', 70_000 * b"x"],
     ids=["text", "no result", "an unknown failure", "a line without end"],
 )
-def test_worker_that_talks_nonsense_is_replaced_before_it_answers_another_job(tmp_path: Path, said: bytes) -> None:
+def test_worker_with_an_invalid_answer_is_replaced_before_the_next_job(tmp_path: Path, answer: bytes) -> None:
     async def act() -> None:
         async with pool() as workers:
             pid, job = await hung_job(workers, tmp_path)
-            # Before the answer, the way that this takes.
-            await asyncio.to_thread(_say_for, pid, said)
+            await asyncio.to_thread(_answer_for, pid, answer)
             assert await job is None
             assert processes().isdisjoint({pid})
             broken = saved(tmp_path, b"\x89PNG\r\n\x1a\n" + bytes(40), "broken")
@@ -155,25 +154,25 @@ def test_worker_that_talks_nonsense_is_replaced_before_it_answers_another_job(tm
     run(act)
 
 
-def _say_for(pid: int, said: bytes) -> None:
-    """Write into the socket that a worker answers through: the only one that it has besides its input."""
+def _answer_for(pid: int, answer: bytes) -> None:
+    """Write into the socket through which a worker answers: its only socket besides its input."""
     (answers,) = [
         number for number, file in _open_files(pid).items() if number != 0 and not file.startswith(os.devnull)
     ]
     worker = os.pidfd_open(pid)
-    # pidfd_getfd(2), which Python has no function for; it has this number on every architecture.
+    # pidfd_getfd(2): Python has no function for it. Its number is the same on every architecture.
     descriptor = ctypes.CDLL(None, use_errno=True).syscall(438, worker, answers, 0)
     os.close(worker)
     assert descriptor >= 0, os.strerror(ctypes.get_errno())
     with socket.socket(fileno=descriptor) as connection:
-        connection.sendall(said)
+        connection.sendall(answer)
 
 
 def _open_files(pid: int) -> dict[int, str]:
     return {int(path.name): str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
 
 
-def test_what_libraries_print_is_no_answer(tmp_path: Path) -> None:
+def test_output_of_libraries_is_not_an_answer(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
             pid = await started(workers, tmp_path)
@@ -183,10 +182,10 @@ def test_what_libraries_print_is_no_answer(tmp_path: Path) -> None:
     run(act)
 
 
-def test_worker_has_no_other_file_of_its_service(tmp_path: Path) -> None:
+def test_worker_inherits_no_files_of_its_service(tmp_path: Path) -> None:
     async def act() -> None:
         with (tmp_path / "secret").open("wb") as secret:
-            # As descriptors that systemd hands over are.
+            # Like the descriptors that systemd passes to the service.
             os.set_inheritable(secret.fileno(), True)  # noqa: FBT003 — its signature
             async with pool() as workers:
                 pid = await started(workers, tmp_path)
@@ -197,7 +196,7 @@ def test_worker_has_no_other_file_of_its_service(tmp_path: Path) -> None:
     run(act)
 
 
-def test_worker_that_has_ended_has_had_no_processor() -> None:
+def test_processor_time_of_an_ended_worker_is_zero() -> None:
     async def act() -> None:
         worker = await WorkerHandle.start(2**30)
         assert worker.processor_seconds() > 0

@@ -1,4 +1,4 @@
-"""What a smaller copy of a picture looks like."""
+"""The sizes of a picture: dimensions, colours, transparency, animation."""
 
 import io
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def is_near(found: tuple[int, ...], wanted: tuple[int, ...], *, by: int = 12) ->
     return len(found) == len(wanted) and all(abs(a - b) <= by for a, b in zip(found, wanted, strict=True))
 
 
-def test_every_picture_of_the_corpus_has_a_smaller_webp_or_is_an_animation_that_would_be_lost(tmp_path: Path) -> None:
+def test_every_picture_has_a_smaller_webp_unless_its_animation_would_be_lost(tmp_path: Path) -> None:
     async def act() -> dict[str, BaseException | None]:
         async with pool() as workers:
             return {
@@ -100,7 +100,7 @@ def test_copy_has_the_width_and_the_proportions(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_and_gone(tmp_path: Path, orientation: int) -> None:
+def test_orientation_is_applied_and_removed(tmp_path: Path, orientation: int) -> None:
     image = Image.new("RGB", (160, 80), "white")
     image.paste("red", (0, 0, 40, 40))
     exif = Image.Exif()
@@ -109,15 +109,15 @@ def test_orientation_is_applied_and_gone(tmp_path: Path, orientation: int) -> No
     with sized(tmp_path, content, JPEG, 20, WEBP) as copy:
         assert copy.size == ((20, 40) if orientation >= 5 else (20, 10))
         assert not copy.getexif()
-        # Where the corner has got to: TIFF 6.0, Orientation.
+        # The new place of the corner: TIFF 6.0, Orientation.
         right, down = orientation in {2, 3, 6, 7}, orientation in {3, 4, 7, 8}
         corner = (copy.width - 2 if right else 1, copy.height - 2 if down else 1)
         assert is_near(pixel(copy.convert("RGB"), corner), (255, 0, 0), by=60)
 
 
 @pytest.mark.parametrize("kind", [JPEG, PNG, WEBP])
-def test_colours_are_turned_into_srgb_and_the_profile_goes(tmp_path: Path, kind: ImageType) -> None:
-    # A profile whose red is sRGB's green and so on: a picture that shows it wrong is easy to see.
+def test_colours_are_converted_to_srgb_without_a_profile(tmp_path: Path, kind: ImageType) -> None:
+    # A profile that exchanges red and green, so that a wrong conversion is easy to see.
     swapped = swapped_srgb()
     name = kind.name
     content = encoded(Image.new("RGB", (60, 40), (255, 0, 0)), name, icc_profile=swapped)
@@ -131,7 +131,7 @@ def test_colours_are_turned_into_srgb_and_the_profile_goes(tmp_path: Path, kind:
 
 
 def swapped_srgb() -> bytes:
-    """Return an sRGB profile in which the primaries red and green have changed places."""
+    """Return an sRGB profile with the primaries red and green exchanged."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(profile[128:132], "big")
     entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
@@ -140,7 +140,7 @@ def swapped_srgb() -> bytes:
     return bytes(profile)
 
 
-def test_cmyk_is_turned_into_srgb(tmp_path: Path) -> None:
+def test_cmyk_is_converted_to_srgb(tmp_path: Path) -> None:
     content = encoded(Image.new("CMYK", (60, 40), (0, 255, 255, 0)), "JPEG", quality=95)
     for form in (JPEG, WEBP):
         with sized(tmp_path, content, JPEG, 20, form) as copy:
@@ -169,7 +169,7 @@ def test_transparency_is_kept(tmp_path: Path, form: ImageType) -> None:
 @pytest.mark.parametrize("form", [GIF, WEBP])
 def test_animation_keeps_frames_times_and_repetitions(tmp_path: Path, kind: ImageType, form: ImageType) -> None:
     if (kind, form) == (WEBP, GIF):
-        form = WEBP  # no reader is given a GIF of a WebP
+        form = WEBP  # a GIF is never made from a WebP
     shades = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
     frames = [Image.new("RGB", (60, 40), shade) for shade in shades]
     content = encoded(frames[0], kind.name, save_all=True, append_images=frames[1:], duration=[100, 200, 300], loop=2)
@@ -211,7 +211,7 @@ def test_picture_that_cannot_be_decoded_leaves_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
-def test_disk_without_room_is_full_and_keeps_no_part(tmp_path: Path) -> None:
+def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     content = encoded(Image.effect_noise((1500, 1000), 90), "JPEG")
 
     async def act(target: Path) -> BaseException | None:
@@ -225,10 +225,10 @@ def test_disk_without_room_is_full_and_keeps_no_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["source", "target"])
-def test_file_or_folder_that_is_gone_is_said_to_be(tmp_path: Path, missing: str) -> None:
+def test_missing_file_or_folder_is_reported(tmp_path: Path, missing: str) -> None:
     async def act() -> BaseException | None:
         async with pool() as workers:
-            source = tmp_path / "gone" if missing == "source" else saved(tmp_path)
+            source = tmp_path / "missing" if missing == "source" else saved(tmp_path)
             target = tmp_path / "nowhere" / "target" if missing == "target" else tmp_path / "target"
             return await outcome(workers.make_size(SizeJob(source, PNG, target, 20, WEBP)))
 
@@ -248,7 +248,7 @@ def test_memory_of_a_worker_does_not_grow(tmp_path: Path) -> None:
             return resident
 
     resident = run(act)
-    # What it has given back when it is idle; the answer comes before that.
+    # The minimum, because memory is returned only after the answer, when the worker is idle.
     assert min(resident[40:]) < min(resident[:20]) + 4 * 1024
 
 

@@ -1,4 +1,4 @@
-"""Jobs that wait for a worker, and workers that are lent to jobs."""
+"""Jobs that wait for a worker, and how workers are shared."""
 
 import asyncio
 import os
@@ -14,9 +14,7 @@ from tests.support.decoder.pool import hung_job, outcome, pool, processes, run, 
 from tests.support.times import shorten
 
 
-def test_job_that_waits_long_for_a_worker_is_told_to_come_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_job_that_waits_too_long_for_a_worker_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch, "authsvc.imaging.decoder.pool", decoder_wait=0.3)
 
     async def act() -> None:
@@ -26,7 +24,7 @@ def test_job_that_waits_long_for_a_worker_is_told_to_come_again(
             assert isinstance(await outcome(workers.check(tmp_path / "picture", ImageType.PNG)), Busy)
             os.kill(pid, signal.SIGCONT)
             assert await first is None
-            # No place was lost by it.
+            # Its place is free again.
             await workers.check(tmp_path / "picture", ImageType.PNG)
 
     run(act)
@@ -51,7 +49,7 @@ def test_more_jobs_than_may_wait_are_refused_at_once(tmp_path: Path) -> None:
     run(act)
 
 
-def test_worker_whose_job_nobody_waits_for_any_more_is_not_lost(tmp_path: Path) -> None:
+def test_worker_of_a_cancelled_job_is_used_again(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
             pid = await started(workers, tmp_path)
@@ -71,7 +69,7 @@ def test_worker_whose_job_nobody_waits_for_any_more_is_not_lost(tmp_path: Path) 
     run(act)
 
 
-def test_close_ends_a_job_under_way_and_takes_no_more(tmp_path: Path) -> None:
+def test_close_fails_the_current_job_and_accepts_no_more(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
             pid, job = await hung_job(workers, tmp_path)
@@ -84,7 +82,7 @@ def test_close_ends_a_job_under_way_and_takes_no_more(tmp_path: Path) -> None:
     run(act)
 
 
-def test_worker_that_does_not_end_by_itself_is_killed_in_the_end(tmp_path: Path) -> None:
+def test_worker_that_does_not_end_by_itself_is_killed(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
             os.kill(await started(workers, tmp_path), signal.SIGSTOP)
@@ -93,7 +91,7 @@ def test_worker_that_does_not_end_by_itself_is_killed_in_the_end(tmp_path: Path)
     assert processes() == set()
 
 
-def test_workers_are_lent_to_as_many_jobs_as_there_are(tmp_path: Path) -> None:
+def test_as_many_jobs_run_as_there_are_workers(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool(count=3) as workers:
             path = saved(tmp_path)
@@ -106,7 +104,7 @@ def test_workers_are_lent_to_as_many_jobs_as_there_are(tmp_path: Path) -> None:
     run(act)
 
 
-def test_close_ends_a_job_that_a_worker_has_begun(tmp_path: Path) -> None:
+def test_close_fails_a_job_that_a_worker_has_begun(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
             pid, job = await hung_job(workers, tmp_path)

@@ -1,4 +1,4 @@
-"""Every kind of picture that the tests know, and what is made of them by cutting and spoiling."""
+"""Every kind of picture that the tests know, and cut off or damaged copies of them."""
 
 import base64
 import random
@@ -10,7 +10,7 @@ from tests.support.imaging.hdr_pictures import KINDS
 from tests.support.imaging.private_pictures import PRIVATE
 from tests.support.imaging.real_pictures import PICTURES
 
-# Of libvips 8.18.7: a gradient of 73 x 41 pixels with 10 and 12 bits a sample, which Pillow does not write.
+# Written by libvips 8.18.7: a gradient of 73 x 41 pixels with 10 and 12 bits a sample, which Pillow does not write.
 _DEEP = {
     "AVIF, 10 bits": (
         "0000SW^{RQVRmU|00000ZE0pPVRmU|ZE0a<0002iZDn*}000000000XXk=`10000000000aA{+700000000000000000000B57=IV*mgE07O6l"
@@ -34,16 +34,16 @@ VALID: dict[str, tuple[ImageType, bytes]] = {
     **{f"AVIF, made of boxes, {name}": (ImageType.AVIF, made.to_bytes()) for name, made in MADE.items()},
     **{name: (ImageType.AVIF, base64.b85decode(text)) for name, text in _DEEP.items()},
 }
-"""Pictures that are whole, by a name in words."""
+"""Valid pictures by a descriptive name."""
 
 
 def cut(content: bytes, *, every_percent: int) -> Iterator[bytes]:
-    """Yield the file cut off at so many percent of its length, again and again."""
+    """Yield the file cut off at every multiple of so many percent of its length."""
     for percent in range(0, 100, every_percent):
         yield content[: len(content) * percent // 100]
 
 
-def spoilt(content: bytes, *, places: int, seed: int) -> Iterator[bytes]:
+def damaged(content: bytes, *, places: int, seed: int) -> Iterator[bytes]:
     """Yield the file with one byte flipped, at places drawn from a seed."""
     shade = random.Random(seed)
     for _ in range(places):

@@ -1,4 +1,4 @@
-"""Run real workers on an event loop as the service has it, and get hold of their processes."""
+"""Run real workers on the service's kind of event loop, and find their processes."""
 
 import asyncio
 import io
@@ -35,7 +35,7 @@ def run(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
 async def pool(
     *, count: int = 1, max_waiting: int = 8, seconds: float = 30, max_memory_bytes: int = GIB
 ) -> AsyncIterator[DecoderPool]:
-    """Return workers that are closed in the end; a job may take so many seconds."""
+    """Yield a pool that is closed afterwards; a job may take `seconds`."""
     workers = DecoderPool(count=count, max_waiting=max_waiting, timeout=seconds, max_memory_bytes=max_memory_bytes)
     try:
         yield workers
@@ -45,7 +45,7 @@ async def pool(
 
 
 class SharedWorker:
-    """One worker for tests that only look at its results: starting one costs half a second of a processor.
+    """One worker for tests that only check its results: starting one takes half a second of processor time.
 
     A context manager. Other tests do not see its process.
     """
@@ -63,7 +63,7 @@ class SharedWorker:
         _shared.clear()
 
     def do(self, act: Callable[[DecoderPool], Coroutine[Any, Any, T]]) -> T:
-        """Run `act` with the worker, which is started again if the job before ended it."""
+        """Run `act` with the worker, which is started again if an earlier job ended it."""
         others = processes()
         try:
             return self._runner.run(asyncio.wait_for(act(self._workers), DEADLINE_SECONDS))
@@ -75,7 +75,7 @@ _shared: set[int] = set()
 
 
 def processes(parent: int | None = None) -> set[int]:
-    """Return the workers that a process, by default this one, has now."""
+    """Return the worker processes that a process, by default this one, has now."""
     wanted = str(parent or os.getpid())
     return {
         process.pid
@@ -87,7 +87,7 @@ def processes(parent: int | None = None) -> set[int]:
 
 
 async def wait_for(probe: Callable[[], T], what: str) -> T:
-    """Return the first truthy result of `probe`, while the loop goes on."""
+    """Return the first truthy result of `probe`, while the event loop runs."""
     deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS / 2
     while not (result := probe()):
         assert asyncio.get_running_loop().time() < deadline, what
@@ -106,7 +106,7 @@ async def outcome(job: Awaitable[None]) -> BaseException | None:
     """Return what a job raises, None when it is done."""
     try:
         await job
-    except Exception as error:  # noqa: BLE001 — it is what the test looks at
+    except Exception as error:  # noqa: BLE001 — the test checks it
         return error
     return None
 
@@ -123,7 +123,7 @@ def saved(folder: Path, content: bytes | None = None, name: str = "picture") -> 
 
 
 def made_by_libvips(program: str) -> bytes:
-    """Return what a line of Python, in a process of its own, makes of libvips; it is not loaded here."""
+    """Return the result of an expression with pyvips, from another process; libvips is not loaded here."""
     code = f"import sys, pyvips; sys.stdout.buffer.write({program})"
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60).stdout
 

@@ -1,4 +1,4 @@
-"""AVIF files made box by box, around AV1 streams of an encoder."""
+"""AVIF files made box by box, with AV1 streams from an encoder."""
 
 import struct
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def stream(size: tuple[int, int]) -> bytes:
 
 
 def _essential(made: bytes) -> int:
-    """Return the bit that says that a property has to be understood: libavif refuses these without it."""
+    """Return the bit that marks a property as essential: libavif refuses these without it."""
     return 0x80 if made[4:8] in {b"av1C", b"irot", b"imir"} else 0
 
 
@@ -47,26 +47,26 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a file is made of: its items, numbered from 1; the first is shown."""
+    """A file of these items, numbered from 1; the first is shown."""
 
     items: list[Made]
     brand: bytes = b"avif"
     in_idat: bool = False
     iloc_version: int = 1
-    behind_meta: bytes = b""
-    behind: bytes = b""
+    after_meta: bytes = b""
+    after: bytes = b""
     in_meta: bytes = b""
     pieces: int = 1
-    """Into how many the data of each item is cut."""
+    """The number of pieces that the data of each item is split into."""
     overlap: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Other offsets and lengths for an item, as an attacker writes them."""
 
     def to_bytes(self) -> bytes:
         ftyp = box(b"ftyp", self.brand, bytes(4), self.brand, b"mif1")
         # Its length does not depend on the offsets in it.
-        before = len(ftyp) + len(self._meta(0)) + len(self.behind_meta) + 8
+        before = len(ftyp) + len(self._meta(0)) + len(self.after_meta) + 8
         content = b"" if self.in_idat else box(b"mdat", *(item.data for item in self.items))
-        return ftyp + self._meta(0 if self.in_idat else before) + self.behind_meta + content + self.behind
+        return ftyp + self._meta(0 if self.in_idat else before) + self.after_meta + content + self.after
 
     def _meta(self, base: int) -> bytes:
         properties = list(dict.fromkeys(each for item in self.items for each in item.properties))
@@ -117,7 +117,7 @@ class File:
 
 
 def _cut(at: int, length: int, pieces: int) -> Iterator[tuple[int, int]]:
-    """Yield the offset and length of each piece; the last one takes what is left over."""
+    """Yield the offset and length of each piece; the last one includes the rest."""
     for number in range(pieces - 1):
         yield at + number * (length // pieces), length // pieces
     done = (pieces - 1) * (length // pieces)
@@ -125,9 +125,9 @@ def _cut(at: int, length: int, pieces: int) -> Iterator[tuple[int, int]]:
 
 
 def film(content: bytes, *more: bytes, in_track: bytes = b"") -> bytes:
-    """Return an animation whose `moov` box, and the track at its end, have more boxes.
+    """Return an animation with more boxes in its `moov` box and in the track at the end of that.
 
-    Where it was, a free one is, so that nothing moves.
+    The old `moov` box becomes a free one, so that no data moves.
     """
     at = content.index(b"moov") - 4
     end = at + int.from_bytes(content[at : at + 4], "big")
@@ -137,15 +137,15 @@ def film(content: bytes, *more: bytes, in_track: bytes = b"") -> bytes:
 
 
 def av1c() -> bytes:
-    """Return the configuration that the encoder's streams have."""
+    """Return the decoder configuration of the encoder's streams."""
     content = saved("AVIF")
     at = content.index(b"av1C") - 4
     return content[at : at + int.from_bytes(content[at : at + 4], "big")]
 
 
-def picture_item(size: tuple[int, int], *more: bytes, said: tuple[int, int] | None = None) -> Made:
-    """Return a picture; `said` is another size than the one that it has."""
-    return Made(b"av01", stream(size), (ispe(said or size), av1c(), *more))
+def picture_item(size: tuple[int, int], *more: bytes, declared: tuple[int, int] | None = None) -> Made:
+    """Return a picture; `declared` is a wrong size in its properties."""
+    return Made(b"av01", stream(size), (ispe(declared or size), av1c(), *more))
 
 
 def grid(rows: int, columns: int, size: tuple[int, int], tile: tuple[int, int], *, tiles: int | None = None) -> File:
@@ -161,7 +161,7 @@ MADE = {
     "data in the meta box": File([picture_item(SIZE)], in_idat=True),
     "places without methods": File([picture_item(SIZE)], iloc_version=0),
     "four tiles": grid(2, 2, (100, 90), (64, 64)),
-    "boxes between": File([picture_item(SIZE)], behind_meta=box(b"free", bytes(99)) + box(b"uuid", bytes(40))),
+    "boxes between": File([picture_item(SIZE)], after_meta=box(b"free", bytes(99)) + box(b"uuid", bytes(40))),
     "pieces of a few bytes": File([picture_item(SIZE)], pieces=30),
     "turned": File([picture_item(SIZE, box(b"irot", b"\1"))]),
     "mirrored": File([picture_item(SIZE, box(b"imir", b"\1"))]),
@@ -170,4 +170,4 @@ MADE = {
     ),
     "an unknown item": File([picture_item(SIZE), Made(b"what", b"data")]),
 }
-"""Files that are whole, by what is special about them."""
+"""Valid files, by what is special about them."""

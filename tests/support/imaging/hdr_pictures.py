@@ -1,4 +1,4 @@
-"""Photographs with a gain map, as phones write them, and with what they write besides."""
+"""Photographs with a gain map and private data, as phones write them."""
 
 import struct
 
@@ -32,9 +32,9 @@ def mpf(first: int, offset: int, size: int, order: str = ">") -> bytes:
 
 def ultra_hdr(*, xmp: bytes = MAP_XMP, iso: bytes = b"", order: str = ">", orientation: int = 6) -> bytes:
     """Return a photograph with its gain map, as a phone writes it."""
-    said = (segment(0xE1, XMP + xmp) if xmp else b"") + (segment(0xE2, ISO + iso) if iso else b"")
+    marks = (segment(0xE1, XMP + xmp) if xmp else b"") + (segment(0xE2, ISO + iso) if iso else b"")
     other = saved("JPEG", "L", (20, 10))
-    gain_map = other[:2] + segment(0xE1, b"Exif\0\0" + exif()) + said + segment(0xFE, SECRET) + other[2:]
+    gain_map = other[:2] + segment(0xE1, b"Exif\0\0" + exif()) + marks + segment(0xFE, SECRET) + other[2:]
     plain = saved("JPEG")
     own = segment(0xE1, b"Exif\0\0" + exif(orientation))
     if xmp:
@@ -48,7 +48,7 @@ def ultra_hdr(*, xmp: bytes = MAP_XMP, iso: bytes = b"", order: str = ">", orien
     size = len(segment(0xE2, mpf(0, 0, 0)))
     first = len(plain) + len(own) + size
     own += segment(0xE2, mpf(first, first - before - 8, len(gain_map), order))
-    return plain[:2] + own + plain[2:] + gain_map + b"Secret behind it"
+    return plain[:2] + own + plain[2:] + gain_map + b"Secret after it"
 
 
 KINDS = {
@@ -58,4 +58,4 @@ KINDS = {
     "both": ultra_hdr(iso=b"\0\0\0\0params"),
     "upright": ultra_hdr(orientation=1),
 }
-"""Photographs by the standard that their gain map follows."""
+"""Photographs, by the standard of their gain map."""

@@ -1,4 +1,4 @@
-"""Pictures with everything in them that nobody wants to publish, as cameras, phones and editors write it."""
+"""Pictures with all kinds of private data, as cameras, phones and editors write it."""
 
 import io
 import struct
@@ -11,9 +11,9 @@ from authsvc.model import ImageType
 from tests.support.imaging.real_pictures import SIZE, by_name, frames, jpeg_with, saved, segment
 
 SECRET = b"Secret"
-"""Stands in whatever has to go; nowhere else."""
+"""In all data that must be removed, and nowhere else."""
 PROFILE_MARK = b"ColourProfile"
-"""Stands in what has to stay."""
+"""In data that must be kept."""
 
 _GPS = {1: "N", 2: (52.0, 31.0, 12.0), 29: "Secret day"}
 _XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>SecretXmp</x:xmpmeta>"
@@ -72,8 +72,8 @@ def _jpegs() -> Iterator[tuple[str, bytes]]:
         "profile",
         saved("JPEG", icc_profile=PROFILE_MARK * 9000, exif=b"Exif\0\0" + exif(8), comment=b"SecretComment"),
     )
-    yield "zip behind it", saved("JPEG") + b"PK\x03\x04SecretZip"
-    yield "another picture behind it", saved("JPEG") + jpeg_with(segment(0xFE, b"SecretOther"))
+    yield "zip after it", saved("JPEG") + b"PK\x03\x04SecretZip"
+    yield "another picture after it", saved("JPEG") + jpeg_with(segment(0xFE, b"SecretOther"))
     yield "preview by Multi-Picture", _multi_picture()
 
 
@@ -93,10 +93,10 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def png_with(chunks: bytes, *, behind: bytes = b"", plain: bytes | None = None) -> bytes:
-    """Return a PNG with more chunks directly behind its header, and bytes behind its end."""
+def png_with(chunks: bytes, *, after: bytes = b"", plain: bytes | None = None) -> bytes:
+    """Return a PNG with more chunks directly after its header, and more bytes after its end."""
     plain = saved("PNG") if plain is None else plain
-    return plain[:33] + chunks + plain[33:] + behind
+    return plain[:33] + chunks + plain[33:] + after
 
 
 def _pngs() -> Iterator[tuple[str, bytes]]:
@@ -112,7 +112,7 @@ def _pngs() -> Iterator[tuple[str, bytes]]:
     yield "private chunks", png_with(private)
     for orientation in (1, 6):
         yield f"turned {orientation}", png_with(png_chunk(b"eXIf", exif(orientation)))
-    yield "script behind it", png_with(b"", behind=b"<script>Secret</script>")
+    yield "script after it", png_with(b"", after=b"<script>Secret</script>")
     yield "profile", saved("PNG", icc_profile=PROFILE_MARK * 99, exif=b"Exif\0\0" + exif(), dpi=(300, 300))
     yield (
         "animated",
@@ -132,14 +132,14 @@ def _gifs() -> Iterator[tuple[str, bytes]]:
     more += block(0xFF, b"SecretApp", b"Secret") + block(0xFF, b"ICCRGBG1012", PROFILE_MARK)
     at = plain.index(b"\x21\xf9\x04") + 7
     yield "long control", plain[:at] + b"\x06Secret" + plain[at:]
-    yield "comments, texts, applications", _behind_screen(plain, more)
+    yield "comments, texts, applications", _after_screen(plain, more)
     loops = block(0xFF, b"NETSCAPE2.0", b"\1\2\0", b"SecretMore")
     animated = saved("GIF", save_all=True, append_images=frames(), comment=b"SecretComment")
-    yield "animated", _behind_screen(animated, loops)
-    yield "page behind it", plain + b"<html>Secret"
+    yield "animated", _after_screen(animated, loops)
+    yield "page after it", plain + b"<html>Secret"
 
 
-def _behind_screen(gif: bytes, more: bytes) -> bytes:
+def _after_screen(gif: bytes, more: bytes) -> bytes:
     at = 13 + (3 * 2 ** ((gif[10] & 7) + 1) if gif[10] & 0x80 else 0)
     return gif[:at] + more + gif[at:]
 
@@ -149,7 +149,7 @@ def webp_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def webp_with(chunks: bytes, plain: bytes, *, flags: int = 0) -> bytes:
-    """Return a WebP with more chunks at its end; `flags` are switched on."""
+    """Return a WebP with more chunks at its end; `flags` are set."""
     body = bytearray(plain[12:] + chunks)
     if flags:
         body[8] |= flags
@@ -157,7 +157,7 @@ def webp_with(chunks: bytes, plain: bytes, *, flags: int = 0) -> bytes:
 
 
 def _with_longer(webp: bytes, name: bytes) -> bytes:
-    """Return the file with a chunk that has more than it takes."""
+    """Return the file with a chunk that is longer than defined."""
     at = webp.index(name)
     (size,) = struct.unpack_from("<I", webp, at + 4)
     more = webp_chunk(name, webp[at + 8 : at + 8 + size] + SECRET)
@@ -174,9 +174,9 @@ def _webps() -> Iterator[tuple[str, bytes]]:
     animated = saved("WEBP", save_all=True, append_images=frames())
     yield "long animation header", _with_longer(animated, b"ANIM")
     yield "private chunk", webp_with(webp_chunk(b"PRIV", b"Secret"), saved("WEBP", "RGBA"))
-    yield "chunks behind a simple file", webp_with(webp_chunk(b"EXIF", exif()), saved("WEBP"))
+    yield "chunks after a simple file", webp_with(webp_chunk(b"EXIF", exif()), saved("WEBP"))
     yield "animated", saved("WEBP", save_all=True, append_images=frames(), exif=b"Exif\0\0" + exif(), xmp=_XMP)
-    yield "zip behind it", saved("WEBP") + b"PK\x03\x04SecretZip"
+    yield "zip after it", saved("WEBP") + b"PK\x03\x04SecretZip"
 
 
 PRIVATE = by_name(
@@ -188,8 +188,8 @@ PRIVATE = by_name(
 """Every such picture with its type."""
 
 
-def _said_twice(first: int, second: int) -> bytes:
-    """Return an Exif block that says two orientations."""
+def _two_orientations(first: int, second: int) -> bytes:
+    """Return an Exif block with two orientations."""
     entry = struct.Struct(">HHIHH")
     return (
         b"MM\0*" + struct.pack(">IH", 8, 2) + entry.pack(0x0112, 3, 1, first, 0) + entry.pack(0x0112, 3, 1, second, 0)
@@ -197,20 +197,20 @@ def _said_twice(first: int, second: int) -> bytes:
 
 
 def oddly_turned() -> dict[str, tuple[ImageType, bytes]]:
-    """Return pictures that programs turn, or do not, each in its own way."""
+    """Return pictures of which programs disagree whether they are turned."""
     jpeg = {
         "another pad byte": b"Exif\0\xff" + exif(6),
-        "one that does not exist, then another": b"Exif\0\0" + _said_twice(0, 6),
-        "upright, then not": b"Exif\0\0" + _said_twice(1, 6),
-        "not upright, then so": b"Exif\0\0" + _said_twice(6, 1),
+        "an invalid one, then another": b"Exif\0\0" + _two_orientations(0, 6),
+        "upright, then turned": b"Exif\0\0" + _two_orientations(1, 6),
+        "turned, then upright": b"Exif\0\0" + _two_orientations(6, 1),
     }
     plain, block = saved("PNG"), png_chunk(b"eXIf", exif(6))
     png = {
-        "behind the data": plain[:-12] + block + plain[-12:],
+        "after the data": plain[:-12] + block + plain[-12:],
         "twice": png_with(png_chunk(b"eXIf", exif(1)) + block),
         "twice, the other way": png_with(block + png_chunk(b"eXIf", exif(1))),
     }
     return by_name(
-        (ImageType.JPEG, ((name, jpeg_with(segment(0xE1, said))) for name, said in jpeg.items())),
+        (ImageType.JPEG, ((name, jpeg_with(segment(0xE1, block))) for name, block in jpeg.items())),
         (ImageType.PNG, iter(png.items())),
     )

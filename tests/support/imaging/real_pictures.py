@@ -1,4 +1,4 @@
-"""Real pictures of every accepted type, in the variants that their headers have."""
+"""Real pictures of every accepted type, with all variants of their headers."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from authsvc.model import ImageType
 
 SIZE = (73, 41)
-"""Width and height of every picture here as it is shown: unequal, so that a swap shows."""
+"""Width and height of every picture here as it is shown: different, so that an exchange is noticed."""
 
 
 def saved(kind: str, mode: str = "RGB", size: tuple[int, int] = SIZE, **options: object) -> bytes:
@@ -31,13 +31,13 @@ def opened_size(content: bytes) -> tuple[int, int]:
 
 
 def shown_size(content: bytes) -> tuple[int, int]:
-    """Return the size that browsers show: they turn a JPEG as it says."""
+    """Return the size that browsers show: they apply the orientation of a JPEG."""
     with Image.open(io.BytesIO(content)) as image:
         return ImageOps.exif_transpose(image).size if image.format == "JPEG" else image.size
 
 
 def jpeg_with(segments: bytes) -> bytes:
-    """Return a JPEG with more segments directly behind its first marker."""
+    """Return a JPEG with more segments directly after its first marker."""
     plain = saved("JPEG")
     return plain[:2] + segments + plain[2:]
 

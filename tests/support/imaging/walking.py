@@ -1,4 +1,4 @@
-"""What the tests of every walker do: spoil a file, and see what comes of it."""
+"""Helpers for the tests of every walker: damage a file and walk through it."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def outcomes_of(walk: Callable[[bytes, Limits], T]) -> Callable[[bytes], T | AnswerError]:
-    """Return a function that gives a walker's structure or refusal; any other failure comes through."""
+    """Return a function that returns a walker's structure or refusal; any other exception is raised."""
 
     def outcome(content: bytes) -> T | AnswerError:
         try:
@@ -22,9 +22,9 @@ def outcomes_of(walk: Callable[[bytes, Limits], T]) -> Callable[[bytes], T | Ans
     return outcome
 
 
-def each_byte_spoilt(content: bytes, flip: int) -> Iterator[bytes]:
-    """Yield the file once for each of its bytes, in which these bits are turned."""
+def each_byte_changed(content: bytes, flip: int) -> Iterator[bytes]:
+    """Yield the file once for each of its bytes, with these bits of the byte flipped."""
     for at in range(len(content)):
-        spoilt = bytearray(content)
-        spoilt[at] ^= flip
-        yield bytes(spoilt)
+        damaged = bytearray(content)
+        damaged[at] ^= flip
+        yield bytes(damaged)

@@ -80,10 +80,10 @@ def test_picture_cut_anywhere_is_corrupt_or_has_its_size(name: str, share: float
 @given(data=st.data(), name=st.sampled_from(sorted(PICTURES)))
 def test_damaged_header_is_corrupt_or_has_some_size(data: st.DataObject, name: str) -> None:
     kind, content = PICTURES[name]
-    spoilt = bytearray(content[:HEADER_BYTES])
+    damaged = bytearray(content[:HEADER_BYTES])
     for _ in range(data.draw(st.integers(1, 4))):
-        spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
-    found = outcome(bytes(spoilt), kind)
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    found = outcome(bytes(damaged), kind)
     assert found is None or min(found) > 0
 
 

@@ -9,7 +9,7 @@ from tests.support.limits import USUAL
 @pytest.mark.parametrize(
     "size", [(1, 1), (10_000, 5_000), (5_000, 10_000), (16_384, 1), (1, 16_384), (16_384, 3_051)], ids=str
 )
-def test_picture_at_its_limits_is_taken(size: tuple[int, int]) -> None:
+def test_picture_at_its_limits_is_accepted(size: tuple[int, int]) -> None:
     USUAL.check(*size)
 
 
@@ -36,12 +36,12 @@ def test_refusal_names_figure_limit_and_setting(size: tuple[int, int], sentence:
     assert sentence in refused.value.text
 
 
-def test_one_pixel_too_many_is_told_apart_from_the_limit() -> None:
+def test_message_shows_enough_decimals_for_one_pixel_too_many() -> None:
     with pytest.raises(TooManyPixels, match=r"has 0\.000006 megapixels \(2 x 3\); the limit is 0\.000005\."):
         replace(USUAL, max_pixels=5).check(2, 3)
 
 
-def test_picture_that_decoders_hold_whole_has_the_smaller_limit() -> None:
+def test_buffered_picture_has_the_smaller_limit() -> None:
     USUAL.check(5_000, 5_001)
     USUAL.check(5_000, 5_000, is_buffered=True)
     with pytest.raises(TooManyPixels, match=r"25\.005 megapixels .*; the limit is 25\. .* raise max_buffered_pixels"):

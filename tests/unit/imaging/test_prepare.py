@@ -44,13 +44,13 @@ def test_other_file_is_unsupported(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("limits", [USUAL, None], ids=["uploaded", "stored already"])
-def test_avif_with_a_cut_header_is_refused(tmp_path: Path, limits: Limits | None) -> None:
+def test_avif_with_a_cut_off_header_is_refused(tmp_path: Path, limits: Limits | None) -> None:
     with pytest.raises(Truncated if limits else Corrupt):
         prepare(spooled(tmp_path, saved("AVIF")[:16]), limits)
 
 
 @pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
-def test_picture_beyond_a_limit_is_refused_whatever_its_type(tmp_path: Path, kind: ImageType, content: bytes) -> None:
+def test_picture_of_any_type_beyond_a_limit_is_refused(tmp_path: Path, kind: ImageType, content: bytes) -> None:
     received = spooled(tmp_path, content)
     for limits in (
         replace(USUAL, max_side=max(SIZE) - 1),
@@ -62,20 +62,20 @@ def test_picture_beyond_a_limit_is_refused_whatever_its_type(tmp_path: Path, kin
 
 
 @pytest.mark.parametrize("kind", list(ImageType))
-def test_file_that_is_cut_off_is_kept_only_where_it_is_stored_already(tmp_path: Path, kind: ImageType) -> None:
+def test_cut_off_file_is_accepted_only_when_it_is_stored_already(tmp_path: Path, kind: ImageType) -> None:
     received = spooled(tmp_path, saved(kind.name)[:-2])
     with pytest.raises(Truncated):
         prepare(received, USUAL)
     assert prepare(received, None) == Prepared(received.path, received.size, kind, *SIZE)
 
 
-def test_avif_is_held_whole_by_decoders(tmp_path: Path) -> None:
+def test_avif_has_the_limit_of_buffered_pictures(tmp_path: Path) -> None:
     received = spooled(tmp_path, saved("AVIF"))
     with pytest.raises(TooManyPixels, match="raise max_buffered_pixels"):
         prepare(received, replace(USUAL, max_buffered_pixels=9))
 
 
-def test_clean_file_lies_beside_the_received_one(tmp_path: Path) -> None:
+def test_clean_file_is_beside_the_received_one(tmp_path: Path) -> None:
     kind, content = PRIVATE["JPEG, turned 6"]
     received = spooled(tmp_path, content, "upload.part")
     found = prepare(received, USUAL, strips=True)
@@ -87,7 +87,7 @@ def test_clean_file_lies_beside_the_received_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("room", ["no room", "no names"])
-def test_clean_file_without_room_is_full_and_not_there(tmp_path: Path, room: str) -> None:
+def test_clean_file_without_room_is_disk_full_and_removed(tmp_path: Path, room: str) -> None:
     content = saved("JPEG", size=(900, 900), quality=100, comment=b"private")
     with small_disk(tmp_path / "disk", "size=1m,nr_inodes=9") as disk:
         received = spooled(disk, content, "upload.part")

@@ -1,4 +1,4 @@
-"""A colour profile stays, and says nothing of the screen that it was measured on."""
+"""A colour profile is kept, without what identifies the screen it was measured on."""
 
 import io
 import struct
@@ -21,17 +21,17 @@ GIF_PROFILE = b"\x21\xff\x0bICCRGBG1012"
 
 
 def screen_profile(*tags: tuple[bytes, bytes]) -> bytes:
-    """Return sRGB with these tags besides, as systems make it of a screen."""
+    """Return sRGB with more tags, as systems add them for a screen."""
     (count,) = struct.unpack_from(">I", SRGB, HEAD_BYTES)
     table = SRGB[HEAD_BYTES + 4 :][: 12 * count]
     moved = b"".join(
         struct.pack(">4sII", name, at + 12 * len(tags), size) for name, at, size in struct.iter_unpack(">4sII", table)
     )
-    at, behind = len(SRGB) + 12 * len(tags), b""
+    at, more = len(SRGB) + 12 * len(tags), b""
     for name, content in tags:
-        moved += struct.pack(">4sII", name, at + len(behind), len(content))
-        behind += content
-    body = struct.pack(">I", count + len(tags)) + moved + SRGB[HEAD_BYTES + 4 + 12 * count :] + behind
+        moved += struct.pack(">4sII", name, at + len(more), len(content))
+        more += content
+    body = struct.pack(">I", count + len(tags)) + moved + SRGB[HEAD_BYTES + 4 + 12 * count :] + more
     head = bytearray(SRGB[:HEAD_BYTES])
     head[:4] = struct.pack(">I", HEAD_BYTES + len(body))
     head[84:100] = b"checksum of this"
@@ -39,7 +39,7 @@ def screen_profile(*tags: tuple[bytes, bytes]) -> bytes:
 
 
 MMOD = b"mmod" + bytes(8) + SECRET * 2
-"""What says which screen it is, by its serial number."""
+"""Identifies the screen by its serial number."""
 SCREEN = screen_profile((b"mmod", MMOD), (b"meta", b"dict" + bytes(8) + SECRET), (b"dscm", b"mluc" + SECRET))
 LONG = screen_profile((b"mmod", b"mmod" + SECRET * 30_000))
 """Takes three segments of a JPEG."""
@@ -51,7 +51,7 @@ def stripped(kind: ImageType, content: bytes) -> bytes:
 
 def profile_in(content: bytes) -> bytes | None:
     if content.startswith(b"GIF"):
-        # Pillow has no eyes for it.
+        # Pillow does not read it.
         pieces, at = [], content.index(GIF_PROFILE) + len(GIF_PROFILE)
         while length := content[at]:
             pieces.append(content[at + 1 : at + 1 + length])
@@ -63,7 +63,7 @@ def profile_in(content: bytes) -> bytes | None:
 
 
 def colours(profile: bytes) -> bytes:
-    """Return what a profile makes of some colours."""
+    """Return some colours as this profile shows them."""
     image = Image.linear_gradient("L").convert("RGB")
     image.paste((250, 130, 7), (0, 0, 256, 30))
     target = ImageCms.createProfile("LAB")
@@ -85,7 +85,7 @@ def gif_with(profile: bytes) -> bytes:
 
 @pytest.mark.parametrize("profile", [SCREEN, LONG], ids=["short", "long"])
 @pytest.mark.parametrize("kind", ImageType, ids=str)
-def test_profile_keeps_its_colours_and_loses_its_screen(kind: ImageType, profile: bytes) -> None:
+def test_profile_keeps_its_colours_without_the_device(kind: ImageType, profile: bytes) -> None:
     content = gif_with(profile) if kind is GIF else saved(kind.name, icc_profile=profile)
     found = stripped(kind, content)
     cleaned = profile_in(found)
@@ -98,28 +98,28 @@ def test_profile_keeps_its_colours_and_loses_its_screen(kind: ImageType, profile
     assert inspect(found, kind, USUAL, strips=True).pieces == [range(len(found))]
 
 
-def test_tags_of_the_screen_that_overlap_go_as_a_whole() -> None:
+def test_overlapping_device_tags_are_removed_completely() -> None:
     profile = bytearray(screen_profile((b"mmod", MMOD), (b"meta", b"dict" + SECRET), (b"dscm", SECRET * 9)))
     start = profile.index(MMOD)
     at = profile.index(b"mmod")
-    # All of them, the second and third within the first.
+    # Make the first contain the second and the third.
     profile[at + 4 : at + 12] = struct.pack(">II", start, len(profile) - start)
     assert without_device(bytes(profile))[start:] == bytes(len(profile) - start)
 
 
-def test_checksum_of_a_changed_profile_says_that_there_is_none() -> None:
+def test_checksum_of_a_changed_profile_is_removed() -> None:
     assert without_device(SCREEN)[84:100] == bytes(16)
 
 
 @pytest.mark.parametrize("kind", ImageType, ids=str)
-def test_profile_that_names_no_screen_is_left_alone(kind: ImageType) -> None:
+def test_profile_without_a_device_is_unchanged(kind: ImageType) -> None:
     profile = screen_profile((b"vcgt", b"vcgt" + bytes(20)))
     assert without_device(profile) == profile
     content = gif_with(profile) if kind is GIF else saved(kind.name, icc_profile=profile)
     assert profile_in(stripped(kind, content)) == profile
 
 
-def test_what_colours_share_with_the_screen_stays() -> None:
+def test_data_shared_by_colour_and_device_tags_is_kept() -> None:
     profile = bytearray(screen_profile((b"mmod", MMOD), (b"desc", MMOD)))
     # Both point to the same place.
     at = profile.rindex(b"desc", 0, profile.index(MMOD))
@@ -130,7 +130,7 @@ def test_what_colours_share_with_the_screen_stays() -> None:
 @pytest.mark.parametrize(
     "place", [(0, 2**31), (HEAD_BYTES, 16), (2**32 - 1, 2**32 - 1), (len(SCREEN), 9), (len(SCREEN) - 2, 99)], ids=str
 )
-def test_tag_that_points_elsewhere_spoils_nothing(place: tuple[int, int]) -> None:
+def test_tag_with_an_invalid_place_changes_no_colours(place: tuple[int, int]) -> None:
     profile = bytearray(screen_profile((b"mmod", MMOD)))
     at = profile.index(b"mmod")
     profile[at + 4 : at + 12] = struct.pack(">II", *place)
@@ -138,7 +138,7 @@ def test_tag_that_points_elsewhere_spoils_nothing(place: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize("length", [0, 40, 128, 131, 132, 140, 300])
-def test_profile_that_is_cut_is_left_alone_or_loses_its_screen(length: int) -> None:
+def test_cut_off_profile_keeps_its_length(length: int) -> None:
     assert len(without_device(SCREEN[:length])) == length
     assert without_device(b"no profile" * 40) == b"no profile" * 40
 
@@ -159,11 +159,11 @@ def icc(number: int, count: int, content: bytes) -> bytes:
     ],
     ids=["twice the first", "none of two", "a missing third", "none", "without numbers", "without a count"],
 )
-def test_segments_that_make_no_whole_profile_go(segments: bytes) -> None:
+def test_incomplete_profile_is_removed(segments: bytes) -> None:
     assert stripped(JPEG, jpeg_with(segments)) == saved("JPEG")
 
 
-def test_parts_of_a_profile_count_in_their_order() -> None:
+def test_parts_of_a_profile_are_joined_by_their_numbers() -> None:
     parts = [icc(2, 3, SCREEN[300:600]), icc(1, 3, SCREEN[:300]), icc(3, 3, SCREEN[600:])]
     found = stripped(JPEG, jpeg_with(b"".join(parts)))
     assert profile_in(found) == without_device(SCREEN)

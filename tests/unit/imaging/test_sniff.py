@@ -10,12 +10,12 @@ from tests.support.imaging.real_pictures import PICTURES, saved, smallest_webp
 
 
 @pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
-def test_type_is_told_from_a_real_pictures_head(kind: ImageType, content: bytes) -> None:
+def test_type_is_recognised_by_the_first_bytes(kind: ImageType, content: bytes) -> None:
     assert sniff(content[:HEAD_BYTES]) is kind
 
 
 @pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
-def test_shorter_head_is_never_taken_for_another_type(kind: ImageType, content: bytes) -> None:
+def test_fewer_bytes_are_never_recognised_as_another_type(kind: ImageType, content: bytes) -> None:
     assert {sniff(content[:length]) for length in range(HEAD_BYTES)} == {None, kind}
 
 
@@ -55,9 +55,9 @@ FOREIGN = {
     "PNG after a text transfer": b"\x89PNG\n\x1a\n" + bytes(20),
     "PNG without its first byte": saved("PNG")[1:],
     "JPEG's start alone": b"\xff\xd8",
-    "JPEG behind a byte order mark": b"\xef\xbb\xbf" + saved("JPEG"),
-    "PNG behind a newline": b"\n" + saved("PNG"),
-    "AVIF brand behind the box": ftyp(b"mif1", b"miaf") + b"avif",
+    "JPEG after a byte order mark": b"\xef\xbb\xbf" + saved("JPEG"),
+    "PNG after a newline": b"\n" + saved("PNG"),
+    "AVIF brand after the box": ftyp(b"mif1", b"miaf") + b"avif",
     "AVIF brand as the minor version": struct.pack(">I4s4s4s", 16, b"ftyp", b"mif1", b"avif"),
     "AVIF brand across two": ftyp(b"mif1", b"xxav", b"ifxx"),
     "AVIF brand in upper case": ftyp(b"AVIF"),
@@ -73,7 +73,7 @@ def test_other_files_have_no_type(content: bytes) -> None:
 
 @pytest.mark.parametrize("others", [0, 1, 20, 58], ids="{} brands before".format)
 @pytest.mark.parametrize("brand", [b"avif", b"avis"], ids=["picture", "sequence"])
-def test_avif_brand_may_stand_behind_others(brand: bytes, others: int) -> None:
+def test_avif_brand_may_follow_others(brand: bytes, others: int) -> None:
     head = ftyp(b"mif1", *[b"miaf"] * others, brand)
     assert sniff(head[:HEAD_BYTES]) is ImageType.AVIF
 
@@ -83,5 +83,5 @@ SIGNATURES = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"RIFF\0\0\0\0WE
 
 @settings(deadline=None)
 @given(begin=st.sampled_from(SIGNATURES), rest=st.binary(max_size=HEAD_BYTES))
-def test_only_the_beginning_counts(begin: bytes, rest: bytes) -> None:
+def test_only_the_first_bytes_matter(begin: bytes, rest: bytes) -> None:
     assert sniff(begin + rest) is sniff(begin) is not None

@@ -1,4 +1,4 @@
-"""What is private goes, what is seen stays, to the last bit."""
+"""Private data is removed, and everything visible is kept bit by bit."""
 
 import io
 import re
@@ -18,7 +18,7 @@ from tests.support.limits import USUAL
 
 WALKED = {name: entry for name, entry in PICTURES.items() if entry[0] is not ImageType.AVIF}
 EVERYTHING = {**WALKED, **{f"private {name}": entry for name, entry in PRIVATE.items()}}
-# What is in these on purpose.
+# Pictures that contain metadata on purpose.
 UNCLEAN = re.compile("EXIF|comment|60 KB|application|320 segments|fill bytes|turned|89a|animated|thumbnail")
 
 
@@ -27,7 +27,7 @@ def stripped(kind: ImageType, content: bytes, *, strips: bool = True) -> bytes:
 
 
 def frames(content: bytes) -> Sequence[tuple[object, ...]]:
-    """Return all that is seen of a picture: each frame's mode, size, pixels and time, and how often they repeat."""
+    """Return everything visible of a picture: each frame's mode, size, pixels and time, and the repetitions."""
     with Image.open(io.BytesIO(content)) as image:
         loop = image.info.get("loop")
         found = []
@@ -57,12 +57,12 @@ def test_nothing_private_is_left(kind: ImageType, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(("kind", "content"), EVERYTHING.values(), ids=EVERYTHING.keys())
-def test_every_pixel_is_as_it_was(kind: ImageType, content: bytes) -> None:
+def test_every_pixel_is_unchanged(kind: ImageType, content: bytes) -> None:
     assert frames(stripped(kind, content)) == frames(content)
 
 
 @pytest.mark.parametrize(("kind", "content"), EVERYTHING.values(), ids=EVERYTHING.keys())
-def test_orientation_and_profile_are_as_they_were(kind: ImageType, content: bytes) -> None:
+def test_orientation_and_profile_are_unchanged(kind: ImageType, content: bytes) -> None:
     found = stripped(kind, content)
     assert turned(found) == turned(content)
     with Image.open(io.BytesIO(content)) as before, Image.open(io.BytesIO(found)) as after:
@@ -71,7 +71,7 @@ def test_orientation_and_profile_are_as_they_were(kind: ImageType, content: byte
 
 
 @pytest.mark.parametrize(("kind", "content"), EVERYTHING.values(), ids=EVERYTHING.keys())
-def test_clean_file_is_the_same_file(kind: ImageType, content: bytes) -> None:
+def test_stripping_a_clean_file_changes_nothing(kind: ImageType, content: bytes) -> None:
     clean = stripped(kind, content)
     found = inspect(clean, kind, USUAL, strips=True)
     assert found.pieces == [range(len(clean))]
@@ -82,7 +82,7 @@ def test_clean_file_is_the_same_file(kind: ImageType, content: bytes) -> None:
     [entry for name, entry in WALKED.items() if not UNCLEAN.search(name)],
     ids=[name for name in WALKED if not UNCLEAN.search(name)],
 )
-def test_picture_without_metadata_is_left_alone(kind: ImageType, content: bytes) -> None:
+def test_picture_without_metadata_is_unchanged(kind: ImageType, content: bytes) -> None:
     assert inspect(content, kind, USUAL, strips=True).pieces == [range(len(content))]
 
 
@@ -97,17 +97,17 @@ def test_size_is_the_one_that_is_shown(kind: ImageType, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "content"),
-    [entry for name, entry in PRIVATE.items() if "behind it" in name],
-    ids=[name for name in PRIVATE if "behind it" in name],
+    [entry for name, entry in PRIVATE.items() if "after it" in name],
+    ids=[name for name in PRIVATE if "after it" in name],
 )
-def test_what_follows_a_picture_goes_even_when_metadata_stays(kind: ImageType, content: bytes) -> None:
+def test_bytes_after_a_picture_are_removed_also_when_metadata_is_kept(kind: ImageType, content: bytes) -> None:
     found = stripped(kind, content, strips=False)
     assert content.startswith(found)
     assert not re.search(b"PK\3\4|<html|<script|SecretOther", found)
 
 
 @pytest.mark.parametrize("name", ["JPEG, camera", "PNG, texts", "GIF, comments, texts, applications", "WEBP, turned 6"])
-def test_metadata_stays_where_it_is_wanted(name: str) -> None:
+def test_metadata_is_kept_without_the_option_to_strip(name: str) -> None:
     kind, content = PRIVATE[name]
     assert stripped(kind, content, strips=False) == content
 
@@ -116,7 +116,7 @@ def test_metadata_stays_where_it_is_wanted(name: str) -> None:
     "page", [b"<?php system($_GET[0]); ?>", b"<script>alert(1)</script>", b"PK\3\4", b"%PDF-1.7", b"MZ"], ids=repr
 )
 @pytest.mark.parametrize("kind", [ImageType.JPEG, ImageType.PNG, ImageType.GIF])
-def test_other_format_in_a_comment_is_disarmed(kind: ImageType, page: bytes) -> None:
+def test_other_format_in_a_comment_is_removed(kind: ImageType, page: bytes) -> None:
     options = {"pnginfo": _text(page)} if kind is ImageType.PNG else {"comment": page}
     content = saved(kind.name, "P" if kind is ImageType.GIF else "RGB", **options)
     assert page in content
@@ -130,7 +130,7 @@ def _text(page: bytes) -> PngInfo:
 
 
 @pytest.mark.parametrize("value", range(2, 9))
-def test_orientation_alone_says_nothing_else(value: int) -> None:
+def test_rewritten_exif_has_only_the_orientation(value: int) -> None:
     block = orientation_alone(value)
     assert orientation(block) == value
     assert len(block) == 26
@@ -152,12 +152,12 @@ def test_orientation_alone_says_nothing_else(value: int) -> None:
     ],
     ids=["nothing", "no offset", "offset outside", "other order", "cut off", "no entries", "cut in the entry"],
 )
-def test_block_that_says_nothing_is_upright(block: bytes) -> None:
+def test_exif_without_an_orientation_is_upright(block: bytes) -> None:
     assert orientation(block[:20]) == 1
 
 
 @pytest.mark.parametrize("value", [0, 9, 65_535])
-def test_orientation_that_does_not_exist_is_upright(value: int) -> None:
+def test_invalid_orientation_is_upright(value: int) -> None:
     block = bytearray(orientation_alone(6))
     block[18:20] = value.to_bytes(2, "big")
     assert orientation(bytes(block)) == 1

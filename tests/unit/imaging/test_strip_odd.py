@@ -1,4 +1,4 @@
-"""Pictures that nobody's camera writes: what is seen of them stays what it was, and nothing takes long."""
+"""Pictures that no camera writes: what is visible does not change, and nothing takes long."""
 
 import io
 import struct
@@ -21,7 +21,7 @@ from tests.unit.imaging.webp.test_walk import LOSSY, canvas, chunk, frame, webp
 JPEG, GIF, WEBP = ImageType.JPEG, ImageType.GIF, ImageType.WEBP
 VP8 = chunk(b"VP8 ", LOSSY)
 ADOBE_RGB = segment(0xEE, b"Adobe\0\x64\0\0\0\0\0")
-"""Says that the components are colours as they are."""
+"""Marks the components as RGB."""
 
 
 def kept(kind: ImageType, content: bytes, *, strips: bool = True) -> bytes:
@@ -34,20 +34,20 @@ def seen(content: bytes) -> tuple[str, bytes]:
 
 
 def rgb_jpeg() -> bytes:
-    """Return a JPEG of the components 1, 2 and 3, which only the segment of Adobe tells from YCbCr."""
+    """Return a JPEG with the components 1, 2 and 3, which only the segment of Adobe distinguishes from YCbCr."""
     plain = saved("JPEG", quality=90)
     jfif = plain.index(b"\xff\xe0")
     return plain[:jfif] + ADOBE_RGB + plain[jfif + 18 :]
 
 
-def test_short_jfif_is_not_filled_up_to_one_that_counts() -> None:
+def test_jfif_segment_that_is_too_short_is_not_padded() -> None:
     plain = rgb_jpeg()
     content = plain[:2] + segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1") + plain[2:]
     assert seen(content) == seen(plain)
     assert kept(JPEG, content) == plain
 
 
-def test_marker_that_damage_has_put_into_a_scan_costs_no_more_pixels() -> None:
+def test_stray_marker_in_a_scan_does_not_cut_the_picture() -> None:
     plain = saved("JPEG", size=(200, 200), restart_marker_blocks=4)
     at = plain.index(b"\xff\xd3") + 2
     content = plain[:at] + b"\xff\x01" + plain[at + 2 :]
@@ -55,7 +55,7 @@ def test_marker_that_damage_has_put_into_a_scan_costs_no_more_pixels() -> None:
 
 
 @pytest.mark.parametrize("marker", [0xFE, 0xE1], ids=["comment", "Exif"])
-def test_scan_that_goes_on_behind_a_segment_is_corrupt(marker: int) -> None:
+def test_segment_within_a_scan_is_corrupt(marker: int) -> None:
     plain = saved("JPEG", size=(200, 200), restart_marker_blocks=4)
     at = plain.index(b"\xff\xd3") + 2
     with pytest.raises(Corrupt, match="interrupts its picture data"):
@@ -63,7 +63,7 @@ def test_scan_that_goes_on_behind_a_segment_is_corrupt(marker: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "left"),
+    ("block", "left"),
     [
         (b"\3\1\7\0", b"\3\1\7\0"),
         (b"\3\x09\7\0", b"\3\x09\7\0"),
@@ -73,19 +73,19 @@ def test_scan_that_goes_on_behind_a_segment_is_corrupt(marker: int) -> None:
         (b"\5\2\7\0\0\0", None),
         (b"", None),
     ],
-    ids=["alone", "other bits", "longer", "something behind", "shorter", "a size of a buffer", "nothing"],
+    ids=["alone", "other bits", "longer", "something after it", "shorter", "a size of a buffer", "nothing"],
 )
-def test_number_of_repetitions_of_a_gif_is_all_that_stays_of_its_block(said: bytes, left: bytes | None) -> None:
+def test_only_the_number_of_repetitions_is_kept_of_its_gif_block(block: bytes, left: bytes | None) -> None:
     plain = saved("GIF", "P")
     name = b"\x21\xff\x0bNETSCAPE2.0"
     at = walk_gif(plain, USUAL).blocks[0].start
-    content = plain[:at] + name + said + b"\0" + plain[at:]
+    content = plain[:at] + name + block + b"\0" + plain[at:]
     wanted = plain if left is None else plain[:at] + name + left + b"\0" + plain[at:]
     assert kept(GIF, content) == wanted
     assert kept(GIF, wanted) == wanted
 
 
-def test_control_of_a_gif_counts_behind_a_text_too() -> None:
+def test_gif_control_before_a_text_applies_to_the_next_frame() -> None:
     image = Image.new("P", (9, 9), 1)
     image.putpalette(bytes(range(9)))
     image.paste(2, (0, 0, 4, 4))
@@ -99,7 +99,7 @@ def test_control_of_a_gif_counts_behind_a_text_too() -> None:
     assert kept(GIF, content) == plain
 
 
-def test_frames_and_profile_that_a_webp_does_not_announce_go() -> None:
+def test_webp_frames_and_profile_without_their_flags_are_removed() -> None:
     hidden = frame(VP8)
     content = webp(canvas(), chunk(b"ICCP", b"profile"), chunk(b"ANIM", bytes(6)), VP8, hidden)
     assert kept(WEBP, content) == webp(canvas(), VP8)
@@ -119,7 +119,7 @@ def test_profile_beyond_its_limit_is_a_bomb() -> None:
 
 
 def multi_picture(second: bytes, tags: int = 1, entries: int = 1) -> bytes:
-    """Return a JPEG with `second` behind it, to which so many tags with so many entries point."""
+    """Return a JPEG followed by `second`, which `tags` tags with `entries` entries each declare."""
     plain = saved("JPEG")
     size = 8 + 2 + 12 * tags + 16 * entries
     first = len(plain) + 4 + 4 + size
@@ -129,17 +129,17 @@ def multi_picture(second: bytes, tags: int = 1, entries: int = 1) -> bytes:
     return plain[:2] + segment(0xE2, b"MPF\0" + index + entry * entries) + plain[2:] + second
 
 
-# Each of 256 looks into it takes a tenth of a second.
+# Reading it once takes a tenth of a second; it is declared 256 times.
 @pytest.mark.timeout(15)
 @pytest.mark.parametrize("strips", [True, False])
-def test_picture_that_is_declared_many_times_is_looked_at_once(*, strips: bool) -> None:
+def test_picture_that_is_declared_many_times_is_read_once(*, strips: bool) -> None:
     other = saved("JPEG")
     second = other[:-2] + b"\xff\0" * (9 * 2**20) + other[-2:]
     content = multi_picture(second, tags=32, entries=8)
     assert len(kept(JPEG, content, strips=strips)) == len(saved("JPEG") if strips else content)
 
 
-def test_what_is_declared_as_a_picture_and_is_none_goes_in_any_case() -> None:
+def test_declared_picture_that_is_not_a_jpeg_is_always_removed() -> None:
     second = saved("JPEG")
     for other in (b"PK\3\4<script>", b"\xff\xd8\xff<script>"):
         assert kept(JPEG, multi_picture(other), strips=False) == multi_picture(other).removesuffix(other)
@@ -157,19 +157,19 @@ def test_what_is_declared_as_a_picture_and_is_none_goes_in_any_case() -> None:
         (b"ABCD", SECRET, b"IEND"),
     ],
 )
-def test_chunk_of_a_png_that_nobody_heeds_goes(name: bytes, content: bytes, place: bytes) -> None:
+def test_png_chunk_that_decoders_ignore_is_removed(name: bytes, content: bytes, place: bytes) -> None:
     plain = saved("PNG", "RGBA")
     at = plain.rindex(place) - 4 if place == b"IEND" else plain.index(place) - 4
     assert kept(ImageType.PNG, plain[:at] + png_chunk(name, content) + plain[at:]) == plain
 
 
-def test_end_of_a_png_holds_nothing() -> None:
+def test_content_of_png_end_chunk_is_removed() -> None:
     plain = saved("PNG")
     content = plain[:-12] + png_chunk(b"IEND", SECRET)
     assert kept(ImageType.PNG, content) == plain
 
 
-def test_first_of_two_chunks_of_a_png_stays() -> None:
+def test_only_the_first_of_two_equal_png_chunks_is_kept() -> None:
     plain = saved("PNG", dpi=(300, 300))
     at = plain.index(b"IDAT") - 4
     second = png_chunk(b"pHYs", SECRET + b"day")

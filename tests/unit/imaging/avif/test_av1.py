@@ -13,7 +13,7 @@ POINT = f"{0:012b}" + "00111"
 
 
 def unit(bits: str, kind: int = 1) -> bytes:
-    """Return a unit of these bits, which is a sequence header unless its kind is another."""
+    """Return a unit of these bits, a sequence header unless `kind` is another."""
     content = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
     return bytes([kind << 3 | 2, len(content)]) + content
 
@@ -61,7 +61,7 @@ def test_header_that_is_cut_off_has_no_size(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("zeros", [32, 33, 64], ids="{} zeros".format)
-def test_interval_that_readers_disagree_on_is_no_header(zeros: int) -> None:
+def test_header_with_an_ambiguous_number_is_ignored(zeros: int) -> None:
     for more in ("", "1" * zeros):
         assert not sizes(sequence(TIMING, "1", "0" * zeros + "1" + more, "0", NO_DISPLAY_DELAY, ONE_POINT, POINT))
 
@@ -71,13 +71,13 @@ def test_header_of_an_encoder_has_its_size() -> None:
         assert sizes(stream(size)) == {size}
 
 
-def test_every_header_counts_up_to_where_the_stream_makes_no_sense() -> None:
+def test_every_header_counts_up_to_the_first_damage() -> None:
     first, second, third = stream(SIZE), stream((64, 65)), stream((66, 67))
     assert sizes(first + second + b"\x0a\x7f" + third) == {SIZE, (64, 65)}
 
 
 @pytest.mark.parametrize("form", ["with an extension", "without a length", "with a long length"])
-def test_unit_may_begin_in_other_forms(form: str) -> None:
+def test_unit_header_may_have_other_forms(form: str) -> None:
     header, length, content = 0x0A, HEADERS["reduced"][1], HEADERS["reduced"][2:]
     begin = {
         "with an extension": bytes([header | 4, 0x20, length]),
@@ -91,7 +91,7 @@ def test_length_of_more_than_eight_bytes_ends_the_stream() -> None:
     assert not sizes(bytes([0x0A, 0x8B, *[0x80] * 7, 0]) + HEADERS["reduced"][2:])
 
 
-def test_stream_may_lie_in_many_places() -> None:
+def test_stream_may_be_in_many_places() -> None:
     content = b"".join(bytes([byte, 0xFF]) for byte in stream(SIZE))
     places = [range(at, at + 1) for at in range(0, len(content), 2)]
     empty = [range(at, at) for at in range(20_000)]
@@ -99,5 +99,5 @@ def test_stream_may_lie_in_many_places() -> None:
     assert not Sequences(content).frame_sizes(empty)
 
 
-def test_empty_places_are_passed_over_once() -> None:
+def test_empty_places_are_dropped_once() -> None:
     assert len(_Stream(b"content", [range(0), range(3), range(7, 7), range(3, 7)])._places) == 2

@@ -1,4 +1,4 @@
-"""What is private in an AVIF is overwritten where it lies."""
+"""Private data in an AVIF is overwritten in place."""
 
 import io
 import random
@@ -37,7 +37,7 @@ PRIVATE = {
     ).to_bytes(),
     "Exif of a few bytes": File([picture_item(SIZE), Made(b"Exif", SECRET)]).to_bytes(),
     "other boxes": File(
-        [picture_item(SIZE)], behind_meta=box(b"free", SECRET) + box(b"uuid", bytes(16), SECRET) + box(b"prvt", SECRET)
+        [picture_item(SIZE)], after_meta=box(b"free", SECRET) + box(b"uuid", bytes(16), SECRET) + box(b"prvt", SECRET)
     ).to_bytes(),
     "boxes about items": File(
         [
@@ -56,10 +56,10 @@ PRIVATE = {
         in_track=box(b"udta", SECRET)
         + full(b"meta", full(b"hdlr", bytes(4), b"pict", bytes(12), b"\0"), full(b"xml ", SECRET)),
     ),
-    "data that nothing takes": File([picture_item(SIZE)], behind=box(b"mdat", SECRET)).to_bytes(),
-    "data before a picture": File([picture_item(SIZE)], behind_meta=box(b"mdat", SECRET)).to_bytes(),
+    "data that nothing uses": File([picture_item(SIZE)], after=box(b"mdat", SECRET)).to_bytes(),
+    "data before a picture": File([picture_item(SIZE)], after_meta=box(b"mdat", SECRET)).to_bytes(),
     "Exif in pieces of a few bytes": File([picture_item(SIZE), EXIF], pieces=30).to_bytes(),
-    "zip behind it": saved("AVIF") + b"PK\3\4Secret",
+    "zip after it": saved("AVIF") + b"PK\3\4Secret",
     "two items in one place": File([picture_item(SIZE), EXIF, Made(b"Exif", b"")]).to_bytes(),
 }
 WHOLE = {name: content for name, (kind, content) in VALID.items() if kind is ImageType.AVIF}
@@ -87,42 +87,42 @@ def test_nothing_private_is_left(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", EVERYTHING.values(), ids=EVERYTHING.keys())
-def test_everything_that_is_seen_is_as_it_was(content: bytes) -> None:
+def test_everything_visible_is_unchanged(content: bytes) -> None:
     before, after = seen(content), seen(stripped(content))
     assert [frame[:5] for frame in after] == [frame[:5] for frame in before]
-    # Pillow tells irot, and where there is none what Exif says: nothing shows that.
+    # Pillow reports irot, and without it the orientation in Exif, which no program uses.
     assert after[0][5] in {before[0][5], None}
 
 
 @pytest.mark.parametrize("content", EVERYTHING.values(), ids=EVERYTHING.keys())
-def test_clean_file_is_the_same_file(content: bytes) -> None:
+def test_stripping_a_clean_file_changes_nothing(content: bytes) -> None:
     clean = stripped(content)
     assert inspect(clean, ImageType.AVIF, USUAL, strips=True).pieces == [range(len(clean))]
 
 
-def test_turned_picture_stays_turned() -> None:
+def test_turned_picture_is_still_turned_after_stripping() -> None:
     assert inspect(stripped(PRIVATE["turned"]), ImageType.AVIF, USUAL, strips=True).width == SIZE[1]
 
 
-def test_what_follows_goes_and_metadata_stays_where_it_is_wanted() -> None:
-    assert stripped(PRIVATE["zip behind it"], strips=False) == saved("AVIF")
+def test_without_the_option_to_strip_only_bytes_after_the_picture_are_removed() -> None:
+    assert stripped(PRIVATE["zip after it"], strips=False) == saved("AVIF")
     assert stripped(PRIVATE["camera"], strips=False) == PRIVATE["camera"]
 
 
 @pytest.mark.parametrize("length", [1, 40, 10_000], ids=["a byte", "a piece", "all of it"])
-def test_metadata_that_lies_in_the_picture_is_refused(length: int) -> None:
+def test_metadata_that_overlaps_the_picture_is_refused(length: int) -> None:
     plain = File([picture_item(SIZE), Made(b"Exif", bytes(9))])
     start = plain.to_bytes().index(b"mdat") + 4
     data = len(plain.items[0].data)
     content = replace(plain, overlap={2: ((start + 3, min(length, data)),)}).to_bytes()
     with pytest.raises(Corrupt, match="metadata overlaps its picture"):
         inspect(content, ImageType.AVIF, USUAL, strips=True)
-    # Without cleaning it does no harm.
+    # Without stripping it is harmless.
     assert stripped(content, strips=False) == content
 
 
 @pytest.mark.parametrize("content", CLEAN.values(), ids=CLEAN.keys())
-def test_picture_without_metadata_is_left_alone(content: bytes) -> None:
+def test_picture_without_metadata_is_unchanged(content: bytes) -> None:
     assert inspect(content, ImageType.AVIF, USUAL, strips=True).pieces == [range(len(content))]
 
 
@@ -143,14 +143,14 @@ def test_libvips_sees_the_same_pixels(tmp_path: Path) -> None:
 def test_picture_whose_exif_is_short_can_still_be_read(size: int) -> None:
     exif = (bytes(4) + b"II*\0\x08\0\0\0\0\0Secret")[:size].ljust(size, b"\0")
     content = File([picture_item(SIZE), Made(b"Exif", exif, refers=((b"cdsc", (1,)),))]).to_bytes()
-    # A reader may warn about Exif that is cut off, as before.
+    # A program may warn about Exif that is cut off, as it did before.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         assert opened_size(stripped(content)) == opened_size(content) == SIZE
 
 
-def test_metadata_that_goes_beyond_its_data_is_refused() -> None:
-    plain = File([picture_item(SIZE), Made(b"uri ", SECRET)], behind=box(b"mdat", SECRET))
+def test_metadata_beyond_its_box_of_data_is_refused() -> None:
+    plain = File([picture_item(SIZE), Made(b"uri ", SECRET)], after=box(b"mdat", SECRET))
     place = (plain.to_bytes().index(SECRET) + 1, len(SECRET) + 8)
     with pytest.raises(Corrupt, match="metadata is outside its boxes of data"):
         inspect(replace(plain, overlap={2: (place,)}).to_bytes(), ImageType.AVIF, USUAL, strips=True)
@@ -167,14 +167,14 @@ def test_metadata_that_goes_beyond_its_data_is_refused() -> None:
     ],
     ids=["Exif", "XMP", "a text", "an address"],
 )
-def test_metadata_becomes_what_says_nothing_in_its_form(item: Made, left: bytes, pieces: int) -> None:
+def test_metadata_is_replaced_by_empty_metadata_of_the_same_kind(item: Made, left: bytes, pieces: int) -> None:
     found = stripped(File([picture_item(SIZE), item], pieces=min(pieces, len(item.data))).to_bytes())
     places = walk_avif(found, USUAL).items.by_number[2].extents
     assert b"".join(found[place.start : place.stop] for place in places) == left
 
 
 @pytest.mark.parametrize("place", [(0, 20), (8, 4), (60, 100)], ids=["the first box", "a brand", "the meta box"])
-def test_metadata_that_lies_in_what_describes_the_picture_is_refused(place: tuple[int, int]) -> None:
+def test_metadata_in_the_boxes_that_describe_the_picture_is_refused(place: tuple[int, int]) -> None:
     made = File([picture_item(SIZE), Made(b"mime", SECRET, media_type=b"application/rdf+xml")], overlap={2: (place,)})
     with pytest.raises(Corrupt, match="metadata is outside its boxes of data"):
         inspect(made.to_bytes(), ImageType.AVIF, USUAL, strips=True)
@@ -182,19 +182,19 @@ def test_metadata_that_lies_in_what_describes_the_picture_is_refused(place: tupl
 
 @settings(deadline=None, max_examples=300)
 @given(seed=st.integers(0, 2**32), name=st.sampled_from(sorted(EVERYTHING)))
-def test_spoilt_picture_is_refused_or_clean_for_good(seed: int, name: str) -> None:
+def test_damaged_picture_is_refused_or_clean_after_one_pass(seed: int, name: str) -> None:
     shade = random.Random(seed)
-    spoilt = bytearray(EVERYTHING[name])
+    damaged = bytearray(EVERYTHING[name])
     for _ in range(shade.randrange(1, 4)):
-        spoilt[shade.randrange(min(len(spoilt), 900))] = shade.randrange(256)
+        damaged[shade.randrange(min(len(damaged), 900))] = shade.randrange(256)
     try:
-        clean = stripped(bytes(spoilt))
+        clean = stripped(bytes(damaged))
     except AnswerError:
         return
     assert stripped(clean) == clean
 
 
-def test_metadata_that_overlaps_itself_is_refused_before_anything_is_made_of_it() -> None:
+def test_metadata_that_overlaps_itself_is_refused_before_it_takes_memory() -> None:
     pieces = tuple((start, 2**20) for start in range(20_000, 21_000))
     content = File([picture_item(SIZE), Made(b"Exif", bytes(2**20 + 30_000))], overlap={2: pieces}).to_bytes()
     tracemalloc.start()
@@ -206,7 +206,7 @@ def test_metadata_that_overlaps_itself_is_refused_before_anything_is_made_of_it(
         tracemalloc.stop()
 
 
-def test_tracks_in_tracks_are_no_deeper_than_any_stack() -> None:
+def test_deeply_nested_tracks_do_not_overflow_the_stack() -> None:
     track = b""
     for _ in range(3000):
         track = box(b"trak", track)
@@ -215,6 +215,6 @@ def test_tracks_in_tracks_are_no_deeper_than_any_stack() -> None:
     assert len(stripped(content)) == len(content)
 
 
-def test_data_of_a_fragmented_file_stays_where_it_is() -> None:
-    content = File([picture_item(SIZE)], behind=box(b"moof") + box(b"mdat", b"frames")).to_bytes()
+def test_data_of_a_fragmented_file_is_kept() -> None:
+    content = File([picture_item(SIZE)], after=box(b"moof") + box(b"mdat", b"frames")).to_bytes()
     assert stripped(content) == content

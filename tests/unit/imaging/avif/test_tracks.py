@@ -1,4 +1,4 @@
-"""The frames of animated AVIF files: where they lie, how large they are, how many."""
+"""The frames of animated AVIF files: their places, sizes and number."""
 
 import io
 import struct
@@ -20,7 +20,7 @@ outcome = outcomes_of(walk_avif)
 
 
 def _patched(content: bytes, kind: bytes, at: int, value: bytes) -> bytes:
-    """Return a file with other bytes at a place in a box, counted from behind its type."""
+    """Return a file with other bytes at a place in a box, counted from the end of its type."""
     start = content.index(kind) + 4 + at
     return content[:start] + value + content[start + len(value) :]
 
@@ -28,7 +28,7 @@ def _patched(content: bytes, kind: bytes, at: int, value: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "at"), [(b"tkhd", 88), (b"stsd", 8 + 8 + 24)], ids=["its header", "its description of frames"]
 )
-def test_size_that_only_a_track_says_counts(kind: bytes, at: int) -> None:
+def test_size_that_only_a_track_declares_counts(kind: bytes, at: int) -> None:
     content = ANIMATED
     assert content[content.index(kind) + 4 + at :].startswith(struct.pack(">H", SIZE[0]))
     with pytest.raises(TooManyPixels, match="20000 x"):
@@ -36,21 +36,21 @@ def test_size_that_only_a_track_says_counts(kind: bytes, at: int) -> None:
 
 
 @pytest.mark.parametrize("handler", [b"soun", b"meta", bytes(4)], ids=["sound", "metadata", "none"])
-def test_track_of_av1_counts_whatever_handler_it_names(handler: bytes) -> None:
+def test_track_of_av1_counts_with_any_handler(handler: bytes) -> None:
     at = ANIMATED.rindex(b"hdlr")
     named = ANIMATED[:at] + _patched(ANIMATED[at:], b"hdlr", 8, handler)
-    # As libavif sees it.
+    # What libavif reads.
     with Image.open(io.BytesIO(named)) as image:
         assert len(list(ImageSequence.Iterator(image))) == 4
     assert walk_avif(named, USUAL).tracks == walk_avif(ANIMATED, USUAL).tracks
     with pytest.raises(TooManyPixels, match="20000 x"):
         walk_avif(_patched(named, b"tkhd", 88, struct.pack(">H", 20_000)), USUAL)
-    # Without AV1 it is whatever it says.
+    # Without AV1 the track is ignored.
     assert not walk_avif(_patched(named, b"stsd", 8 + 4, b"mp4a"), USUAL).tracks
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "last"])
-def test_stream_of_a_frame_beyond_the_limit_is_refused_whatever_the_track_says(*, is_first: bool) -> None:
+def test_stream_of_a_frame_beyond_the_limit_is_refused_also_when_the_track_declares_less(*, is_first: bool) -> None:
     content, large = ANIMATED, stream((1100, 900))
     (track,) = walk_avif(content, USUAL).tracks
     frames = [content[place.start : place.stop] for place in track.samples]

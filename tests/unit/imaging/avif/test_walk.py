@@ -1,4 +1,4 @@
-"""AVIF files that are whole, cut off, spoilt, or lie."""
+"""AVIF files that are whole, cut off, damaged or hostile."""
 
 import random
 import struct
@@ -18,7 +18,7 @@ from authsvc.model import ImageType
 from tests.support.corpus.pictures import VALID
 from tests.support.imaging.avif_files import MADE, File, Made, box, full, grid, ispe, picture_item, stream
 from tests.support.imaging.real_pictures import SIZE, opened_size, saved
-from tests.support.imaging.walking import each_byte_spoilt, outcomes_of
+from tests.support.imaging.walking import each_byte_changed, outcomes_of
 from tests.support.limits import USUAL
 
 WHOLE = {name: content for name, (kind, content) in VALID.items() if kind is ImageType.AVIF}
@@ -30,22 +30,22 @@ outcome = outcomes_of(walk_avif)
 
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
-def test_picture_that_a_decoder_reads_is_taken_with_its_size(content: bytes) -> None:
+def test_picture_that_a_decoder_reads_is_accepted_with_its_size(content: bytes) -> None:
     found = walk_avif(content, USUAL)
     assert (found.width, found.height) == opened_size(content)
     assert found.end == len(content)
 
 
-def test_brand_may_be_one_that_it_is_compatible_with() -> None:
+def test_brand_may_be_a_compatible_one() -> None:
     content = File([picture_item(SIZE)], brand=b"mif1").to_bytes()
     with pytest.raises(Corrupt, match="does not begin with its brands"):
         walk_avif(content, USUAL)
-    # Behind the major brand and four bytes of its version.
+    # After the major brand and four bytes of its version.
     compatible = content[:16] + b"avif" + content[20:]
     assert walk_avif(compatible, USUAL).width == opened_size(compatible)[0]
 
 
-def test_last_box_may_say_that_it_reaches_to_the_end() -> None:
+def test_last_box_may_reach_to_the_end_without_a_size() -> None:
     content = File([picture_item(SIZE)]).to_bytes()
     at = content.index(b"mdat") - 4
     endless = content[:at] + bytes(4) + content[at + 4 :]
@@ -54,9 +54,9 @@ def test_last_box_may_say_that_it_reaches_to_the_end() -> None:
 
 
 def test_box_may_have_a_large_size() -> None:
-    content = File([picture_item(SIZE)], behind_meta=bytes(8)).to_bytes()
+    content = File([picture_item(SIZE)], after_meta=bytes(8)).to_bytes()
     at = content.index(b"mdat") - 12
-    # The eight bytes before it move behind its type.
+    # The eight bytes before it move after its type.
     size = len(content) - at
     large = content[:at] + struct.pack(">I4sQ", 1, b"mdat", size) + content[at + 16 :]
     assert opened_size(large) == SIZE
@@ -64,7 +64,7 @@ def test_box_may_have_a_large_size() -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_picture_that_is_turned_is_as_wide_as_it_is_shown(turns: int) -> None:
+def test_turned_picture_has_the_size_in_which_it_is_shown(turns: int) -> None:
     content = File([picture_item(SIZE, box(b"irot", bytes([turns])))]).to_bytes()
     assert walk_avif(content, USUAL).turns == turns
     found = inspect(content, ImageType.AVIF, USUAL, strips=True)
@@ -76,35 +76,35 @@ def test_picture_cut_anywhere_is_refused(content: bytes) -> None:
     lengths = sorted({len(content) * percent // 100 for percent in range(100)} | {len(content) - 1})
     found = {length: outcome(content[:length]) for length in lengths}
     assert {type(result) for result in found.values()} <= {Corrupt, Truncated}
-    # Once the boxes about it are whole, it is known to be cut off.
+    # Once the boxes that describe it are whole, it is known to be cut off.
     assert isinstance(found[len(content) - 1], Truncated)
 
 
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
 @pytest.mark.parametrize("name", ["AVIF, alpha", "AVIF, animated", "AVIF, made of boxes, four tiles"])
-def test_spoilt_byte_is_refused_or_harmless(name: str, flip: int) -> None:
+def test_damaged_byte_is_refused_or_harmless(name: str, flip: int) -> None:
     content = WHOLE[name][:1200]
     rest = WHOLE[name][1200:]
-    for spoilt in each_byte_spoilt(content, flip):
-        assert isinstance(outcome(spoilt + rest), (Avif, AnswerError))
+    for damaged in each_byte_changed(content, flip):
+        assert isinstance(outcome(damaged + rest), (Avif, AnswerError))
 
 
 @settings(deadline=None, max_examples=300)
 @given(seed=st.integers(0, 2**32), name=st.sampled_from(sorted(WHOLE)))
-def test_many_spoilt_bytes_are_refused_or_harmless(seed: int, name: str) -> None:
+def test_many_damaged_bytes_are_refused_or_harmless(seed: int, name: str) -> None:
     shade = random.Random(seed)
-    spoilt = bytearray(WHOLE[name])
+    damaged = bytearray(WHOLE[name])
     for _ in range(shade.randrange(1, 12)):
-        spoilt[shade.randrange(min(len(spoilt), 900))] = shade.randrange(256)
-    assert isinstance(outcome(bytes(spoilt)), (Avif, AnswerError))
+        damaged[shade.randrange(min(len(damaged), 900))] = shade.randrange(256)
+    assert isinstance(outcome(bytes(damaged)), (Avif, AnswerError))
 
 
 @pytest.mark.parametrize(
     ("made", "error"),
     [
-        (File([picture_item(SIZE, said=(20_000, 9))]), TooManyPixels),
-        (File([picture_item(SIZE, said=(6000, 6000))]), TooManyPixels),
-        (File([picture_item(SIZE), picture_item(SIZE, said=(6000, 6000))]), TooManyPixels),
+        (File([picture_item(SIZE, declared=(20_000, 9))]), TooManyPixels),
+        (File([picture_item(SIZE, declared=(6000, 6000))]), TooManyPixels),
+        (File([picture_item(SIZE), picture_item(SIZE, declared=(6000, 6000))]), TooManyPixels),
         (grid(2, 2, (60_000, 9), (64, 64)), TooManyPixels),
         (grid(2, 2, (200, 90), (64, 64)), Corrupt),
         (grid(2, 2, (100, 90), (64, 64), tiles=3), Corrupt),
@@ -113,10 +113,10 @@ def test_many_spoilt_bytes_are_refused_or_harmless(seed: int, name: str) -> None
         (File([Made(b"av01", b"no stream at all", MADE["one picture"].items[0].properties)]), Corrupt),
         (File([Made(b"hvc1", b"data", MADE["one picture"].items[0].properties)]), Corrupt),
         (File([Made(b"av01", b"data")]), Corrupt),
-        (File([picture_item(SIZE, said=(0, 9))]), Corrupt),
+        (File([picture_item(SIZE, declared=(0, 9))]), Corrupt),
         (File([picture_item(SIZE)], overlap={1: ((10, 10**6),)}), Truncated),
         (
-            File([picture_item(SIZE)], in_idat=True, overlap={1: ((2, 10**6),)}, behind=box(b"free", bytes(10**6))),
+            File([picture_item(SIZE)], in_idat=True, overlap={1: ((2, 10**6),)}, after=box(b"free", bytes(10**6))),
             Corrupt,
         ),
         (File([replace(picture_item(SIZE), properties=(ispe(SIZE),))]), Corrupt),
@@ -156,9 +156,9 @@ def test_stream_beyond_the_limit_is_refused_also_when_the_file_declares_less() -
 def test_data_after_the_last_box_is_corrupt() -> None:
     plain = File([picture_item(SIZE)])
     data = plain.items[0].data
-    behind = replace(plain, behind=b"\xff" * 4 + data, overlap={1: ((len(plain.to_bytes()) + 4, len(data)),)})
+    after = replace(plain, after=b"\xff" * 4 + data, overlap={1: ((len(plain.to_bytes()) + 4, len(data)),)})
     with pytest.raises(Corrupt, match="after the box that holds it, or after the last box"):
-        walk_avif(behind.to_bytes(), USUAL)
+        walk_avif(after.to_bytes(), USUAL)
 
 
 def test_second_sequence_header_counts_as_well() -> None:
@@ -177,9 +177,9 @@ def test_two_entries_for_one_item_are_refused(twice: bytes) -> None:
     at = content.index(twice) + (9 if twice == b"infe" else 17)
     # The number of the second item.
     second = content.index(b"\0\2", at)
-    spoilt = content[: second + 1] + b"\1" + content[second + 2 :]
+    damaged = content[: second + 1] + b"\1" + content[second + 2 :]
     with pytest.raises(Corrupt, match="two entries for its item 1"):
-        walk_avif(spoilt, USUAL)
+        walk_avif(damaged, USUAL)
 
 
 def _meta(*parts: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""GIF files whole, cut off, spoilt and hostile, walked through."""
+"""GIF files that are whole, cut off, damaged or hostile."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ from PIL import Image
 from authsvc.errors import AnswerError, Corrupt, TooManyFrames, TooManyPixels, Truncated
 from authsvc.imaging.gif.walk import MAX_BLOCKS, MAX_SUB_BLOCKS, Gif, walk_gif
 from tests.support.imaging.real_pictures import SIZE, opened_size, saved
-from tests.support.imaging.walking import each_byte_spoilt, outcomes_of
+from tests.support.imaging.walking import each_byte_changed, outcomes_of
 from tests.support.limits import USUAL
 
 TRAILER = b"\x3b"
@@ -25,7 +25,7 @@ def screen(width: int = 73, height: int = 41, flags: int = 0) -> bytes:
 
 
 def frame(width: int = 73, height: int = 41, bits: int = 8, content: bytes = bytes(20)) -> bytes:
-    """Return a frame without a colour table of its own."""
+    """Return a frame without a local colour table."""
     pieces = (content[at : at + 255] for at in range(0, len(content), 255))
     data = b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0"
     return struct.pack("<BHHHHBB", 0x2C, 0, 0, width, height, 0, bits) + data
@@ -46,15 +46,15 @@ WHOLE = {
     "comment": saved("GIF", comment=b"not for everybody" * 20),
     "transparent": saved("GIF", "RGBA"),
     "animated": animated(),
-    "animated with tables of its own": animated(disposal=2),
-    "something behind it": saved("GIF") + b"<script>1</script>",
+    "animated with local colour tables": animated(disposal=2),
+    "something after it": saved("GIF") + b"<script>1</script>",
 }
 
 outcome = outcomes_of(walk_gif)
 
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
-def test_picture_that_a_decoder_reads_is_taken_with_its_size(content: bytes) -> None:
+def test_picture_that_a_decoder_reads_is_accepted_with_its_size(content: bytes) -> None:
     found = walk_gif(content, USUAL)
     assert (found.width, found.height) == opened_size(content)
 
@@ -65,7 +65,7 @@ def test_blocks_follow_each_other_up_to_the_trailer(content: bytes) -> None:
     assert [block.start for block in blocks[1:]] == [block.end for block in blocks[:-1]]
     assert all(content[block.start] == block.kind for block in blocks)
     assert content[blocks[-1].start : blocks[-1].end] == TRAILER
-    assert (blocks[-1].end == len(content)) == (content != WHOLE["something behind it"])
+    assert (blocks[-1].end == len(content)) == (content != WHOLE["something after it"])
 
 
 def test_frames_are_counted_and_limited() -> None:
@@ -94,18 +94,18 @@ def test_file_cut_off_anywhere_is_truncated(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["87a", "comment", "animated"])
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF], ids=hex)
-def test_spoilt_byte_is_refused_in_words_or_does_not_matter(name: str, flip: int) -> None:
-    found = [outcome(spoilt) for spoilt in each_byte_spoilt(WHOLE[name], flip)]
+def test_damaged_byte_is_refused_with_a_reason_or_harmless(name: str, flip: int) -> None:
+    found = [outcome(damaged) for damaged in each_byte_changed(WHOLE[name], flip)]
     assert {type(result) for result in found} >= {Gif, Corrupt, Truncated}
 
 
 @given(st.binary(max_size=400))
-def test_whatever_follows_a_signature_is_refused_in_words(rest: bytes) -> None:
+def test_random_bytes_after_a_signature_are_refused_with_a_reason(rest: bytes) -> None:
     assert isinstance(outcome(b"GIF89a" + rest), AnswerError | Gif)
 
 
 @given(st.lists(st.sampled_from([frame(), frame(9, 9), COMMENT, TRAILER, b"\0", b"\x2c", b"\x21"]), max_size=8))
-def test_blocks_in_any_order_are_refused_in_words_or_have_a_frame_and_an_end(parts: list[bytes]) -> None:
+def test_blocks_in_any_order_are_refused_with_a_reason_or_have_a_frame_and_an_end(parts: list[bytes]) -> None:
     found = outcome(screen() + b"".join(parts))
     if isinstance(found, Gif):
         assert found.frames > 0
@@ -129,17 +129,17 @@ CORRUPT = {
 
 
 @pytest.mark.parametrize(("content", "reason"), CORRUPT.values(), ids=CORRUPT.keys())
-def test_file_that_makes_no_sense_is_corrupt(content: bytes, reason: str) -> None:
+def test_invalid_file_is_corrupt(content: bytes, reason: str) -> None:
     with pytest.raises(Corrupt, match=reason):
         walk_gif(content, USUAL)
 
 
-def test_size_that_the_data_cannot_fill_is_truncated() -> None:
+def test_size_that_needs_more_data_is_truncated() -> None:
     with pytest.raises(Truncated, match=r"has at least 10984 bytes of data; this one has \d+"):
         walk_gif(screen() + frame(6_000, 5_000) + TRAILER, USUAL)
 
 
-def test_flat_picture_that_packs_as_well_as_can_be_is_taken() -> None:
+def test_most_compressible_picture_is_accepted() -> None:
     assert walk_gif(saved("GIF", "1", (7_000, 7_000)), USUAL).width == 7_000
     flat = io.BytesIO()
     Image.new("P", (8_000, 6_000)).save(flat, "GIF")

@@ -1,4 +1,4 @@
-"""HDR gain maps survive, with nothing but what a screen needs of them."""
+"""HDR gain maps are kept, with only what a screen needs."""
 
 import io
 
@@ -23,7 +23,7 @@ def stripped(content: bytes, *, strips: bool = True) -> bytes:
 
 
 def pictures(content: bytes) -> list[bytes]:
-    """Return the pictures that Pillow finds by the Multi-Picture segment, each in its own bytes."""
+    """Return the pictures that Pillow finds by the Multi-Picture segment, each as bytes."""
     with MpoImageFile(io.BytesIO(content)) as image:
         assert image.mpinfo is not None
         entries = image.mpinfo[0xB002]
@@ -32,7 +32,7 @@ def pictures(content: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("content", KINDS.values(), ids=KINDS.keys())
-def test_gain_map_is_where_the_picture_says_with_every_pixel(content: bytes) -> None:
+def test_gain_map_is_at_its_declared_place_with_every_pixel(content: bytes) -> None:
     before, after = pictures(content), pictures(stripped(content))
     assert len(after) == 2
     for old, new in zip(before, after, strict=True):
@@ -52,12 +52,12 @@ def test_nothing_private_is_left_in_either_picture(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", KINDS.values(), ids=KINDS.keys())
-def test_clean_one_is_the_same_file(content: bytes) -> None:
+def test_stripping_a_clean_file_changes_nothing(content: bytes) -> None:
     clean = stripped(content)
     assert inspect(clean, ImageType.JPEG, USUAL, strips=True).pieces == [range(len(clean))]
 
 
-def test_what_is_said_of_the_gain_map_stays() -> None:
+def test_parameters_of_the_gain_map_are_kept() -> None:
     first, second = pictures(stripped(KINDS["both"]))
     for text in (
         b'hdrgm:Version="1.0"',
@@ -74,8 +74,8 @@ def test_what_is_said_of_the_gain_map_stays() -> None:
 
 
 @pytest.mark.parametrize("content", KINDS.values(), ids=KINDS.keys())
-def test_both_pictures_stay_as_they_are_where_metadata_is_wanted(content: bytes) -> None:
-    assert stripped(content, strips=False) == content.removesuffix(b"Secret behind it")
+def test_both_pictures_are_unchanged_without_the_option_to_strip(content: bytes) -> None:
+    assert stripped(content, strips=False) == content.removesuffix(b"Secret after it")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_both_pictures_stay_as_they_are_where_metadata_is_wanted(content: bytes)
     ],
     ids=["another namespace", "no version", "no entries"],
 )
-def test_second_picture_that_is_no_gain_map_goes(old: bytes, new: bytes) -> None:
+def test_second_picture_that_is_not_a_gain_map_is_removed(old: bytes, new: bytes) -> None:
     content = ultra_hdr()
     assert old in content
     found = stripped(content.replace(old, new))
@@ -97,7 +97,7 @@ def test_second_picture_that_is_no_gain_map_goes(old: bytes, new: bytes) -> None
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 4))
-def test_index_that_is_cut_or_points_nowhere_loses_the_second_picture_alone(cut: int) -> None:
+def test_damaged_index_loses_only_the_second_picture(cut: int) -> None:
     whole = ultra_hdr()
     at = whole.index(b"MPF\0") + 4
     content = whole[: at + cut] + b"\xff" * (90 - cut) + whole[at + 90 :]
@@ -105,21 +105,21 @@ def test_index_that_is_cut_or_points_nowhere_loses_the_second_picture_alone(cut:
     assert (walked.width, walked.height) == (73, 41)
 
 
-def test_facts_are_known_in_every_form_that_writers_use() -> None:
-    said = (
+def test_parameters_are_read_in_every_form_that_writers_use() -> None:
+    xmp = (
         MAP_XMP.replace(b'hdrgm:GainMapMax="2.5" ', b"")
         .replace(b'hdrgm:HDRCapacityMax="2.5"', b'hdrgm:HDRCapacityMax = "+2.5E0" hdrgm:OffsetSDR="1e-07"')
         .replace(b"<dc:creator>", b"<hdrgm:GainMapMax>\n 2.5 </hdrgm:GainMapMax><dc:creator>")
     )
-    _, second = pictures(stripped(ultra_hdr(xmp=said)))
+    _, second = pictures(stripped(ultra_hdr(xmp=xmp)))
     for text in (b'hdrgm:HDRCapacityMax="+2.5E0"', b'hdrgm:OffsetSDR="1e-07"', b'hdrgm:GainMapMax="2.5"'):
         assert text in second
-    assert inspect(stripped(ultra_hdr(xmp=said)), ImageType.JPEG, USUAL, strips=True).pieces == [
-        range(len(stripped(ultra_hdr(xmp=said))))
+    assert inspect(stripped(ultra_hdr(xmp=xmp)), ImageType.JPEG, USUAL, strips=True).pieces == [
+        range(len(stripped(ultra_hdr(xmp=xmp))))
     ]
 
 
-def test_segment_of_the_standard_holds_no_more_than_it_may() -> None:
+def test_bytes_after_the_standard_segment_are_removed() -> None:
     found = stripped(ultra_hdr(xmp=b"", iso=bytes(141) + SECRET))
     assert found.count(ISO) == 2
     assert ISO + bytes(141) in found
@@ -130,8 +130,8 @@ def test_second_picture_keeps_its_colours() -> None:
     whole = ultra_hdr(xmp=b"", iso=b"\0\0\0\0params")
     jfif = whole.index(b"JFIF", whole.index(b"\xff\xd9"))
     content = whole[: jfif - 4] + PROFILE + whole[jfif - 4 :]
-    # The index says how long the second picture is.
-    size = len(whole) - len(b"Secret behind it") - whole.index(b"\xff\xd9") - 2
+    # The index contains the length of the second picture.
+    size = len(whole) - len(b"Secret after it") - whole.index(b"\xff\xd9") - 2
     content = content.replace(size.to_bytes(4, "big"), (size + len(PROFILE)).to_bytes(4, "big"), 1)
     first, second = pictures(stripped(content))
     assert PROFILE in second

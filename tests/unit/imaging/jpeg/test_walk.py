@@ -1,4 +1,4 @@
-"""JPEG files whole, cut off, spoilt and hostile, walked through."""
+"""JPEG files that are whole, cut off, damaged or hostile."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from authsvc.errors import AnswerError, Corrupt, TooManyPixels, TooManyScans, Tr
 from authsvc.imaging.jpeg.segments import MAX_SEGMENTS
 from authsvc.imaging.jpeg.walk import Jpeg, walk_jpeg
 from tests.support.imaging.real_pictures import SIZE, jpeg_with, opened_size, saved, segment
-from tests.support.imaging.walking import each_byte_spoilt, outcomes_of
+from tests.support.imaging.walking import each_byte_changed, outcomes_of
 from tests.support.limits import USUAL
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
@@ -24,7 +24,7 @@ SCAN = segment(0xDA, b"\1\1\0\0\x3f\0") + bytes(100)
 
 
 def multi_picture() -> bytes:
-    """Return a JPEG with a second one behind it (CIPA DC-007), as phones write them."""
+    """Return a JPEG that is followed by a second one (CIPA DC-007), as phones write them."""
     images = [Image.linear_gradient("L").resize(size) for size in (SIZE, (20, 10))]
     file = io.BytesIO()
     images[0].save(file, "MPO", save_all=True, append_images=images[1:])
@@ -32,7 +32,7 @@ def multi_picture() -> bytes:
 
 
 def exif() -> bytes:
-    """Return camera data: an orientation, a maker's name and a place on Earth."""
+    """Return Exif with an orientation, a maker's name and a place on Earth."""
     tags = Image.Exif()
     tags[0x0112], tags[0x010F] = 6, "A maker of cameras"
     tags.get_ifd(0x8825)[2] = (47.0, 22.0, 1.0)
@@ -55,7 +55,7 @@ WHOLE = {
     "fill bytes": jpeg_with(b"\xff" * 500),
     "something between segments": saved("JPEG")[:20] + b"\0something" + saved("JPEG")[20:],
     "several pictures": multi_picture(),
-    "something behind it": saved("JPEG") + b"<script>1</script>",
+    "something after it": saved("JPEG") + b"<script>1</script>",
 }
 DAMAGED = {"baseline": WHOLE["baseline"], "progressive": WHOLE["progressive"], "restarts": WHOLE["restart markers"]}
 
@@ -63,7 +63,7 @@ outcome = outcomes_of(walk_jpeg)
 
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
-def test_picture_that_a_decoder_reads_is_taken_with_its_size(content: bytes) -> None:
+def test_picture_that_a_decoder_reads_is_accepted_with_its_size(content: bytes) -> None:
     found = walk_jpeg(content, USUAL)
     assert (found.width, found.height) == opened_size(content)
 
@@ -80,8 +80,8 @@ def test_segments_go_from_the_start_marker_to_the_end_marker(content: bytes) -> 
     assert bool(b"".join(gaps)) == is_untidy
 
 
-def test_second_picture_and_what_lies_behind_the_end_are_no_segments() -> None:
-    for name in "several pictures", "something behind it":
+def test_bytes_after_the_end_marker_are_not_segments() -> None:
+    for name in "several pictures", "something after it":
         end = walk_jpeg(WHOLE[name], USUAL).segments[-1].end
         assert end < len(WHOLE[name])
         assert opened_size(WHOLE[name][:end]) == SIZE
@@ -107,18 +107,18 @@ def test_file_cut_off_anywhere_is_truncated(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF], ids=hex)
-def test_spoilt_byte_is_refused_in_words_or_does_not_matter(content: bytes, flip: int) -> None:
-    found = [outcome(spoilt) for spoilt in each_byte_spoilt(content, flip)]
+def test_damaged_byte_is_refused_with_a_reason_or_harmless(content: bytes, flip: int) -> None:
+    found = [outcome(damaged) for damaged in each_byte_changed(content, flip)]
     assert {type(result) for result in found} >= {Jpeg, Corrupt, Truncated}
 
 
 @given(st.binary(max_size=400))
-def test_whatever_follows_a_start_marker_is_refused_in_words(rest: bytes) -> None:
+def test_random_bytes_after_a_start_marker_are_refused_with_a_reason(rest: bytes) -> None:
     assert isinstance(outcome(SOI + rest), AnswerError | Jpeg)
 
 
 @given(st.lists(st.sampled_from([FRAME, SCAN, EOI, SOI, b"\xff", b"\0", segment(0xFE, b"x"), b"\xff\xd3"]), max_size=9))
-def test_segments_in_any_order_are_refused_in_words_or_have_a_frame_and_an_end(parts: list[bytes]) -> None:
+def test_segments_in_any_order_are_refused_with_a_reason_or_have_a_frame_and_an_end(parts: list[bytes]) -> None:
     found = outcome(SOI + b"".join(parts))
     if isinstance(found, Jpeg):
         assert (found.width, found.height) == SIZE
@@ -143,7 +143,7 @@ CORRUPT = {
 
 
 @pytest.mark.parametrize(("content", "reason"), CORRUPT.values(), ids=CORRUPT.keys())
-def test_file_that_makes_no_sense_is_corrupt(content: bytes, reason: str) -> None:
+def test_invalid_file_is_corrupt(content: bytes, reason: str) -> None:
     with pytest.raises(Corrupt, match=reason):
         walk_jpeg(content, USUAL)
 
@@ -154,23 +154,23 @@ def resized(content: bytes, width: int, height: int) -> bytes:
     return content[:at] + struct.pack(">HH", height, width) + content[at + 4 :]
 
 
-def test_size_that_the_data_cannot_fill_is_truncated() -> None:
+def test_size_that_needs_more_data_is_truncated() -> None:
     with pytest.raises(Truncated, match=r"has at least 93750 bytes of data; this one has \d+"):
         walk_jpeg(resized(saved("JPEG"), 12_000, 4_000), USUAL)
 
 
-def test_arithmetic_coder_may_need_next_to_nothing() -> None:
+def test_arithmetic_coder_may_need_almost_no_data() -> None:
     frame = segment(0xC9, struct.pack(">BHHB", 8, 4_000, 12_000, 1) + b"\1\x11\0")
     assert walk_jpeg(SOI + frame + SCAN + EOI, USUAL).width == 12_000
 
 
-def test_size_beyond_a_limit_is_refused_before_the_data_is_looked_at() -> None:
+def test_size_beyond_a_limit_is_refused_before_the_data_is_read() -> None:
     with pytest.raises(TooManyPixels):
         walk_jpeg(resized(saved("JPEG"), 12_800, 4_000)[:700], USUAL)
 
 
 @pytest.mark.parametrize("filling", [b"\xff", b"\xff\0", b"\xff\xd0"], ids=["fill bytes", "stuffed zeros", "restarts"])
-def test_megabytes_that_mean_nothing_are_passed_over_once(filling: bytes) -> None:
-    # With a repetition in the pattern the first of them would take hours.
+def test_megabytes_without_meaning_are_skipped_in_linear_time(filling: bytes) -> None:
+    # With a repetition in the pattern the first one would take hours.
     content = SOI + FRAME + SCAN + filling * (2**22 // len(filling)) + EOI
     assert walk_jpeg(content, USUAL).segments[-1].end == len(content)

@@ -1,4 +1,4 @@
-"""PNG files whole, cut off, spoilt and hostile, walked through."""
+"""PNG files that are whole, cut off, damaged or hostile."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from authsvc.errors import AnswerError, Bomb, Corrupt, TooManyFrames, TooManyPix
 from authsvc.imaging.png.chunks import MAX_CHUNKS
 from authsvc.imaging.png.walk import MAX_INFLATED_BYTES, Png, walk_png
 from tests.support.imaging.real_pictures import SIZE, interlaced_png, opened_size, saved
-from tests.support.imaging.walking import each_byte_spoilt, outcomes_of
+from tests.support.imaging.walking import each_byte_changed, outcomes_of
 from tests.support.limits import USUAL
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -69,24 +69,24 @@ WHOLE = {
     "many pieces of data": png(
         header(), *(chunk(b"IDAT", IMAGE[8:-4][at : at + 1]) for at in range(len(IMAGE) - 12)), END
     ),
-    "something behind it": saved("PNG") + b"<script>1</script>",
+    "something after it": saved("PNG") + b"<script>1</script>",
 }
 
 outcome = outcomes_of(walk_png)
 
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
-def test_picture_that_a_decoder_reads_is_taken_with_its_size(content: bytes) -> None:
+def test_picture_that_a_decoder_reads_is_accepted_with_its_size(content: bytes) -> None:
     found = walk_png(content, USUAL)
     assert (found.width, found.height) == opened_size(content)
 
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
-def test_chunks_are_the_file_from_its_header_to_its_end(content: bytes) -> None:
+def test_chunks_cover_the_file_from_its_header_to_its_end(content: bytes) -> None:
     chunks = walk_png(content, USUAL).chunks
     whole = png(*(chunk(part.name, content[part.start : part.end]) for part in chunks))
     assert content.startswith(whole)
-    assert (whole == content) == (content != WHOLE["something behind it"])
+    assert (whole == content) == (content != WHOLE["something after it"])
 
 
 def test_frames_are_counted_and_limited() -> None:
@@ -108,13 +108,13 @@ def test_file_cut_off_anywhere_is_truncated(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["RGB", "palette", "texts", "animated"])
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF], ids=hex)
-def test_spoilt_byte_is_refused_in_words(name: str, flip: int) -> None:
-    for at, spoilt in enumerate(each_byte_spoilt(WHOLE[name], flip)):
-        assert isinstance(outcome(spoilt), AnswerError), at
+def test_damaged_byte_is_refused_with_a_reason(name: str, flip: int) -> None:
+    for at, damaged in enumerate(each_byte_changed(WHOLE[name], flip)):
+        assert isinstance(outcome(damaged), AnswerError), at
 
 
 @given(st.binary(max_size=400))
-def test_whatever_follows_a_signature_is_refused_in_words(rest: bytes) -> None:
+def test_random_bytes_after_a_signature_are_refused_with_a_reason(rest: bytes) -> None:
     assert isinstance(outcome(SIGNATURE + rest), AnswerError)
 
 
@@ -122,7 +122,7 @@ NAMES = [b"IHDR", b"IDAT", b"IEND", b"PLTE", b"iCCP", b"zTXt", b"iTXt", b"tEXt",
 
 
 @given(st.lists(st.builds(chunk, st.sampled_from(NAMES), st.binary(max_size=60)), max_size=8))
-def test_chunks_in_any_order_are_refused_in_words_or_have_data_and_an_end(chunks: list[bytes]) -> None:
+def test_chunks_in_any_order_are_refused_with_a_reason_or_have_data_and_an_end(chunks: list[bytes]) -> None:
     found = outcome(png(header(1, 1), *chunks))
     if isinstance(found, Png):
         names = [part.name for part in found.chunks]
@@ -139,7 +139,7 @@ CORRUPT = {
     "no data": (png(header(), END), "no IDAT chunk"),
     "data in two places": (png(header(), IMAGE, chunk(b"tEXt", b"a\0b"), IMAGE, END), "do not follow each other"),
     "no palette": (png(header(73, 41, 8, 3), IMAGE, END), "palette is missing"),
-    "palette behind the data": (png(header(73, 41, 8, 3), IMAGE, chunk(b"PLTE", bytes(3)), END), "palette is missing"),
+    "palette after the data": (png(header(73, 41, 8, 3), IMAGE, chunk(b"PLTE", bytes(3)), END), "palette is missing"),
     "no width": (png(header(0, 41), IMAGE, END), "0 x 41 pixels"),
     "no height": (png(header(73, 0), IMAGE, END), "73 x 0 pixels"),
     "width of 32 bits": (png(header(2**31, 1), IMAGE, END), "2147483648 x 1 pixels"),
@@ -156,17 +156,17 @@ CORRUPT = {
 
 
 @pytest.mark.parametrize(("content", "reason"), CORRUPT.values(), ids=CORRUPT.keys())
-def test_file_that_makes_no_sense_is_corrupt(content: bytes, reason: str) -> None:
+def test_invalid_file_is_corrupt(content: bytes, reason: str) -> None:
     with pytest.raises(Corrupt, match=reason):
         walk_png(content, USUAL)
 
 
-def test_size_that_the_data_cannot_fill_is_truncated() -> None:
+def test_size_that_needs_more_data_is_truncated() -> None:
     with pytest.raises(Truncated, match=r"has at least 130912 bytes of data; this one has \d+"):
         walk_png(png(header(12_000, 4_000), IMAGE, END), USUAL)
 
 
-def test_flat_picture_that_deflates_as_well_as_can_be_is_taken() -> None:
+def test_most_compressible_picture_is_accepted() -> None:
     content = saved("PNG", "1", (16_000, 3_000))
     assert walk_png(content, USUAL).width == 16_000
     flat = io.BytesIO()
@@ -174,12 +174,12 @@ def test_flat_picture_that_deflates_as_well_as_can_be_is_taken() -> None:
     assert walk_png(flat.getvalue(), USUAL).width == 8_000
 
 
-def test_size_beyond_a_limit_is_refused_before_the_data_is_looked_at() -> None:
+def test_size_beyond_a_limit_is_refused_before_the_data_is_read() -> None:
     with pytest.raises(TooManyPixels):
         walk_png(png(header(12_800, 4_000)), USUAL)
 
 
-def test_interlaced_picture_has_the_limit_of_those_that_are_held_whole() -> None:
+def test_interlaced_picture_has_the_limit_of_buffered_ones() -> None:
     with pytest.raises(TooManyPixels, match="max_buffered_pixels"):
         walk_png(png(header(6_000, 5_000, 8, 2, 0, 0, 1)), USUAL)
 
@@ -189,7 +189,7 @@ def test_interlaced_picture_has_the_limit_of_those_that_are_held_whole() -> None
     [(b"iCCP", b"icc\0\0"), (b"zTXt", b"Comment\0\0"), (b"iTXt", b"Comment\0\1\0en\0Kommentar\0")],
     ids=["profile", "text", "international text"],
 )
-def test_chunk_that_inflates_without_end_is_a_bomb(name: bytes, before: bytes) -> None:
+def test_chunk_that_inflates_endlessly_is_a_bomb(name: bytes, before: bytes) -> None:
     for size in MAX_INFLATED_BYTES, MAX_INFLATED_BYTES + 1, 100 * MAX_INFLATED_BYTES:
         found = outcome(png(header(), chunk(name, before + zlib.compress(bytes(size))), IMAGE, END))
         if size == MAX_INFLATED_BYTES:
@@ -199,14 +199,14 @@ def test_chunk_that_inflates_without_end_is_a_bomb(name: bytes, before: bytes) -
             assert f"chunk {name.decode()} unpacks to more than 4194304 bytes" in found.text
 
 
-def test_chunks_that_inflate_to_much_together_are_a_bomb() -> None:
+def test_chunks_that_are_too_large_together_are_a_bomb() -> None:
     half = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(MAX_INFLATED_BYTES // 2)))
     assert isinstance(outcome(png(header(), half, half, IMAGE, END)), Png)
     one = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"a"))
     assert isinstance(outcome(png(header(), half, half, one, IMAGE, END)), Bomb)
 
 
-def test_broken_texts_and_profiles_are_no_flaw_unless_there_are_many() -> None:
+def test_few_damaged_texts_and_profiles_are_accepted_and_many_are_a_bomb() -> None:
     for name in (b"iCCP", b"zTXt"):
         broken = chunk(name, b"a\0\0" + zlib.compress(bytes(100_000))[:-4] + b"none")
         assert isinstance(outcome(png(header(), broken, broken, IMAGE, END)), Png)
@@ -214,6 +214,6 @@ def test_broken_texts_and_profiles_are_no_flaw_unless_there_are_many() -> None:
         assert isinstance(outcome(png(header(), *[broken] * 100, IMAGE, END)), Bomb)
 
 
-def test_text_that_is_not_packed_is_no_bomb() -> None:
+def test_uncompressed_text_is_not_a_bomb() -> None:
     plain = chunk(b"iTXt", b"Comment\0\0\0en\0\0" + bytes(100))
     assert isinstance(outcome(png(header(), plain, IMAGE, END)), Png)

@@ -1,4 +1,4 @@
-"""WebP files whole, cut off, spoilt and hostile, walked through."""
+"""WebP files that are whole, cut off, damaged or hostile."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ from authsvc.errors import AnswerError, Corrupt, TooManyFrames, TooManyPixels, T
 from authsvc.imaging.webp.walk import MAX_CHUNKS, MAX_FRAME_CHUNKS, Webp, walk_webp
 from authsvc.model import ImageType
 from tests.support.imaging.real_pictures import PICTURES, SIZE, opened_size, saved, smallest_webp
-from tests.support.imaging.walking import each_byte_spoilt, outcomes_of
+from tests.support.imaging.walking import each_byte_changed, outcomes_of
 from tests.support.limits import USUAL
 
 LOSSY = saved("WEBP")[20:]
@@ -37,7 +37,7 @@ def number(value: int) -> bytes:
 
 
 def canvas(width: int = 73, height: int = 41, flags: int = 0) -> bytes:
-    """Return a VP8X chunk; flag 2 stands for an animation."""
+    """Return a VP8X chunk; flag 2 means an animation."""
     return chunk(b"VP8X", bytes([flags, 0, 0, 0]) + number(width - 1) + number(height - 1))
 
 
@@ -58,7 +58,7 @@ def animated() -> bytes:
 WHOLE = {
     **{name: content for name, (kind, content) in PICTURES.items() if kind is ImageType.WEBP},
     "four different frames": animated(),
-    "something behind it": saved("WEBP") + b"<script>1</script>",
+    "something after it": saved("WEBP") + b"<script>1</script>",
     "length that was not made even": saved("WEBP", xmp=b"odd", icc_profile=b"x"),
 }
 PICTURE = chunk(b"VP8 ", LOSSY)
@@ -68,21 +68,21 @@ outcome = outcomes_of(walk_webp)
 
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
-def test_picture_that_a_decoder_reads_is_taken_with_its_size(content: bytes) -> None:
+def test_picture_that_a_decoder_reads_is_accepted_with_its_size(content: bytes) -> None:
     found = walk_webp(content, USUAL)
     assert (found.width, found.height) == opened_size(content) == SIZE
 
 
-def test_smallest_picture_is_taken() -> None:
+def test_smallest_picture_is_accepted() -> None:
     assert walk_webp(smallest_webp(), USUAL).width == 1
 
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
-def test_chunks_are_the_file_from_its_header_to_its_end(content: bytes) -> None:
+def test_chunks_cover_the_file_from_its_header_to_its_end(content: bytes) -> None:
     chunks = walk_webp(content, USUAL).chunks
     whole = webp(*(chunk(part.name, content[part.start : part.end]) for part in chunks))
     assert content.startswith(whole)
-    assert (whole == content) == (content != WHOLE["something behind it"])
+    assert (whole == content) == (content != WHOLE["something after it"])
 
 
 def test_frames_are_counted_and_limited() -> None:
@@ -105,13 +105,13 @@ def test_file_cut_off_anywhere_is_truncated(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE.keys())
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF], ids=hex)
-def test_spoilt_byte_is_refused_in_words_or_does_not_matter(content: bytes, flip: int) -> None:
-    found = [outcome(spoilt) for spoilt in each_byte_spoilt(content, flip)]
+def test_damaged_byte_is_refused_with_a_reason_or_harmless(content: bytes, flip: int) -> None:
+    found = [outcome(damaged) for damaged in each_byte_changed(content, flip)]
     assert {type(result) for result in found} >= {Webp, Corrupt}
 
 
 @given(st.binary(max_size=400))
-def test_whatever_follows_a_header_is_refused_in_words(rest: bytes) -> None:
+def test_random_bytes_after_a_header_are_refused_with_a_reason(rest: bytes) -> None:
     assert isinstance(outcome(webp(rest)), AnswerError | Webp)
 
 
@@ -119,7 +119,7 @@ PARTS = [canvas(), canvas(flags=2), ANIMATION, PICTURE, frame(PICTURE), frame(),
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=6))
-def test_chunks_in_any_order_are_refused_in_words_or_have_their_size(parts: list[bytes]) -> None:
+def test_chunks_in_any_order_are_refused_with_a_reason_or_have_their_size(parts: list[bytes]) -> None:
     found = outcome(webp(*parts))
     if isinstance(found, Webp):
         assert (found.width, found.height) == SIZE
@@ -127,7 +127,7 @@ def test_chunks_in_any_order_are_refused_in_words_or_have_their_size(parts: list
         assert isinstance(found, Corrupt)
 
 
-def spoilt(content: bytes, at: int, value: bytes) -> bytes:
+def damaged(content: bytes, at: int, value: bytes) -> bytes:
     """Return the content with other bytes at a place."""
     return content[:at] + value + content[at + len(value) :]
 
@@ -149,14 +149,14 @@ CORRUPT = {
     "frame without a picture": (webp(canvas(flags=2), ANIMATION, frame()), "it has 0 pictures"),
     "longer than its file": (webp(PICTURE, b"EXIF\xff\0\0\0"), "is longer than what holds it"),
     "bytes after the last chunk": (webp(PICTURE, b"abc"), "bytes after its last chunk"),
-    "no key frame": (webp(chunk(b"VP8 ", spoilt(LOSSY, 0, bytes([LOSSY[0] | 1])))), "with a key frame"),
-    "no start code": (webp(chunk(b"VP8 ", spoilt(LOSSY, 3, b"\0"))), "with a key frame"),
+    "no key frame": (webp(chunk(b"VP8 ", damaged(LOSSY, 0, bytes([LOSSY[0] | 1])))), "with a key frame"),
+    "no start code": (webp(chunk(b"VP8 ", damaged(LOSSY, 3, b"\0"))), "with a key frame"),
     "short picture": (webp(chunk(b"VP8 ", LOSSY[:9])), "with a key frame"),
-    "partition beyond the picture": (webp(chunk(b"VP8 ", spoilt(LOSSY, 1, b"\xff\xff"))), "shorter than it declares"),
-    "lossy of no width": (webp(chunk(b"VP8 ", spoilt(LOSSY, 6, b"\0\0"))), "0 x 41 pixels"),
-    "lossy of no height": (webp(chunk(b"VP8 ", spoilt(LOSSY, 8, b"\0\0"))), "73 x 0 pixels"),
-    "no signature": (webp(chunk(b"VP8L", spoilt(LOSSLESS, 0, b"\0"))), "with its signature"),
-    "later version": (webp(chunk(b"VP8L", spoilt(LOSSLESS, 4, b"\xff"))), "with its signature"),
+    "partition beyond the picture": (webp(chunk(b"VP8 ", damaged(LOSSY, 1, b"\xff\xff"))), "shorter than it declares"),
+    "lossy of no width": (webp(chunk(b"VP8 ", damaged(LOSSY, 6, b"\0\0"))), "0 x 41 pixels"),
+    "lossy of no height": (webp(chunk(b"VP8 ", damaged(LOSSY, 8, b"\0\0"))), "73 x 0 pixels"),
+    "no signature": (webp(chunk(b"VP8L", damaged(LOSSLESS, 0, b"\0"))), "with its signature"),
+    "later version": (webp(chunk(b"VP8L", damaged(LOSSLESS, 4, b"\xff"))), "with its signature"),
     "short lossless picture": (webp(chunk(b"VP8L", LOSSLESS[:4])), "with its signature"),
     "endless chunks": (webp(canvas(), PICTURE, chunk(b"junk") * MAX_CHUNKS), "more than 50000 chunks"),
     "endless chunks in a frame": (
@@ -167,13 +167,13 @@ CORRUPT = {
 
 
 @pytest.mark.parametrize(("content", "reason"), CORRUPT.values(), ids=CORRUPT.keys())
-def test_file_that_makes_no_sense_is_corrupt(content: bytes, reason: str) -> None:
+def test_invalid_file_is_corrupt(content: bytes, reason: str) -> None:
     with pytest.raises(Corrupt, match=reason):
         walk_webp(content, USUAL)
 
 
 def test_size_beyond_a_limit_is_refused() -> None:
-    lossy = chunk(b"VP8 ", spoilt(LOSSY, 6, struct.pack("<HH", 12_800, 4_000)))
+    lossy = chunk(b"VP8 ", damaged(LOSSY, 6, struct.pack("<HH", 12_800, 4_000)))
     for content in webp(canvas(12_800, 4_000)), webp(lossy):
         with pytest.raises(TooManyPixels, match=r"51\.2 megapixels"):
             walk_webp(content, USUAL)

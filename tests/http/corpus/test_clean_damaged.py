@@ -1,4 +1,4 @@
-"""What is spoilt and still taken is cleaned like anything else: to a picture that is clean, and shows the same."""
+"""Damaged pictures that are accepted are cleaned like others: no metadata is left, and they show the same."""
 
 import random
 import struct
@@ -21,12 +21,12 @@ PLACES = size(60, 1000)
 """For each picture."""
 SEED = 1_709_114_627
 HEAD_BYTES = 2000
-"""In which most of what is no pixel stands."""
+"""In which most data other than pixels is."""
 LONGEST_RUN = 40
 
 
 def changed(content: bytes, shade: random.Random) -> bytes:
-    """Return the file with a byte flipped, or with some bytes gone, doubled or put elsewhere."""
+    """Return the file with one byte changed, or with some bytes removed, doubled or copied elsewhere."""
     at = shade.randrange(min(len(content), HEAD_BYTES if shade.random() < 0.7 else len(content)))
     run = content[at : at + shade.randrange(1, LONGEST_RUN)]
     other = shade.randrange(len(content))
@@ -62,24 +62,24 @@ def walked(content: bytes, kind: ImageType) -> Inspected | None:
 
 
 def seen(content: bytes) -> object:
-    """Return all that is seen of a picture, None of one that cannot be decoded."""
+    """Return everything visible of a picture, None when it cannot be decoded."""
     try:
         found = frames(content)
-    except Exception:  # noqa: BLE001 — Pillow's decoders raise nearly anything
+    except Exception:  # noqa: BLE001 — Pillow's decoders raise almost anything
         return None
-    # How long the only one is shown is never seen.
+    # The time of a single frame has no effect.
     return [frame[:3] for frame in found] if len(found) == 1 else found
 
 
 def has_empty_extension(gif: bytes) -> bool:
-    """Return whether Pillow loses its way in a GIF: it takes what follows an extension without data for its data."""
+    """Return whether a GIF has an extension without data: Pillow reads the bytes after it as its data."""
     return any(
         block.kind == EXTENSION and block.end - block.start == len(b"!\xfe\0") for block in walk_gif(gif, USUAL).blocks
     )
 
 
 @pytest.mark.timeout(size(300, 3000))
-def test_spoilt_picture_that_is_taken_is_clean_afterwards_and_shows_the_same() -> None:
+def test_accepted_damaged_picture_is_clean_and_shows_the_same() -> None:
     seed = random.SystemRandom().randrange(2**32) if FULL else SEED
     shade = random.Random(seed)
     sent, taken, decoded = 0, Counter[str](), 0
@@ -95,7 +95,7 @@ def test_spoilt_picture_that_is_taken_is_clean_afterwards_and_shows_the_same() -
             taken[kind.name] += 1
             clean = b"".join(contents(content, found.pieces))
             again = walked(clean, kind)
-            # The content itself, for whoever has to find out why.
+            # The message contains the file, to reproduce the failure.
             assert again == Inspected(found.width, found.height, [range(len(clean))]), (name, content.hex())
             before = seen(content)
             if before is not None and not (kind is ImageType.GIF and has_empty_extension(content)):

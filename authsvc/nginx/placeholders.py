@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.errors import BadSetting
-from authsvc.imaging.formats import HEAD_BYTES, sniff
+from authsvc.imaging.formats import FORMATS, HEAD_BYTES, sniff
 from authsvc.nginx.templates import template_dir
 from authsvc.settings import Settings
 
@@ -60,7 +60,8 @@ def _checked_mime(setting: str, path: Path) -> str:
             reason=f"setting {setting} = {str(path)!r}: {error.strerror}; give a picture's path"
         ) from error
     if kind is None:
-        raise BadSetting(reason=f"setting {setting} = {str(path)!r}: not a JPEG, PNG, GIF, WebP or AVIF picture")
+        *names, last = [row.name for row in FORMATS.values()]
+        raise BadSetting(reason=f"setting {setting} = {str(path)!r}: not a {', '.join(names)} or {last} picture")
     if size > MAX_PLACEHOLDER_BYTES:
         raise BadSetting(reason=f"setting {setting} = {str(path)!r}: {size} bytes; at most {MAX_PLACEHOLDER_BYTES}")
     return kind.mime

@@ -73,8 +73,14 @@ class WorkerHandle:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has ended, as far as is known."""
-        return self._process.returncode is not None
+        """Whether it has ended, also when the event loop has not noticed that yet."""
+        if self._process.returncode is not None:
+            return True
+        try:
+            # This leaves the exit status for the event loop.
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
 
     def processor_seconds(self) -> float:
         """Return how much processor time it has used so far; 0 when it has ended."""

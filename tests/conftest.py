@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from xdist.remote import Producer
 
-from tests.support.schedule import Recorder, Scheduling, longest_first
+from tests.support.schedule import Recorder, Scheduling, longest_first, mark_needs
 from tests.support.stack import Stack
 
 
@@ -18,6 +18,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Record durations in the process that sees the reports of all workers."""
     if config.option.record_durations and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder())
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what `make test-fast` leaves out."""
+    mark_needs(item)
 
 
 @pytest.hookimpl(trylast=True)

@@ -47,6 +47,7 @@ def test_prepared_data_folder_is_left_as_it_is(place: Workplace) -> None:
     assert place.blobs_of(content) == [image.key]
 
 
+@pytest.mark.needs_root
 def test_folder_that_is_no_data_folder_is_not_opened_or_made_one(tmp_path: Path) -> None:
     with pytest.raises(Broken, match="authsvc init"):
         open_backends(settings_in(tmp_path / "elsewhere"))
@@ -59,6 +60,7 @@ def test_file_in_the_way_is_said_with_its_path(tmp_path: Path) -> None:
         prepare_data_dir(settings_in(tmp_path / "data"))
 
 
+@pytest.mark.needs_root
 def test_folder_that_this_user_may_not_write_is_said_in_one_sentence(open_path: Path) -> None:
     closed = open_path / "closed"
     closed.mkdir(mode=0o555)

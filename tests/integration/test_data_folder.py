@@ -28,6 +28,7 @@ def _state(path: Path) -> tuple[int, int]:
     return status.st_gid, stat.S_IMODE(status.st_mode)
 
 
+@pytest.mark.needs_root
 def test_what_nginx_reads_is_handed_to_its_group_and_the_rest_is_not(settings: Settings) -> None:
     blob = settings.blobs_dir / "7b" / f"{'0' * 30}.png"
     blob.write_bytes(b"bytes")
@@ -42,6 +43,7 @@ def test_what_nginx_reads_is_handed_to_its_group_and_the_rest_is_not(settings: S
         assert folder.stat().st_gid != GROUP
 
 
+@pytest.mark.needs_root
 def test_data_folder_that_lets_no_group_in_keeps_its_own(settings: Settings) -> None:
     settings.data_dir.chmod(0o700)
     before = _state(settings.data_dir)
@@ -50,12 +52,14 @@ def test_data_folder_that_lets_no_group_in_keeps_its_own(settings: Settings) -> 
     assert settings.blobs_dir.stat().st_gid == GROUP
 
 
+@pytest.mark.needs_root
 def test_later_pictures_get_the_group_too(place: Workplace) -> None:
     share_with_group(place.settings, GROUP)
     image = place.keep(picture())
     assert _state(place.path_of(image.key)) == (GROUP, 0o640)
 
 
+@pytest.mark.needs_root
 def test_shared_blobs_are_not_walked_again(settings: Settings) -> None:
     share_with_group(settings, GROUP)
     stray = settings.blobs_dir / "7b" / "stray"
@@ -65,6 +69,7 @@ def test_shared_blobs_are_not_walked_again(settings: Settings) -> None:
     assert stray.stat().st_gid == 0
 
 
+@pytest.mark.needs_root
 def test_links_in_the_store_are_not_followed(settings: Settings, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.touch()
@@ -73,6 +78,7 @@ def test_links_in_the_store_are_not_followed(settings: Settings, tmp_path: Path)
     assert outside.stat().st_gid != GROUP
 
 
+@pytest.mark.needs_root
 def test_link_of_another_user_is_not_followed_by_root_and_roots_own_is(settings: Settings, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -87,6 +93,7 @@ def test_link_of_another_user_is_not_followed_by_root_and_roots_own_is(settings:
     assert outside.stat().st_gid == 0
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize(
     ("owner", "group", "mode", "is_closed"),
     [

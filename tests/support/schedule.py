@@ -42,6 +42,25 @@ def longest_first(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+_NEEDS = {
+    "stack": "needs_nginx",
+    "nginx": "needs_nginx",
+    "running": "needs_nginx",
+    "album": "needs_nginx",
+    "behind": "needs_nginx",
+    "network": "needs_root",
+    "full_store": "needs_root",
+}
+"""By fixture. Other tests that need root or nginx are marked one by one."""
+
+
+def mark_needs(item: pytest.Item) -> None:
+    """Mark a test whose fixtures start nginx or need root; `make test-fast` leaves it out."""
+    if isinstance(item, pytest.Function):
+        for name in _NEEDS.keys() & set(item.fixturenames):
+            item.add_marker(_NEEDS[name])
+
+
 class Recorder:
     """Writes the durations of a whole run, in tenths of a second."""
 

@@ -73,6 +73,7 @@ def test_damaged_list_is_replaced_by_the_next_publication(place: Workplace, dama
     assert read_site_list(place.settings.site_list_path) == published
 
 
+@pytest.mark.needs_root
 def test_full_disk_leaves_the_old_list(tmp_path: Path, new_catalog: Path) -> None:
     with small_disk(tmp_path / "disk", "size=4m") as disk:
         place = open_workplace(disk / "data", new_catalog)

@@ -26,7 +26,7 @@ def home(prepared: Path) -> Iterator[Home]:
         yield Home(above / "data")
 
 
-@pytest.fixture(params=["not running", "running"])
+@pytest.fixture(params=["not running", pytest.param("running", marks=pytest.mark.needs_nginx)])
 def either(request: pytest.FixtureRequest) -> Home:
     """A data folder whose service runs, or does not."""
     if request.param == "running":

@@ -48,6 +48,7 @@ def test_list_is_a_table_for_people(album: FreshStack) -> None:
     assert len(album.get(path).content) == int(size)
 
 
+@pytest.mark.needs_nginx
 def test_list_and_show_say_the_same_while_nothing_runs() -> None:
     with FreshStack() as stack:
         stack.upload(picture())
@@ -102,6 +103,7 @@ def test_unknown_key_does_not_keep_the_others_from_being_removed(stack: Stack) -
     wait_until(lambda: {stack.get(first).status_code, stack.get(second).status_code} == {404}, "both are missing")
 
 
+@pytest.mark.needs_nginx
 def test_picture_is_removed_while_nothing_runs() -> None:
     with FreshStack() as stack:
         path, kept = stack.upload(picture()), stack.upload(picture())

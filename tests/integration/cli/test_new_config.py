@@ -154,6 +154,7 @@ def test_default_that_was_spoiled_is_one_line(file: Path, text: str) -> None:
     assert str(default_of(file)) in done.stderr
 
 
+@pytest.mark.needs_root
 def test_services_group_may_read_it_and_others_may_not(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A group that every system has stands in for the service's.
     monkeypatch.setattr("authsvc.cli.new_config._GROUP", "daemon")

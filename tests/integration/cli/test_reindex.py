@@ -42,6 +42,7 @@ def test_moved_in_picture_is_served_and_can_be_removed(stack: Stack) -> None:
     assert home.ok("image", "rm", path) == f"{path} is removed\n"
 
 
+@pytest.mark.needs_nginx
 def test_lost_catalog_is_rebuilt_from_the_store() -> None:
     with FreshStack() as stack:
         before = {stack.upload(picture(kind)) for kind in ("PNG", "GIF", "WEBP", "AVIF")}

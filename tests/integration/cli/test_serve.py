@@ -43,6 +43,7 @@ def own_nginx(stack: Stack) -> Iterator[None]:
         nginx.wait(60)
 
 
+@pytest.mark.needs_nginx
 def test_service_alone_makes_its_folder_and_serves_an_nginx_of_ones_own() -> None:
     with short_folder() as folder:
         stack = Stack(data_dir=folder, port=free_port())

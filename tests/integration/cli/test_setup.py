@@ -100,6 +100,7 @@ def test_bad_settings_file_is_one_line(home: Home, text: str, words: str) -> Non
     assert words in home.refusal("check-config")
 
 
+@pytest.mark.needs_nginx
 def test_rendered_files_pass_the_test_of_nginx(either: Home, tmp_path: Path) -> None:
     listed = either.ok("nginx", "render", str(tmp_path / "conf"), "--user", "www-data").splitlines()
     assert str(tmp_path / "conf" / "nginx.conf") in listed
@@ -122,6 +123,7 @@ def test_folder_that_cannot_be_written_is_one_line(home: Home, tmp_path: Path) -
     assert str(tmp_path / "file") in home.refusal("nginx", "render", str(tmp_path / "file" / "conf"))
 
 
+@pytest.mark.needs_nginx
 def test_rendering_beside_a_running_stack_changes_nothing_for_it() -> None:
     with FreshStack() as stack:
         path = stack.upload(picture())

@@ -151,6 +151,7 @@ def _add_sites_for_ever(catalog: Catalog) -> None:
         catalog.access.add_site(f"{number}.example.com", now=1)
 
 
+@pytest.mark.needs_root
 def test_write_without_room_raises_full_and_works_again_with_room(new_catalog: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m") as disk:
         path = disk / "catalog.sqlite3"

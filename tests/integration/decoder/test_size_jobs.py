@@ -211,6 +211,7 @@ def test_picture_that_cannot_be_decoded_leaves_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.needs_root
 def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     content = encoded(Image.effect_noise((1500, 1000), 90), "JPEG")
 

@@ -106,6 +106,7 @@ def test_refusals_reach_the_client_as_json_through_the_nginx_in_front(behind: tu
     assert [answer.headers["connection"] for answer in answers] == ["close", "close"]
 
 
+@pytest.mark.needs_nginx
 def test_steps_into_an_nginx_of_ones_own_lead_to_a_picture() -> None:
     port = free_port()
     with clone_of(None) as clone:

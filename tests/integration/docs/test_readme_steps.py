@@ -158,6 +158,7 @@ def test_entry_of_the_old_list_covers_the_host_and_those_below(running: Stack, c
     assert not may_embed(running, path, "http://example.com.evil.net/")
 
 
+@pytest.mark.needs_nginx
 def test_own_placeholders_and_hidden_referers_as_described(old_pictures: Path) -> None:
     old_pictures.parent.chmod(0o755)
     hotlink, missing = picture("GIF"), picture("WEBP")

@@ -66,6 +66,7 @@ def test_missing_folder_is_mended(place: Workplace, name: str) -> None:
     assert fixed(place, found) == []
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize("uid", [NOBODYS_UID, 33], ids=["nobody's", "another user's"])
 @pytest.mark.parametrize("name", ["data_dir", "blobs_dir", "run_dir"])
 def test_folder_of_another_user_is_mended(place: Workplace, name: str, uid: int) -> None:
@@ -77,6 +78,7 @@ def test_folder_of_another_user_is_mended(place: Workplace, name: str, uid: int)
     assert fixed(place, found) == []
 
 
+@pytest.mark.needs_root
 def test_service_without_a_name_can_own_its_files(place: Workplace) -> None:
     for folder, _, files in os.walk(place.settings.data_dir):
         for name in (".", *files):
@@ -88,6 +90,7 @@ def test_service_without_a_name_can_own_its_files(place: Workplace) -> None:
     assert place.settings.spool_dir.stat().st_gid == NOBODYS_UID
 
 
+@pytest.mark.needs_root
 def test_file_of_another_user_is_mended(place: Workplace) -> None:
     path = place.settings.run_dir / "serve.lock"
     path.touch()
@@ -103,6 +106,7 @@ def test_folder_that_everybody_may_write_is_mended(place: Workplace) -> None:
     assert fixed(place, found) == []
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize(
     ("options", "state"),
     [("size=8m", State.ERROR), ("size=200m", State.WARNING), ("size=2g", State.OK)],
@@ -116,6 +120,7 @@ def test_room_on_the_disk(tmp_path: Path, options: str, state: State) -> None:
     assert bool(found.fix) is (state is not State.OK)
 
 
+@pytest.mark.needs_root
 def test_few_inodes_are_a_warning(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=2g,nr_inodes=100") as disk:
         for number in range(96):
@@ -295,6 +300,7 @@ def test_unit_that_the_next_boot_would_not_start_is_a_fault(systemctl: Systemctl
     assert (found.state, found.fix) == (State.ERROR, "systemctl enable authsvc.socket")
 
 
+@pytest.mark.needs_root
 def test_unit_says_whose_the_data_has_to_be(systemctl: Systemctl, place: Workplace) -> None:
     systemctl.user = ("daemon", "www-data", str(place.settings.data_dir))
     systemctl.install()
@@ -322,6 +328,7 @@ def test_unit_says_nothing_of_what_it_does_not_run(systemctl: Systemctl, user: s
     assert unit_owner(Path("/var/lib/authsvc"), mark=systemctl.folder / "absent") is None
 
 
+@pytest.mark.needs_root
 def test_shard_that_nginx_could_not_read_is_mended(place: Workplace) -> None:
     shard = place.settings.blobs_dir / "7b"
     shard.mkdir(exist_ok=True)
@@ -331,6 +338,7 @@ def test_shard_that_nginx_could_not_read_is_mended(place: Workplace) -> None:
     assert fixed(place, found) == []
 
 
+@pytest.mark.needs_root
 def test_new_disk_is_given_to_the_service_before_it_is_filled(place: Workplace) -> None:
     folder = place.settings.data_dir / "disk"
     settings = settings_in(folder)

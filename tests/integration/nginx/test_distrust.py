@@ -89,17 +89,20 @@ def _who_becomes(folder: Path) -> tuple[tuple[int, ...], tuple[int, ...], bool, 
     return told
 
 
+@pytest.mark.needs_root
 def test_root_becomes_the_owner_for_good(tmp_path: Path) -> None:
     os.chown(tmp_path, NOBODY.pw_uid, 4242)
     assert _who_becomes(tmp_path) == ((NOBODY.pw_uid,) * 3, (4242,) * 3, True, 0o027)
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize("name", ["", "absent"], ids=["a folder of root's", "no folder"])
 def test_root_stays_root_for(tmp_path: Path, name: str) -> None:
     users, groups, _, _ = _who_becomes(tmp_path / name)
     assert (users, groups) == ((0, 0, 0), (0, 0, 0))
 
 
+@pytest.mark.needs_root
 def test_whoever_is_not_root_stays_what_he_is(tmp_path: Path) -> None:
     os.chown(tmp_path, 4242, 4242)
     child = os.fork()

@@ -89,6 +89,7 @@ def test_picture_can_be_linked_twice(cache: SizeCache, tmp_path: Path) -> None:
     assert cache.path(KEY, 320, FileSuffix.PLAIN).samefile(blob)
 
 
+@pytest.mark.needs_root
 def test_picture_on_another_disk_is_copied(cache: SizeCache, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m") as disk:
         blob = disk / "blob"
@@ -101,6 +102,7 @@ def test_picture_on_another_disk_is_copied(cache: SizeCache, tmp_path: Path) -> 
         assert list(tmp_path.rglob("*.part")) == []
 
 
+@pytest.mark.needs_root
 def test_picture_of_another_user_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path("/proc/sys/fs/protected_hardlinks").read_text() == "1\n", "this needs Debian's fs.protected_hardlinks"
     Path(tmp_path, "blob").write_bytes(b"picture")
@@ -142,6 +144,7 @@ def test_deleted_cache_is_made_again(cache: SizeCache, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "derivatives").stat().st_mode) == 0o2750
 
 
+@pytest.mark.needs_root
 def test_deleted_cache_is_made_again_with_the_same_group(tmp_path: Path) -> None:
     os.chown(tmp_path, -1, 4321)
     publish(opened(tmp_path))
@@ -194,6 +197,7 @@ def test_link_to_a_picture_takes_no_room(tmp_path: Path) -> None:
     assert cache.path(KEY, 320, FileSuffix.PLAIN).exists()
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize("act", ["publish", "link"])
 def test_disk_without_room_raises_disk_full(tmp_path: Path, act: str) -> None:
     with small_disk(tmp_path / "disk", "size=1m,nr_inodes=8") as disk:

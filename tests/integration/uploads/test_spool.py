@@ -181,6 +181,7 @@ def test_file_is_gone_however_the_context_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.needs_root
 def test_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m") as disk:
         spool = disk / "spool"
@@ -191,6 +192,7 @@ def test_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
         assert list(spool.iterdir()) == []
 
 
+@pytest.mark.needs_root
 def test_disk_without_room_for_a_name_is_said(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m,nr_inodes=20") as disk:
         use_up_names(disk)

@@ -86,6 +86,7 @@ def test_clean_file_is_beside_the_received_one(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["upload.clean.part", "upload.part"]
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize("room", ["no room", "no names"])
 def test_clean_file_without_room_is_disk_full_and_removed(tmp_path: Path, room: str) -> None:
     content = saved("JPEG", size=(900, 900), quality=100, comment=b"private")

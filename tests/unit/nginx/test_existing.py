@@ -11,10 +11,10 @@ import pytest
 
 from authsvc.errors import Broken
 from authsvc.nginx.existing import Directive, ServerNginx, read_server
-from authsvc.nginx.program import nginx_program, read_build
-from authsvc.settings import Settings
+from authsvc.nginx.program import read_build
+from tests.support.own_nginx import real_program
 
-NGINX = nginx_program(Settings())
+pytestmark = pytest.mark.needs_nginx
 Read = Callable[..., ServerNginx]
 
 
@@ -26,7 +26,7 @@ def read(tmp_path: Path) -> Read:
         main_file = tmp_path / "nginx.conf"
         pid = pid or f"pid {tmp_path}/nginx.pid;"
         main_file.write_text(f"{pid}\n{top}\nevents {{ }}\nhttp {{\n{log}\n{http}\n}}\n")
-        return read_server(NGINX, main_file)
+        return read_server(real_program(), main_file)
 
     return _read
 
@@ -149,7 +149,7 @@ def test_places_that_the_configuration_names_are_used(read: Read, tmp_path: Path
 
 
 def test_places_that_the_configuration_leaves_open_are_those_it_was_built_with(read: Read) -> None:
-    build = read_build(NGINX)
+    build = read_build(real_program())
     # Not by a file without `pid`: testing it, nginx would make the system's.
     server = replace(read(), directives=())
     assert server.log_dir == build.access_log.parent
@@ -160,12 +160,12 @@ def test_places_that_the_configuration_leaves_open_are_those_it_was_built_with(r
 
 def test_log_of_one_server_is_not_that_of_all(read: Read, tmp_path: Path) -> None:
     server = read(_server(tmp_path, f"access_log {tmp_path}/one.log;"))
-    assert server.log_dir == read_build(NGINX).access_log.parent
+    assert server.log_dir == read_build(real_program()).access_log.parent
 
 
 def test_relative_path_is_counted_from_the_prefix_as_nginx_does(read: Read, tmp_path: Path) -> None:
     found = re.search(
-        r"--prefix=(\S+)", subprocess.run([NGINX, "-V"], capture_output=True, text=True, check=True).stderr
+        r"--prefix=(\S+)", subprocess.run([real_program(), "-V"], capture_output=True, text=True, check=True).stderr
     )
     assert found
     server = read(pid=f"pid {os.path.relpath(tmp_path / 'relative.pid', found[1])};")
@@ -189,7 +189,8 @@ def test_main_file_is_the_one_it_was_built_with_unless_another_is_named(tmp_path
     program = tmp_path / "nginx"
     options = f"--conf-path={main_file}"
     program.write_text(
-        f'#!/bin/sh\n[ "$1" != -V ] || exec echo "nginx version: nginx/1.2.3\n{options}" >&2\nexec {NGINX} "$@"\n'
+        f'#!/bin/sh\n[ "$1" != -V ] || exec echo "nginx version: nginx/1.2.3\n{options}" >&2\n'
+        f'exec {real_program()} "$@"\n'
     )
     program.chmod(0o755)
     server = read_server(str(program))

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from authsvc.errors import BadSite, Broken
 from authsvc.model import SiteList
-from authsvc.nginx.program import nginx_program
 from authsvc.nginx.site_map import (
     FOREIGN_BUCKET_BYTES,
     HASH_SIZES_FILE,
@@ -28,10 +27,11 @@ from authsvc.settings import Settings
 from authsvc.verdict.embedder import HIDDEN, INVALID, NONE
 from authsvc.verdict.policy import Rules, decide
 from authsvc.verdict.sites import SiteSet, canonical_site
+from tests.support.own_nginx import real_program
 from tests.support.stack import wait_until
 
 SETTINGS = Settings(public_url="http://img.example.com")
-NGINX = nginx_program(SETTINGS)
+pytestmark = pytest.mark.needs_nginx
 END_SECONDS = 60
 LONGEST = f"{'a' * 61}.{'b' * 63}.{'c' * 63}.{'d' * 63}"
 WORDS = {"1": True, "refused": False, "": None}
@@ -78,7 +78,7 @@ def _nginx_with(folder: Path, map_text: str, *, bucket_bytes: int) -> Iterator[U
         f"server {{ listen unix:{folder}/socket; keepalive_requests 1000000; return 200 $authsvc_known; }} }}\n"
     )
     with ExitStack() as undo:
-        command = [NGINX, "-e", "stderr", "-c", str(folder / "nginx.conf")]
+        command = [real_program(), "-e", "stderr", "-c", str(folder / "nginx.conf")]
         process = undo.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         undo.callback(process.kill)
         connection = UnixConnection(folder / "socket")
@@ -181,15 +181,15 @@ def main_file(folder: Path) -> Path:
 
 def test_map_is_replaced_once(folder: Path, main_file: Path) -> None:
     text = render_sites(SETTINGS, SiteList(1, ("example.com",)), bucket_bytes=FOREIGN_BUCKET_BYTES)
-    assert install_sites(folder, text, program=NGINX, main_file=main_file) is True
+    assert install_sites(folder, text, program=real_program(), main_file=main_file) is True
     assert (folder / SITES_FILE).read_text() == text
-    assert install_sites(folder, text, program=NGINX, main_file=main_file) is False
+    assert install_sites(folder, text, program=real_program(), main_file=main_file) is False
 
 
 def test_map_that_nginx_refuses_leaves_the_old_one(folder: Path, main_file: Path) -> None:
     text = render_sites(SETTINGS, SiteList(1, (LONGEST,)), bucket_bytes=OWN_BUCKET_BYTES)
     with pytest.raises(Broken, match="could not build map_hash, you should increase map_hash_bucket_size: 64"):
-        install_sites(folder, text, program=NGINX, main_file=main_file)
+        install_sites(folder, text, program=real_program(), main_file=main_file)
     assert (folder / SITES_FILE).read_text() == ""
 
 

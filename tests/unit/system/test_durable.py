@@ -8,6 +8,7 @@ from authsvc.system.durable import disk_full_when_no_room, sync_directory
 from tests.support.contract.small_disk import fill, small_disk
 
 
+@pytest.mark.needs_root
 def test_full_disk_is_called_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=64k") as disk:
         fill(disk)

@@ -13,6 +13,8 @@ from tests.support.contract.small_disk import fill, small_disk
 Change = Callable[[FileChanges, Path], None]
 MODES = {0o644, 0o755}
 
+pytestmark = pytest.mark.needs_root
+
 
 class Oops(Exception):
     """What goes wrong behind the changes."""

@@ -9,8 +9,8 @@ from typing import Final
 
 from tests.support.machine import machine
 
-# Taken out of the environment: the product that the tests start refuses what
-# begins as its settings do and is none.
+# Removed from the environment: the product refuses a variable that begins
+# as its settings do and is not one.
 FULL: Final = os.environ.pop("AUTHSVC_CAMPAIGN", "") == "1"
 """Whether this is `make campaign`, which has an hour."""
 _REPORT: Final = os.environ.pop("AUTHSVC_CAMPAIGN_REPORT", "")
@@ -45,7 +45,7 @@ def promised(seconds: float) -> float:
 
 
 def size(reduced: int, full: int) -> int:
-    """Return how many of something this run takes."""
+    """Return how many of something this run uses."""
     return full if FULL else reduced
 
 
@@ -59,8 +59,8 @@ def report(experiment: str, **figures: float | str) -> None:
 def keep(file: Path, experiment: str, figures: dict[str, float | str], on: dict[str, str]) -> None:
     """Write a line with one experiment's figures, in the place of its former line.
 
-    Each line says where and when it was measured, because a campaign for some
-    of the tests leaves the other lines alone. One process writes at a time: a
+    Each line has the place and date of its measurement, because a campaign for some
+    of the tests does not change the other lines. One process writes at a time: a
     campaign runs its tests one after the other.
     """
     line = json.dumps({"experiment": experiment, **figures, "machine": on})

@@ -107,7 +107,7 @@ class OwnNginx:
         )
 
     def put(self, name: str, text: str) -> Path:
-        """Write somebody else's file, named as seen from the main file."""
+        """Write a file of another package, named relative to the main file."""
         path = self.conf / name
         path.write_text(text)
         return path

@@ -41,7 +41,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -116,7 +116,7 @@ class Stack:
             shutil.rmtree(self.data_dir)
 
     def start(self) -> None:
-        """Start and wait until it says how to upload."""
+        """Start and wait until it shows how to upload."""
         self.prepare()
         command = [AUTHSVC, "--data-dir", str(self.data_dir), "up", "--port", str(self.port)]
         self.process = subprocess.Popen(
@@ -244,7 +244,7 @@ class Stack:
             return answer
 
     def json_of(self, *arguments: str) -> Any:  # noqa: ANN401 — whatever the command prints
-        """Run a command with --json and return what it says."""
+        """Run a command with --json and return its output."""
         return json.loads(self.cli(*arguments, "--json"))
 
     def _read_output(self) -> None:

@@ -131,5 +131,5 @@ def _openssl(folder: Path, *arguments: str | Path) -> None:
 
 
 def _asn1(days: float) -> str:
-    """Return the moment so many days from now as openssl takes it."""
+    """Return the time so many days from now as openssl reads it."""
     return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")

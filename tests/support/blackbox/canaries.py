@@ -1,4 +1,4 @@
-"""Files that nobody may ever be sent, and addresses that try to reach them."""
+"""Files that must never be sent, and addresses that try to reach them."""
 
 import random
 from collections.abc import Sequence

@@ -139,7 +139,7 @@ class Scene:
             return None
 
     def check(self, row: Row, answer: Answer | None) -> None:
-        """Fail unless the answer is what the row and its kind of answer say."""
+        """Fail unless the answer is what the row and its kind of answer require."""
         if row.shows == CLOSED:
             assert answer is None
             return
@@ -150,7 +150,7 @@ class Scene:
             wanted = set() if value is None else {self.fill(value)}
             assert set(answer.all(name)) == wanted, name
         if row.shows == PICTURE:
-            # A size also depends on the formats that the reader takes.
+            # A size also depends on the formats that the reader accepts.
             read = VERDICT_HEADERS | ({"accept"} if "?w=" in row.target else set())
             assert {part.strip().lower() for part in answer["Vary"].split(",")} == read
             assert answer["ETag"] == self.etag

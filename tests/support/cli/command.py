@@ -57,7 +57,7 @@ class Home:
         return done.stdout
 
     def json(self, *arguments: str) -> Any:  # noqa: ANN401 — whatever the command prints
-        """Run a command with --json and return what it says."""
+        """Run a command with --json and return its output."""
         return json.loads(self.ok(*arguments, "--json"))
 
     def refusal(self, *arguments: str, stdin: bytes = b"") -> str:

@@ -1,4 +1,4 @@
-"""What every catalog of tokens and sites does. A subclass says how to open one."""
+"""What every catalog of tokens and sites does. A subclass defines how to open one."""
 
 from dataclasses import replace
 

@@ -17,7 +17,7 @@ ACKNOWLEDGED = "acknowledged"
 
 
 def add_images(opener: Callable[[], Catalog], images: list[Image]) -> list[Image]:
-    """Add all at once; return what the catalog says of each."""
+    """Add all at once; return what the catalog returns for each."""
     catalog = opener()
     futures = [catalog.images.add(image, received_as(image)) for image in images]
     recorded = [future.result() for future in futures]

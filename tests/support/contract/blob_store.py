@@ -1,4 +1,4 @@
-"""What every blob store does. A subclass says how to open one."""
+"""What every blob store does. A subclass defines how to open one."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ class BlobStoreContract:
 
     @pytest.fixture
     def spooled(self) -> Spooled:
-        """A function that writes a blob's bytes to a file that `put` takes."""
+        """A function that writes a blob's bytes to a file that `put` accepts."""
         raise NotImplementedError
 
     @pytest.fixture

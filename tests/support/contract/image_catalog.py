@@ -1,4 +1,4 @@
-"""What every image catalog does. A subclass says how to open one."""
+"""What every image catalog does. A subclass defines how to open one."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -25,7 +25,7 @@ def small_disk(folder: Path, options: str) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Write until the disk below `folder` is full; return the file that takes its room."""
+    """Write until the disk below `folder` is full; return the file that fills it."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:

@@ -1,4 +1,4 @@
-"""Values for the ports: blobs, images and tokens that nobody has seen before."""
+"""Values for the ports: blobs, images and tokens that are new each time."""
 
 import hashlib
 import secrets

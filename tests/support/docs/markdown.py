@@ -49,7 +49,7 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return what can stand behind # in a link to the page."""
+    """Return what may follow # in a link to the page."""
     titles = (title.replace("`", "").lower() for title in _HEADING.findall(prose(page)))
     return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
 

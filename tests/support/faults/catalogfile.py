@@ -84,7 +84,7 @@ def locked_for_readers(stack: Stack) -> Iterator[None]:
 
 
 def assert_busy(stack: Stack, statement: str) -> None:
-    """Check that SQLite tells anybody else that the file is locked."""
+    """Check that SQLite reports the file as locked to other processes."""
     with closing(sqlite3.connect(catalog(stack), isolation_level=None, timeout=0)) as probe:
         with pytest.raises(sqlite3.OperationalError, match="locked") as caught:
             probe.execute(statement)

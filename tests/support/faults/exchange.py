@@ -62,7 +62,7 @@ class Client:
         self._streams = None
 
     async def read(self, target: str, *lines: str) -> tuple[Answer, bool]:
-        """Read; also tell whether it was asked again.
+        """Read; also return whether the request was sent again.
 
         It is where a reused connection ended without a byte of an answer, as
         RFC 9110 section 9.2.2 lets clients do with GET; once, on a new connection.

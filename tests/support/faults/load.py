@@ -135,7 +135,7 @@ class Load:
             outcome, path = _acknowledged(answer)
         self._note("upload", started, outcome, path=path, digest=_digest(content))
         if path:
-            # Whoever was told the address shows it at once.
+            # A client that receives the address shows the picture at once.
             await self._read("known", client, path, _digest(content), f"Referer: https://{self._sites[0]}/{number}")
             client.close()
 

@@ -1,4 +1,4 @@
-"""Releases of the service that can be told apart, laid over one another as `git pull` does."""
+"""Releases of the service that differ by name, each written over the last as `git pull` does."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ _SAID = '{"status": "ok"}'
 
 
 def lay_release(place: Path, name: str) -> None:
-    """Write the package and nginx's templates to `place`, over what is there; the service then tells its name."""
+    """Write the package and nginx's templates to `place`, over the files there; the service then reports its name."""
     for part in ("authsvc", "nginx"):
         shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     health = place / "authsvc" / "routes" / "health.py"

@@ -48,7 +48,7 @@ def service_pid(stack: Stack) -> int | None:
 
 
 def is_ready(stack: Stack) -> bool:
-    """Whether the service takes uploads."""
+    """Whether the service accepts uploads."""
     return stack.ask_service("/readyz").status_code == 200
 
 

@@ -106,7 +106,7 @@ class Crowd:
 
 
 def _has_ended(connection: socket.socket) -> bool:
-    """Whether nginx has ended it; reads a little of what it said."""
+    """Whether nginx has closed it; reads a little of the answer."""
     try:
         return connection.recv(READ_BYTES) == b""
     except BlockingIOError:

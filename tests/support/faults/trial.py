@@ -26,7 +26,7 @@ READS = size(300, 8000)
 SOON_SECONDS = 3.0
 """What comes after a moment of a fault is also looked at by itself, lest quiet times hide it."""
 SAMPLE = 300
-"""Of so many a p99 can be told; of fewer, in the reduced form, it is hardly more than the slowest."""
+"""The number of reads that a p99 needs; of fewer, as in the reduced form, it is little more than the slowest."""
 SUMMED = (
     "reads", "failed", "asked_again", "uploads", "moments", "moments_with_uploads", "in_flight", "refused",
     "uploads_failed", "lost", "strangers", "strangers_otherwise",
@@ -124,7 +124,7 @@ class Trial:
 
 
 def fault_stack(data_dir: Path | None = None, *, times: Times = TIMES, **settings: object) -> Stack:
-    """Return a stack that takes any number of uploads, with sites and a token in its catalog; not started yet."""
+    """Return a stack without a limit of uploads, with sites and a token in its catalog; not started yet."""
     stack = Stack(
         data_dir=data_dir, times=times, upload_rate=1000, upload_burst=1000, max_concurrent_uploads=100, **settings
     )

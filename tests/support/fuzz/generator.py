@@ -62,7 +62,7 @@ def _request(draw: random.Random) -> Request:
 
 
 def _metadata(draw: random.Random) -> list[bytes]:
-    """Return what a browser says about a request, every seventh word of it nonsense."""
+    """Return what a browser sends about a request, every seventh word of it random text."""
     words = {
         b"Sec-Fetch-Site": (SITES, SITES[1:5]),
         b"Sec-Fetch-Mode": (MODES, MODES[1:4]),

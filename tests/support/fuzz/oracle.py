@@ -1,4 +1,4 @@
-"""Which answer a request should get, told from the rules and a WHATWG URL parser.
+"""The answer that a request should get, by the rules and a WHATWG URL parser.
 
 It shares nothing with the product: no pattern, no list, no parser.
 """
@@ -53,7 +53,7 @@ def opinion(request: Request, house: House) -> Opinion:
         return UNREADABLE
     as_is = _on(fields, house)
     # A value has no blanks around it (RFC 9110 section 5.5), and no browser sends any;
-    # who takes them off and who does not may differ.
+    # readers differ in whether they remove them.
     bare = _on({name: value.strip(" \t") for name, value in fields.items()}, house)
     return as_is if as_is.demand is bare.demand else Opinion("blanks around a value", Demand.EITHER)
 
@@ -81,7 +81,7 @@ def _on(fields: Mapping[str, str], house: House) -> Opinion:
         kind, demand = _page(origin, is_origin=True)
         return Opinion(f"Origin: {kind}", demand)
     if not origin and " " in site + mode + dest:
-        # Rules for words do not say what several of them are.
+        # The rules for words do not cover several of them.
         return Opinion("metadata of several words", Demand.EITHER)
     is_across = site in {"cross-site", "same-site"}
     without_page = _BY_SETTING[house.empty_referer]

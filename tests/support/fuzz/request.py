@@ -32,7 +32,7 @@ class Request:
 
     @property
     def fields(self) -> Mapping[str, str] | None:
-        """What the lines say by lower-case name, as nginx reads them; None if they are no HTTP.
+        """The values by lower-case name, as nginx reads the lines; None if they are not HTTP.
 
         A name with another character than letters, digits and `-` is no
         name that nginx knows, and such a line counts for nothing.

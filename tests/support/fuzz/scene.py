@@ -50,7 +50,7 @@ class Scene:
         return self.judge.explain(found, self._ask(found))
 
     def embedders(self, requests: Iterable[Request]) -> list[tuple[Request, str, str]]:
-        """Return the embedders of those that are sound HTTP/1: as nginx's log says, and as Python does."""
+        """Return the embedders of the requests that are valid HTTP/1: as nginx logs them, and as Python finds them."""
         asked = [
             (request, fields)
             for request in requests

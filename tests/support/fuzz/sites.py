@@ -22,9 +22,9 @@ EXACT: Final = (
     LONGEST,
 )
 PARENTS: Final = ("example.com", "deep.example.org", "xn--mnchen-3ya.example", "volatile", f"w.{LONG}")
-"""What stands behind the `*.` of the wildcards."""
+"""What follows the `*.` of the wildcards."""
 FROM_THE_START: Final = ("127.0.0.1", "[::1]")
-"""On every list; `localhost` too, but here it stays as an own host alone."""
+"""On every list; `localhost` too, but here only as an own host."""
 OWN_HOSTS: Final = ("localhost", "img.own.example")
 
 

@@ -1,4 +1,4 @@
-"""Put requests to the product, and say of each answer whether it is right."""
+"""Send requests to the product, and judge each answer."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ _SITES: Final = SiteSet.of((*EXACT, *FROM_THE_START, *(f"*.{parent}" for parent 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What an answer shows, told by its bytes."""
+    """What an answer shows, recognised by its bytes."""
 
     picture: bytes
     placeholder: bytes
@@ -64,7 +64,7 @@ class Judge:
         shown = self.pictures.shown(answer)
         right = opinion(request, self.house)
         is_right = shown is right.demand or (right.demand is Demand.EITHER and shown in {Demand.SHOW, Demand.REFUSE})
-        # An error tells nobody anything, so everybody may read it.
+        # An error contains nothing private, so any page may read it.
         may_share = {Demand.SHOW: sharings(request), Demand.ERROR: {"*"}}.get(shown or right.demand, {""})
         python = self._of_python(request)
         verdicts = {

@@ -224,7 +224,7 @@ class Values:
         return "".join(f"%{ord(c):02x}" if self._draw.random() < 0.1 else c for c in text).encode()
 
     def _spelled_otherwise(self) -> bytes:
-        """Return an address whose host a lenient parser takes for an allowed one."""
+        """Return an address whose host a lenient parser reads as an allowed one."""
         host = self._draw.choice(
             (
                 "127.1", "0x7f.0.0.1", "0177.0.0.1", "2130706433", "0x7f000001", "127.0.0.1.", "127.0.1",

@@ -55,7 +55,7 @@ class Tree:
 
     @contextmanager
     def running(self, data_dir: Path, *, as_root: bool = False) -> Iterator["Run"]:
-        """Do `make run` until the context ends; everything must be gone then."""
+        """Run `make run` until the context ends; then no process may be left."""
         run = Run(self, ["make", "run", f"PORT={free_port()}", f"DATA_DIR={data_dir}"], as_root=as_root)
         try:
             run.wait_for_greeting()
@@ -89,7 +89,7 @@ class Run:
         return self._screen.read_text()
 
     def wait_for_greeting(self) -> None:
-        """Wait until it says how to upload."""
+        """Wait until it shows how to upload."""
         wait_until(
             lambda: "  curl " in self.output or self.process.poll() is not None, "it greets", seconds=INSTALL_SECONDS
         )

@@ -1,4 +1,4 @@
-"""Speak HTTP to nginx exactly as written, over one connection where it stays open."""
+"""Send HTTP to nginx exactly as written, over one connection while it stays open."""
 
 import http.client
 import socket
@@ -30,7 +30,7 @@ class Answer:
 
     @property
     def facts(self) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-        """All that tells two answers apart, without what says when and how it was sent."""
+        """Everything in which two answers may differ, without the headers about when and how it was sent."""
         passing = {"date", "connection"}
         return self.status, tuple(line for line in self.lines if line[0].lower() not in passing), self.body
 

@@ -1,4 +1,4 @@
-"""A stack that nobody else uses: its processes may be ended."""
+"""A stack at its first start, with an empty data folder."""
 
 import re
 import shlex
@@ -42,7 +42,7 @@ def shown_token(output: str) -> str:
 
 
 def curl_line(output: str) -> str:
-    """Return the command that the greeting tells a newcomer to paste."""
+    """Return the command that the greeting shows for a first upload."""
     return next(line.strip() for line in output.splitlines() if line.startswith("  curl "))
 
 

@@ -1,4 +1,4 @@
-"""Processes as /proc shows them: who belongs to a stack, what it takes, and who is left of it."""
+"""Processes as /proc shows them: which belong to a stack, what they use, and which are left of it."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ from tests.support.experiments import promised
 from tests.support.stack import wait_until
 
 END_SECONDS = promised(5)
-"""Within which everything has to be gone after a signal."""
+"""Within which every process has to end after a signal."""
 
-_PARENT, _STARTED = 1, 19  # of /proc/PID/stat behind the name, proc(5)
+_PARENT, _STARTED = 1, 19  # of /proc/PID/stat after the name, proc(5)
 _TICKS = slice(11, 15)  # utime and stime, and those of children that were waited for
 
 
 @dataclass(frozen=True, order=True)
 class Process:
-    """One process; `started` tells it from a later one with the same number."""
+    """One process; `started` distinguishes it from a later one with the same number."""
 
     pid: int
     started: int

@@ -24,7 +24,7 @@ def digests(stack: Stack) -> set[str]:
 
 
 def is_use_noted(stack: Stack) -> bool:
-    """Whether a token's use is written, which the service does behind an upload's answer."""
+    """Whether a token's use is written, which the service does after the answer to an upload."""
     with closing(_open(stack)) as connection:
         row = connection.execute("SELECT 1 FROM tokens WHERE last_used_at IS NOT NULL").fetchone()
         return row is not None
@@ -32,7 +32,7 @@ def is_use_noted(stack: Stack) -> bool:
 
 @contextmanager
 def other_sha256(stack: Stack, digest: str) -> Iterator[None]:
-    """Have the catalog say that other bytes with this md5 are stored."""
+    """Make the catalog report that other bytes with this md5 are stored."""
     with closing(_open(stack)) as connection:
         row = "SELECT id, sha256 FROM images WHERE digest = ?"
         number, sha256 = connection.execute(row, (digest,)).fetchone()

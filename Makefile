@@ -79,7 +79,7 @@ PYTEST = -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder
 pytest: .venv/dev.stamp
 	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
-# Leaves out everything that starts nginx or needs root; docs/testing.md says what that is.
+# Leaves out everything that starts nginx or needs root; tests/README.md lists what that is.
 test-fast: .venv/dev.stamp
 	$(BIN)/python $(PYTEST) -m "not needs_root and not needs_nginx" tests/unit tests/integration $(PYTEST_ARGS)
 

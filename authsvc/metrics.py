@@ -1,4 +1,4 @@
-"""What the service counts, for `/metrics`."""
+"""The counters that `/metrics` reports."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 
@@ -13,20 +13,20 @@ class Metrics:
             "authsvc_uploads", "Uploads answered, by code; ok for a success.", ["code"], registry=self._registry
         )
         self.upload_bytes = Counter("authsvc_upload_bytes", "Bytes of accepted uploads.", registry=self._registry)
-        self.uploads_under_way = Gauge("authsvc_uploads_under_way", "Uploads being taken.", registry=self._registry)
+        self.uploads_under_way = Gauge("authsvc_uploads_under_way", "Uploads in progress.", registry=self._registry)
         self.verdicts = Counter(
-            "authsvc_verdicts", "Verdicts that nginx asked for, by reason.", ["reason"], registry=self._registry
+            "authsvc_verdicts", "Verdicts given to nginx, by reason.", ["reason"], registry=self._registry
         )
 
         self.sizes = Counter(
             "authsvc_derivations",
-            "Sizes that were asked for and not there yet, by outcome.",
+            "Requests for a size that did not exist yet, by outcome.",
             ["outcome"],
             registry=self._registry,
         )
 
     def count_size(self, outcome: str) -> None:
-        """Count the end of one job; see `sizes.maker.Outcome`."""
+        """Count a finished job; see `sizes.maker.Outcome`."""
         self.sizes.labels(outcome).inc()
 
     def render(self) -> bytes:

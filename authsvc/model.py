@@ -1,4 +1,4 @@
-"""The values that the layers hand to each other."""
+"""The values that the layers pass to each other."""
 
 import re
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class ImageType(StrEnum):
 
 
 EXTENSIONS: Final = (*(kind.value for kind in ImageType), "jpeg")
-"""Extensions a key may have. New blobs never get `jpeg`; blobs that moved in
-from the 2018 script may."""
+"""Extensions a key may have. New blobs never get `jpeg`; blobs imported from the
+2018 script may have it."""
 
 KEY_PATH_PATTERN: Final = rf"[0-9a-f]{{2}}/[0-9a-f]{{30}}\.(?:{'|'.join(EXTENSIONS)})"
-"""A key as it stands in an address, without the leading slash. nginx's
-templates and `Key.parse` use this one pattern, for PCRE and `re` alike."""
+"""A key as it is in an address, without the leading slash. The same pattern works
+in nginx's templates (PCRE) and in Python (`re`)."""
 
 WIDTHS: Final = (160, 320, 640, 800, 1280, 1920)
 """The widths of sizes, in pixels, in order."""
@@ -38,7 +38,7 @@ _KEY: Final = re.compile(rf"([0-9a-f]{{32}})\.({'|'.join(EXTENSIONS)})")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """What a blob is called: the hex md5 of its bytes and an extension."""
+    """The name of a blob: the hex md5 of its bytes and an extension."""
 
     digest: str
     extension: str
@@ -65,7 +65,7 @@ class Key:
 
     @property
     def path(self) -> str:
-        """The address path that is given out: `/7b/e4….png`."""
+        """The path in the picture's address: `/7b/e4….png`."""
         return f"/{self.shard}/{self.digest[2:]}.{self.extension}"
 
     @property
@@ -110,8 +110,8 @@ class Image:
 
 
 class Scope(StrEnum):
-    """What a token may do; neither includes the other, so that a token in an
-    editor opens nothing but uploads, and an administrator's stays out of editors."""
+    """What a token may do. Neither scope includes the other: a token in an editor
+    allows only uploads, and an administrator's token is of no use there."""
 
     UPLOAD = "upload"
     ADMIN = "admin"
@@ -119,7 +119,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """The catalog's facts about one token; its text is kept nowhere.
+    """The catalog's facts about one token; the token's text is not stored.
 
     `fingerprint` is the hex SHA-256 of the text. Times are seconds since the
     epoch; None means never.
@@ -134,13 +134,13 @@ class Token:
     last_used_at: int | None = None
 
     def is_valid(self, now: float) -> bool:
-        """Whether the token opens anything at `now`."""
+        """Whether the token is neither revoked nor expired at `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A complete file in the spool: where it lies, its size in bytes, its digests."""
+    """A complete file in the spool: its path, its size in bytes and its digests."""
 
     path: Path
     size: int
@@ -149,8 +149,8 @@ class Spooled:
 
 @dataclass(frozen=True, slots=True)
 class SiteList:
-    """The sites that may embed, at one revision; `patterns` are canonical, in
-    order and without duplicates."""
+    """The sites that may embed pictures, at one revision; `patterns` are canonical,
+    sorted and without duplicates."""
 
     revision: int
     patterns: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""HTTP, as nginx speaks it to the service: one module for each kind of question."""
+"""The service's HTTP routes: one module for each kind of request."""

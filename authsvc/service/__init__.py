@@ -1,1 +1,1 @@
-"""The web application, and the process that runs it."""
+"""The web application and the process that runs it."""

@@ -1,9 +1,9 @@
 """Run the service: `python -m authsvc.service.main`.
 
 With `--listen-fd N` it listens on that inherited socket, which its parent keeps
-open across restarts, else on one of its own. `authsvc up`, `authsvc serve` and
-systemd start it; it does not import the first two, because the command line
-would cost it memory all its life.
+open across restarts; otherwise it makes its own. `authsvc up`, `authsvc serve`
+and systemd start it. It does not import the command line, which would take
+memory for as long as the service runs.
 """
 
 import logging
@@ -27,7 +27,7 @@ from authsvc.times import TIMES
 KEEP_ALIVE_SECONDS: Final = 75
 """Above nginx's 60 s: the side that sends the request must close first."""
 BAD_SETTING_STATUS: Final = 78
-"""EX_CONFIG of sysexits.h, under systemd: starting it again will not help."""
+"""EX_CONFIG of sysexits.h, under systemd: starting the service again does not help."""
 
 _log = logging.getLogger("authsvc")
 
@@ -92,7 +92,7 @@ class _Server(uvicorn.Server):
 
 
 class _JournalFormatter(logging.Formatter):
-    """Begins each line with its priority, which the journal takes off: sd-daemon(3)."""
+    """Starts each line with its priority, which the journal removes: sd-daemon(3)."""
 
     def format(self, record: logging.LogRecord) -> str:
         priority = next(number for level, number in _PRIORITIES if record.levelno >= level)
@@ -108,7 +108,7 @@ def _set_up_log() -> None:
     style = _JournalFormatter("%(message)s") if _is_journal() else logging.Formatter("authsvc: %(message)s")
     handler.setFormatter(style)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    # It would log a line for every malformed body, which strangers can send.
+    # It would log a line for every malformed body, and anybody can send those.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 

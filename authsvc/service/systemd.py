@@ -1,4 +1,4 @@
-"""Tell systemd how the service is: sd_notify(3), in the protocol's own words."""
+"""Report the service's state to systemd: the protocol of sd_notify(3)."""
 
 import os
 import socket
@@ -8,14 +8,14 @@ _MICROSECONDS: Final = 1_000_000
 
 
 def notify(state: str) -> None:
-    """Send `state`, such as `READY=1`, to systemd; do nothing where it does not listen.
+    """Send `state`, such as `READY=1`, to systemd, if it started this process.
 
-    A message that cannot be sent is lost: the service works without.
+    A message that cannot be sent is lost: the service works without it.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    if address.startswith("@"):  # Linux's abstract names begin with NUL, unix(7)
+    if address.startswith("@"):  # an abstract socket name, which starts with NUL: unix(7)
         address = f"\0{address[1:]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         try:
@@ -25,7 +25,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_seconds() -> float | None:
-    """Return within how many seconds systemd expects each sign of life; None for never."""
+    """Return the seconds within which systemd expects each WATCHDOG=1; None if it expects none."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     microseconds = os.environ.get("WATCHDOG_USEC", "")

@@ -45,10 +45,10 @@ class FormFile:
                 boundary,
                 {
                     "on_part_begin": self._begin_part,
-                    "on_part_data": self._take_data,
+                    "on_part_data": self._add_data,
                     "on_part_end": self._end_part,
-                    "on_header_field": self._take_header_name,
-                    "on_header_value": self._take_header_value,
+                    "on_header_field": self._add_header_name,
+                    "on_header_value": self._add_header_value,
                     "on_header_end": self._end_header,
                     "on_headers_finished": self._end_headers,
                     "on_end": self._end,
@@ -84,10 +84,10 @@ class FormFile:
             raise BadMultipart(reason=f"it has more than {MAX_PARTS} parts")
         self._headers = {}
 
-    def _take_header_name(self, data: bytes, start: int, end: int) -> None:
+    def _add_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
 
-    def _take_header_value(self, data: bytes, start: int, end: int) -> None:
+    def _add_header_value(self, data: bytes, start: int, end: int) -> None:
         self._header_value += data[start:end]
 
     def _end_header(self) -> None:
@@ -108,7 +108,7 @@ class FormFile:
             or not kind.startswith(b"text/")
         )
 
-    def _take_data(self, data: bytes, start: int, end: int) -> None:
+    def _add_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_in_file:
             self._pieces.append(data[start:end])
 

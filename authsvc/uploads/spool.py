@@ -108,14 +108,14 @@ class Spool:
             await self._file.write(self._taken_block())
 
     def hash_rest(self) -> None:
-        """Hash what is left, less than a block: nothing more comes.
+        """Hash the rest, which is less than a block, after the last `write`.
 
-        Call it on the event loop, where it takes half a millisecond at most,
-        before `complete` on a thread. With 32 clients a tenth more uploads were
-        kept than with a thread that hashed them all: the loop stood still
-        meanwhile, and then had to wait for its turn at the interpreter.
+        Call it on the event loop, where it takes at most half a millisecond,
+        before `complete` on a thread. With 32 clients this stored a tenth more
+        uploads than a thread that hashed all of them: during that, the event
+        loop had to wait for the interpreter.
 
-        Raises Empty without a byte.
+        Raises Empty when there are no bytes.
         """
         if not self._size:
             raise Empty
@@ -124,9 +124,9 @@ class Spool:
             self._is_hashed = True
 
     def complete(self) -> Spooled:
-        """Write what is left and return the complete file; again, return it again.
+        """Write the rest and return the complete file. A second call returns the same file.
 
-        Blocking; call it on a thread. Raises Empty without a byte, DiskFull when the disk has no room.
+        Blocking; call it on a thread. Raises Empty when there are no bytes, DiskFull when the disk has no room.
         """
         self.hash_rest()
         self._raw.save(self._taken_block())
@@ -138,9 +138,9 @@ class Spool:
 
 
 def clear_spool(folder: Path) -> int:
-    """Remove what a killed service has left; returns how many files.
+    """Remove the files that a killed service has left; return how many.
 
-    Only for the one service of this data folder, before it takes uploads.
+    Only for the one service of this data folder, before it accepts uploads.
     """
     leftovers = list(folder.glob("*.part"))
     for leftover in leftovers:

@@ -34,7 +34,7 @@ def test_drawn_tree_names_every_class() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(CLASSES) - {"AuthsvcError", "AnswerError"}))
-def test_drawn_tree_shows_each_class_as_it_is(name: str) -> None:
+def test_drawn_tree_shows_parent_status_and_code_of_each_class(name: str) -> None:
     parent, status, code = drawn_tree()[name]
     kind = CLASSES[name]
     assert issubclass(kind, CLASSES[parent])
@@ -51,7 +51,7 @@ def test_codes_are_unique_and_stable_words() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
-def test_answer_says_what_to_do_in_whole_sentences(name: str) -> None:
+def test_message_is_in_whole_sentences(name: str) -> None:
     kind = ANSWERS[name]
     is_later = kind.status >= 500 or kind.status == 429
     assert issubclass(kind, ServerError if is_later else UploadRefused)
@@ -84,7 +84,7 @@ def test_promised_code_has_its_status(code: str, status: int) -> None:
     assert [kind.status for kind in ANSWERS.values() if kind.code == code] == [status]
 
 
-def test_what_may_be_tried_again_says_when() -> None:
+def test_temporary_failures_have_a_retry_after() -> None:
     waits = {kind.code for kind in ANSWERS.values() if kind.retry_after}
     assert waits == {"rate", "busy", "unavailable", "timeout"}
 

@@ -25,7 +25,7 @@ def test_key_is_read_in_every_spelling(text: str) -> None:
     assert key.mime == "image/png"
 
 
-def test_moved_in_jpeg_keeps_its_extension() -> None:
+def test_imported_jpeg_keeps_its_extension() -> None:
     key = Key.parse(f"{DIGEST}.jpeg")
     assert str(key) == f"{DIGEST}.jpeg"
     assert key.mime == "image/jpeg"
@@ -33,7 +33,7 @@ def test_moved_in_jpeg_keeps_its_extension() -> None:
 
 @settings(deadline=None)
 @given(key=keys)
-def test_key_survives_its_own_spellings(key: Key) -> None:
+def test_every_spelling_of_a_key_is_read_as_that_key(key: Key) -> None:
     assert Key.parse(str(key)) == Key.parse(key.path) == Key.parse(key.path.removeprefix("/")) == key
     assert re.fullmatch(f"/{KEY_PATH_PATTERN}", key.path)
 
@@ -55,7 +55,7 @@ NO_KEYS = {
     "dot": f"7b/./{DIGEST[2:]}.png",
     "parent": f"../{DIGEST}.png",
     "climbing out": "../../etc/passwd",
-    "newline behind": f"{DIGEST}.png\n",
+    "newline after": f"{DIGEST}.png\n",
     "space before": f" {DIGEST}.png",
     "NUL": f"{DIGEST}.png\0",
     "other digits": f"\N{FULLWIDTH DIGIT SEVEN}{DIGEST[1:]}.png",
@@ -65,14 +65,14 @@ NO_KEYS = {
 
 
 @pytest.mark.parametrize("text", NO_KEYS.values(), ids=NO_KEYS.keys())
-def test_what_is_no_key_is_refused(text: str) -> None:
+def test_text_that_is_not_a_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a picture's key"):
         Key.parse(text)
 
 
 @settings(deadline=None, max_examples=300)
 @given(text=st.text() | keys.flatmap(lambda key: st.sampled_from([key.path, f"/{key.path}", f"{key.path}\n"])))
-def test_read_key_never_leaves_its_shard(text: str) -> None:
+def test_path_of_a_key_stays_in_its_shard(text: str) -> None:
     try:
         key = Key.parse(text)
     except ValueError:

@@ -43,9 +43,9 @@ WAITED_FOR = {
     "refused_body": "http/upload/test_slow_client.py::test_refused_client_that_stops_sending_is_dropped",
     "access_poll": "http/upload/test_tokens.py::test_revoked_token_stops_within_two_seconds",
     "avif_pause": "integration/sizes/test_maker.py::test_avif_starts_only_after_every_waiting_reader_is_served",
-    "catalog_busy": "http/upload/test_limits.py::test_locked_catalog_is_busy_in_the_end",
+    "catalog_busy": "http/upload/test_limits.py::test_catalog_that_stays_locked_is_busy",
     "decoder_wait": "integration/decoder/test_waiting.py::test_job_that_waits_long_for_a_worker_is_told_to_come_again",
-    "service_grace": "http/upload/test_slow_disk.py::test_service_that_is_told_to_stop_loses_no_upload_to_a_slow_disk",
+    "service_grace": "http/upload/test_slow_disk.py::test_service_that_stops_loses_no_upload_to_a_slow_disk",
     "up_grace": "system/up/test_end.py::test_signal_ends_everything_while_a_part_is_frozen",
     "death_window": "system/faults/test_service.py::"
     "test_service_killed_again_and_again_fails_no_read_and_loses_no_upload",

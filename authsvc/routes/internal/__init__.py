@@ -1,1 +1,1 @@
-"""Routes that nginx itself asks."""
+"""Questions of nginx itself: token, verdict, size and legacy addresses."""

@@ -1,4 +1,4 @@
-"""nginx's question who may see a picture, when its own map does not know."""
+"""nginx's question whether an embedder may show a picture, when its own map has no answer."""
 
 import os
 from typing import Final
@@ -13,8 +13,8 @@ from authsvc.verdict.embedder import INVALID
 
 ROOM_BYTES: Final = 4 * 2**20
 ROOM_FILES: Final = 100
-"""What has to be free where nginx keeps verdicts, so that it can write one more: 4 KiB and two names at most,
-and others write there meanwhile."""
+"""What has to be free on the disk where nginx caches verdicts. One more needs at most 4 KiB and two files, but
+other programs write to that disk at the same time."""
 
 
 class VerdictRoutes:
@@ -35,13 +35,13 @@ class VerdictRoutes:
         self._metrics.verdicts.labels(verdict.reason.value).inc()
         headers = {"X-Reason": verdict.reason.value}
         if not _has_room(request.headers.get("x-verdict-cache", "")):
-            # nginx gives a reader up, without a word, whose verdict it cannot write to its cache.
+            # nginx closes a reader's connection without an answer if it cannot write the verdict to its cache.
             headers["X-Not-Kept"] = "1"
         return Response(status_code=204 if verdict.allowed else 403, headers=headers)
 
 
 def _has_room(folder: str) -> bool:
-    """Return whether nginx can write a verdict in its folder; "" when it does not say which."""
+    """Return whether nginx can write a verdict in its folder; "" if it did not send one."""
     if not folder:
         return True
     try:
@@ -49,11 +49,11 @@ def _has_room(folder: str) -> bool:
         disk = os.statvfs(folder.encode("latin-1"))
     except OSError:
         return False
-    has_names = disk.f_favail >= ROOM_FILES or not disk.f_files  # without a limit on names none are counted
+    has_names = disk.f_favail >= ROOM_FILES or not disk.f_files  # 0 files: the file system has no limit
     return has_names and disk.f_bavail * disk.f_frsize >= ROOM_BYTES
 
 
 def revision_of(request: Request) -> int | None:
-    """Return the revision of the sites that the asking nginx runs, if it says."""
+    """Return the revision of the site list that nginx runs; None if it did not send one."""
     text = request.headers.get("x-sites-revision", "")
     return int(text) if text.isascii() and text.isdigit() else None

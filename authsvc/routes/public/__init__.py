@@ -1,1 +1,1 @@
-"""Routes that nginx passes on to clients."""
+"""Requests of clients that nginx passes on."""

@@ -1,4 +1,4 @@
-"""Stacks that the upload tests need beside the shared one."""
+"""Stacks that the upload tests need in addition to the shared one."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ PUBLIC_URL = "https://img.example.com"
 
 @pytest.fixture(scope="session")
 def narrow() -> Iterator[Stack]:
-    """A stack with a public base that takes one upload at a time."""
+    """A stack with a public address that accepts one upload at a time."""
     with Stack(
         times=shortened("catalog_busy", "refused_body"),
         public_url=PUBLIC_URL,

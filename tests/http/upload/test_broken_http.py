@@ -44,7 +44,7 @@ def send(stack: Stack, lines: list[str], body: bytes = BODY) -> Answer:
         pytest.param([CHUNKED, CHUNKED], id="chunked twice"),
         pytest.param(["Transfer-Encoding: gzip"], id="an unknown coding"),
         pytest.param(["Transfer-Encoding: gzip, chunked"], id="an unknown coding in chunks"),
-        pytest.param(["no colon here", f"Content-Length: {LENGTH}"], id="a line that is no header"),
+        pytest.param(["no colon here", f"Content-Length: {LENGTH}"], id="a line without a colon"),
         pytest.param(["X: a\0b", f"Content-Length: {LENGTH}"], id="a NUL in a header"),
         pytest.param(["Host: another", f"Content-Length: {LENGTH}"], id="two hosts"),
     ],
@@ -92,16 +92,16 @@ def test_broken_request_line_is_a_bad_request(stack: Stack, request_bytes: bytes
         pytest.param(UPLOAD_PATH + "?" + "a" * 20_000, [], id="the address"),
     ],
 )
-def test_headers_too_large_are_told_so(stack: Stack, path: str, lines: list[str]) -> None:
+def test_too_large_headers_are_refused_with_their_own_code(stack: Stack, path: str, lines: list[str]) -> None:
     assert_refused(exchange(stack, head(stack, *lines, path=path)), 431, "headers_too_large")
 
 
-def test_length_that_is_too_short_cuts_the_form_off(stack: Stack) -> None:
+def test_length_that_is_too_short_is_a_bad_form(stack: Stack) -> None:
     answer = exchange(stack, upload_head(stack, LENGTH - 10), BODY)
     assert_refused(answer, 400, "bad_multipart")
 
 
-def test_length_that_is_too_long_leaves_nothing_behind(stack: Stack) -> None:
+def test_length_that_is_too_long_leaves_no_file(stack: Stack) -> None:
     before, images = blobs(stack), count_images(stack)
     with connect(stack) as connection:
         connection.sendall(upload_head(stack, LENGTH + 100_000) + form(part(picture())))
@@ -131,10 +131,10 @@ def test_monstrous_form_is_refused_without_memory_growth(stack: Stack, body: byt
         assert_refused(exchange(stack, upload_head(stack, len(body)), body), 400, "bad_multipart")
     assert memory(service, "VmHWM") - before < 8 * MIB
     assert nginx_memory(stack) - nginx_before < 8 * MIB
-    wait_until(lambda: exchange(stack, upload_head(stack, LENGTH), BODY).status == 200, "the service goes on")
+    wait_until(lambda: exchange(stack, upload_head(stack, LENGTH), BODY).status == 200, "the service still works")
 
 
-def test_body_in_very_many_chunks_is_taken_without_memory_growth(stack: Stack) -> None:
+def test_body_in_very_many_chunks_is_accepted_without_memory_growth(stack: Stack) -> None:
     service = stack.pid("service")
     before = memory(service)
     forget_peak(service)

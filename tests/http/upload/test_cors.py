@@ -65,7 +65,7 @@ def test_page_of_an_allowed_site_may_read_the_answer(stack: Stack) -> None:
     assert answer.headers["vary"] == "Origin"
 
 
-def test_stranger_s_page_may_not_read_the_answer(stack: Stack) -> None:
+def test_page_of_another_site_may_not_read_the_answer(stack: Stack) -> None:
     answer = stack.post(picture(), Origin=STRANGER)
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers

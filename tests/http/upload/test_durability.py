@@ -15,9 +15,9 @@ CALLS = "link,linkat,fsync,fdatasync,sendto,sendmsg,write,writev"
 
 @pytest.fixture
 def calls(narrow: Stack, tmp_path: Path) -> list[str]:
-    """What the service asks of the kernel during one upload, one call a line."""
+    """The service's system calls during one upload, one in each line."""
     narrow.upload(picture())  # so that the log of the catalog exists
-    wait_until(lambda: is_use_noted(narrow), "nothing of that upload is still to be written")
+    wait_until(lambda: is_use_noted(narrow), "everything of that upload is written")
     service = narrow.pid("service")
     trace = tmp_path / "trace"
     command = ["strace", "-f", "-y", "-s", "1024", "-e", f"trace={CALLS}", "-o", str(trace), "-p", str(service)]
@@ -32,7 +32,7 @@ def calls(narrow: Stack, tmp_path: Path) -> list[str]:
 
 
 def first(calls: list[str], pattern: str) -> int:
-    """Return the line where a matching call is done."""
+    """Return the line in which a matching call returns."""
     for number, line in enumerate(calls):
         match = re.search(pattern, line)
         if match is None:
@@ -58,7 +58,7 @@ def test_everything_is_durable_before_the_answer_is_written(calls: list[str]) ->
     assert order == sorted(order), "\n".join(calls)
 
 
-def test_answer_goes_to_nginx_in_one_call(calls: list[str]) -> None:
-    """A service that is killed between two calls would leave nginx a head without its body, and no way back."""
+def test_answer_is_sent_to_nginx_in_one_call(calls: list[str]) -> None:
+    """A service killed between two calls would leave nginx a head without a body, too late to ask another service."""
     answer = calls[first(calls, ANSWER)]
     assert r"\"path\":" in answer, answer

@@ -55,7 +55,7 @@ def test_success_has_exactly_the_fields_that_exist_url_first(stack: Stack) -> No
     }
 
 
-def test_address_begins_with_the_public_base_never_with_the_host_asked(narrow: Stack) -> None:
+def test_address_starts_with_public_url_never_with_the_host_header(narrow: Stack) -> None:
     answer = narrow.post(
         picture(), **{"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
     )
@@ -64,7 +64,7 @@ def test_address_begins_with_the_public_base_never_with_the_host_asked(narrow: S
     assert "evil.example" not in answer.text
 
 
-def test_picture_without_metadata_lies_under_its_md5_byte_for_byte(stack: Stack) -> None:
+def test_picture_without_metadata_is_stored_under_its_md5_byte_for_byte(stack: Stack) -> None:
     content = picture("JPEG")
     path = stack.upload(content)
     stored = stack.data_dir / "blobs" / path[1:]
@@ -74,7 +74,7 @@ def test_picture_without_metadata_lies_under_its_md5_byte_for_byte(stack: Stack)
     assert stored.stat().st_nlink == 1
 
 
-def test_stored_picture_is_read_at_the_address_given_out(stack: Stack) -> None:
+def test_stored_picture_is_served_at_the_address_in_the_answer(stack: Stack) -> None:
     content = picture("WEBP")
     address = stack.post(content).json()["data"]["path"]
     answer = stack.get(address)
@@ -132,7 +132,7 @@ def test_success_closes_the_connection_at_once(stack: Stack) -> None:
     assert answer.headers["connection"] == "close"
 
 
-def test_what_follows_an_upload_on_its_connection_is_not_answered(stack: Stack) -> None:
+def test_request_after_an_upload_on_the_same_connection_is_not_answered(stack: Stack) -> None:
     body = form(part(picture()))
     again = b"GET /robots.txt HTTP/1.1\r\nHost: a\r\n\r\n"
     answer = exchange(stack, upload_head(stack, len(body)) + body + again)

@@ -17,7 +17,7 @@ from tests.support.upload.wire import (
 
 
 @pytest.mark.parametrize("field", ["file", "image", "source", "smfile", "list", "files", "anything", "图"])
-def test_first_file_is_taken_whatever_its_field_is_called(stack: Stack, field: str) -> None:
+def test_first_file_is_accepted_with_any_field_name(stack: Stack, field: str) -> None:
     assert send_form(stack, part(picture(), field=field)).status == 200
 
 
@@ -37,7 +37,7 @@ def test_first_file_is_taken_whatever_its_field_is_called(stack: Stack, field: s
         pytest.param(
             'Content-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: text/html',
             "a.png",
-            id="a lying type",
+            id="a wrong type",
         ),
         pytest.param(
             'Content-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: %%%',
@@ -47,19 +47,19 @@ def test_first_file_is_taken_whatever_its_field_is_called(stack: Stack, field: s
         pytest.param("Content-Type: image/png", "", id="no disposition"),
     ],
 )
-def test_file_is_taken_with_odd_part_headers(stack: Stack, headers: str, name: str) -> None:
+def test_file_with_unusual_part_headers_is_accepted(stack: Stack, headers: str, name: str) -> None:
     answer = send_form(stack, headers.encode() + b"\r\n\r\n" + picture())
     assert answer.status == 200, answer.body
     assert answer.json["data"]["name"] == name
 
 
-def test_filename_in_the_extended_notation_is_understood(stack: Stack) -> None:
+def test_filename_in_the_extended_notation_is_accepted(stack: Stack) -> None:
     headers = b"Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''b%C3%A4r.png"
     answer = send_form(stack, headers + b"\r\n\r\n" + picture())
     assert answer.status == 200
 
 
-def test_text_fields_around_the_file_are_passed_over(stack: Stack) -> None:
+def test_text_fields_around_the_file_are_ignored(stack: Stack) -> None:
     content = picture()
     note = part(b"a note", field="note", filename=None)
     answer = send_form(stack, note, part(content), note)
@@ -80,7 +80,7 @@ def test_only_the_first_of_several_files_counts(stack: Stack) -> None:
         pytest.param(f"multipart/form-data; charset=utf-8; boundary={BOUNDARY}", id="another parameter"),
     ],
 )
-def test_form_type_may_be_spelled_otherwise(stack: Stack, content_type: str) -> None:
+def test_content_type_of_the_form_may_be_written_in_other_ways(stack: Stack, content_type: str) -> None:
     body = form(part(picture()))
     answer = exchange(stack, head(stack, f"Content-Type: {content_type}", f"Content-Length: {len(body)}"), body)
     assert answer.status == 200, answer.body
@@ -95,7 +95,7 @@ def test_chunked_body_is_accepted(stack: Stack) -> None:
     assert answer.status == 200, answer.body
 
 
-def test_epilogue_behind_the_form_is_passed_over(stack: Stack) -> None:
+def test_epilogue_after_the_form_is_ignored(stack: Stack) -> None:
     body = form(part(picture())) + b"an epilogue"
     assert exchange(stack, upload_head(stack, len(body)), body).status == 200
 
@@ -111,7 +111,7 @@ def test_file_without_bytes_is_empty(stack: Stack) -> None:
         pytest.param([part(b"a note", field="note", filename=None)], id="text alone"),
     ],
 )
-def test_form_without_a_file_is_told_so(stack: Stack, parts: list[bytes]) -> None:
+def test_form_without_a_file_is_refused_as_no_file(stack: Stack, parts: list[bytes]) -> None:
     assert_refused(send_form(stack, *parts), 400, "no_file")
 
 
@@ -126,10 +126,10 @@ def test_form_without_a_file_is_told_so(stack: Stack, parts: list[bytes]) -> Non
         pytest.param("multipart/form-data", id="no boundary"),
         pytest.param("multipart/form-data; boundary=", id="an empty boundary"),
         pytest.param("multipart/form-data; boundary=another", id="another boundary"),
-        pytest.param(f"multipart/form-data; boundary={'b' * 3000}", id="an endless boundary"),
+        pytest.param(f"multipart/form-data; boundary={'b' * 3000}", id="a boundary of 3,000 characters"),
     ],
 )
-def test_other_content_type_is_no_readable_form(stack: Stack, content_type: str) -> None:
+def test_other_content_type_is_a_bad_form(stack: Stack, content_type: str) -> None:
     body = form(part(picture()))
     lines = [f"Content-Type: {content_type}"] if content_type else []
     answer = exchange(stack, head(stack, *lines, f"Content-Length: {len(body)}"), body)
@@ -146,7 +146,7 @@ WHOLE = form(part(b"\x89PNG and so on"))
         pytest.param(WHOLE[:-8], id="no last boundary"),
         pytest.param(WHOLE[:40], id="cut off in a header"),
         pytest.param(WHOLE.replace(b"\r\n", b"\n"), id="bare line feeds"),
-        pytest.param(b"x" * 2000, id="rubbish"),
+        pytest.param(b"x" * 2000, id="random text"),
         pytest.param(form(b"Rubbish\r\n\r\nx"), id="header without a colon"),
         pytest.param(form(b"".join(b"X-%d: a\r\n" % n for n in range(1000)) + part(b"x")), id="1,000 headers"),
         pytest.param(form(*[part(b"x", field="n", filename=None)] * 101), id="101 parts"),

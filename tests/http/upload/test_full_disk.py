@@ -81,7 +81,9 @@ def upload(stack: Stack, content: bytes, *, coding: str = "with its length") -> 
         pytest.param(5 * MIB, 6 * MIB, id="room for what nginx gathers, not for the picture"),
     ],
 )
-def test_upload_without_room_is_full_and_leaves_nothing(small: Stack, size: int, room: int, coding: str) -> None:
+def test_upload_without_room_is_refused_as_full_and_leaves_no_file(
+    small: Stack, size: int, room: int, coding: str
+) -> None:
     before, known = blobs(small), digests(small)
     content = noise(size)
     with room_left(small, room):

@@ -12,12 +12,12 @@ from tests.support.upload.wire import Answer, assert_refused, exchange, form, pa
 
 @pytest.fixture(scope="module")
 def usual() -> Iterator[Stack]:
-    """A stack with the limits that an installation has unless told otherwise."""
+    """A stack with the default limits of an installation."""
     with Stack() as running:
         yield running
 
 
-def test_burst_and_rate_pass_and_more_is_refused(usual: Stack) -> None:
+def test_uploads_up_to_the_burst_and_rate_pass_and_more_are_refused(usual: Stack) -> None:
     token = usual.token
     body = form(part(picture(seed=1)))
 
@@ -37,7 +37,7 @@ def test_burst_and_rate_pass_and_more_is_refused(usual: Stack) -> None:
     for answer in refused:
         assert_refused(answer, 429, "rate")
         assert answer.headers["retry-after"] == "1"
-    # Twenty a second are let through from now on.
+    # From now on, twenty a second pass.
     passed: list[int] = []
 
     def have_forty_passed() -> bool:
@@ -47,7 +47,7 @@ def test_burst_and_rate_pass_and_more_is_refused(usual: Stack) -> None:
     wait_until(have_forty_passed, "40 more pass")
 
 
-def test_one_upload_too_many_is_told_to_come_again(narrow: Stack) -> None:
+def test_one_upload_too_many_is_busy_with_a_retry_after(narrow: Stack) -> None:
     first, second = picture(), picture()
     with ThreadPoolExecutor(1) as pool, write_lock(narrow):
         waiting = pool.submit(narrow.post, first)
@@ -60,14 +60,14 @@ def test_one_upload_too_many_is_told_to_come_again(narrow: Stack) -> None:
     assert narrow.post(second).status_code == 200
 
 
-def test_refused_upload_gives_its_place_back(narrow: Stack) -> None:
+def test_refused_upload_frees_its_slot(narrow: Stack) -> None:
     for content in (b"", b"no picture", b"GIF89a"):
         assert narrow.post(content).status_code >= 400
     assert narrow.post(picture()).status_code == 200
     assert metric(narrow, "authsvc_uploads_under_way") == 0
 
 
-def test_locked_catalog_is_busy_in_the_end(narrow: Stack) -> None:
+def test_catalog_that_stays_locked_is_busy(narrow: Stack) -> None:
     content = picture()
     with write_lock(narrow):
         answer = Answer.of(narrow.post(content))

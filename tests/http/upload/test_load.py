@@ -41,7 +41,7 @@ def test_simultaneous_uploads_of_one_new_picture_are_equal_successes(stack: Stac
         wait_until_clean(stack)
 
 
-def test_many_large_uploads_at_once_stay_small_in_memory(stack: Stack) -> None:
+def test_many_large_uploads_at_once_need_little_memory(stack: Stack) -> None:
     service = stack.pid("service")
     shared = noise(20 * MIB - 21)
     # Another density each, in 21 bytes.

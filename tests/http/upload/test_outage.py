@@ -34,11 +34,11 @@ def kill_service(stack: Stack) -> None:
 def wait_until_back(stack: Stack, killed: int) -> None:
     pid_file = stack.data_dir / "run" / "service.pid"
     wait_until(lambda: pid_file.read_text().strip() not in {"", str(killed)}, "another service is started")
-    wait_until(lambda: send_form(stack, part(picture())).status == 200, "it takes uploads")
+    wait_until(lambda: send_form(stack, part(picture())).status == 200, "it accepts uploads")
 
 
 @pytest.mark.parametrize("size", [400, 2 * MIB], ids=["small", "large"])
-def test_service_that_is_gone_is_unavailable(fragile: Stack, size: int) -> None:
+def test_dead_service_is_unavailable(fragile: Stack, size: int) -> None:
     socket = fragile.data_dir / "run" / "authsvc.sock"
     aside = socket.with_suffix(".aside")
     socket.rename(aside)
@@ -64,7 +64,7 @@ def test_service_that_freezes_during_an_upload_is_a_timeout(fragile: Stack) -> N
     body = form(part(picture()))
     with connect(fragile, seconds=2 * TIMES.upload_answer) as connection:
         connection.sendall(upload_head(fragile, len(body), "Expect: 100-continue"))
-        # nginx asks for the body once the token is found good.
+        # nginx asks for the body once the token is found valid.
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         with stopped(fragile.pid("service")):
             connection.sendall(body)
@@ -73,7 +73,7 @@ def test_service_that_freezes_during_an_upload_is_a_timeout(fragile: Stack) -> N
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_missing_spool_folder_is_a_fault_of_ours(fragile: Stack) -> None:
+def test_missing_spool_folder_is_an_internal_error(fragile: Stack) -> None:
     spool = fragile.data_dir / "tmp"
     aside = spool.with_name("tmp-aside")
     spool.rename(aside)
@@ -119,7 +119,7 @@ def test_killed_service_keeps_every_acknowledged_picture(fragile: Stack) -> None
         assert path[1:].replace("/", "")[:32] in known
 
 
-def test_uploads_in_a_killed_service_are_done_by_the_next_and_leave_nothing(fragile: Stack) -> None:
+def test_uploads_in_a_killed_service_are_completed_by_the_next_and_leave_no_file(fragile: Stack) -> None:
     wait_until_clean(fragile)
     service = fragile.pid("service")
     contents = [picture() for _ in range(UPLOADS)]
@@ -127,11 +127,11 @@ def test_uploads_in_a_killed_service_are_done_by_the_next_and_leave_nothing(frag
         with write_lock(fragile):
             answers = [pool.submit(send_form, fragile, part(content)) for content in contents]
             wait_until(lambda: metric(fragile, "authsvc_uploads_under_way") == UPLOADS, "all wait")
-            # Those behind the group that is on its way are small enough to wait in memory.
+            # Uploads after the group in progress are small enough to wait in memory.
             wait_until(lambda: spooled(fragile), "a group waits for its rows")
             kill_service(fragile)
             assert spooled(fragile)
-        # nginx has their bodies, and asks whoever listens next.
+        # nginx has their bodies, and sends them to the next service.
         for content, answer in zip(contents, answers, strict=True):
             assert answer.result().status == 200, answer.result().body
             assert fragile.get(answer.result().json["data"]["path"]).content == content

@@ -25,7 +25,7 @@ LIMIT = 20 * MIB
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "TRACE", "BREW"])
-def test_other_method_is_told_which_ones_there_are(stack: Stack, method: str) -> None:
+def test_other_method_is_refused_with_the_allowed_ones(stack: Stack, method: str) -> None:
     answer = exchange(stack, head(stack, method=method))
     assert_refused(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "POST, OPTIONS"
@@ -41,7 +41,7 @@ def test_head_is_refused_without_a_body(stack: Stack) -> None:
     assert received.endswith(b"\r\n\r\n")
 
 
-def test_other_method_with_a_large_body_is_refused_just_so(stack: Stack) -> None:
+def test_other_method_with_a_large_body_is_refused_in_the_same_way(stack: Stack) -> None:
     content = noise(LIMIT)
     answer = exchange(stack, head(stack, f"Content-Length: {len(content)}", method="PUT"), content)
     assert_refused(answer, 405, "method_not_allowed")
@@ -67,24 +67,24 @@ def test_forged_md5_known_only_to_the_store_is_a_collision(stack: Stack) -> None
     content = picture()
     digest = hashlib.md5(content).hexdigest()
     stored = stack.data_dir / "blobs" / digest[:2] / f"{digest[2:]}.png"
-    stored.write_bytes(b"the bytes of somebody else")
+    stored.write_bytes(b"the bytes of another picture")
     images = count_images(stack)
     try:
         assert_refused(Answer.of(stack.post(content)), 409, "collision")
-        assert stored.read_bytes() == b"the bytes of somebody else"
+        assert stored.read_bytes() == b"the bytes of another picture"
         assert count_images(stack) == images
     finally:
         stored.unlink()
 
 
-def test_largest_picture_allowed_is_taken(stack: Stack) -> None:
+def test_largest_picture_allowed_is_accepted(stack: Stack) -> None:
     content = noise(LIMIT)
     data = stack.post(content).json()["data"]
     assert data["size"] == LIMIT
     assert data["md5"] == hashlib.md5(content).hexdigest()
 
 
-def test_largest_picture_allowed_is_taken_in_chunks(stack: Stack) -> None:
+def test_largest_picture_allowed_is_accepted_in_chunks(stack: Stack) -> None:
     body = form(part(noise(LIMIT)))
     pieces = [body[at : at + 65536] for at in range(0, len(body), 65536)]
     answer = exchange(stack, head(stack, f"Content-Type: {FORM_TYPE}", "Transfer-Encoding: chunked"), chunked(pieces))
@@ -113,7 +113,7 @@ def test_larger_picture_is_too_large(stack: Stack, size: int, coding: str) -> No
     assert blobs(stack) == before
 
 
-def test_refused_large_file_leaves_nothing_behind(stack: Stack) -> None:
+def test_refused_large_file_leaves_no_file(stack: Stack) -> None:
     before, images = blobs(stack), count_images(stack)
     assert_refused(send_form(stack, part(b"no picture" * MIB)), 415, "unsupported")
     wait_until_clean(stack)

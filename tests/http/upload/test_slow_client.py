@@ -1,4 +1,4 @@
-"""Clients that take their time: they are answered, and what they cost is bounded."""
+"""Slow clients get their answers, and what they cost the server is limited."""
 
 import fcntl
 import socket
@@ -36,13 +36,13 @@ PAUSE_SECONDS = 6.0
 
 
 def wait_until_sent(connection: socket.socket) -> None:
-    """Wait until the other side has taken all (SIOCOUTQ, tcp(7))."""
+    """Wait until the other side has received everything (SIOCOUTQ, tcp(7))."""
 
     def queued() -> int:
         number: int = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
         return number
 
-    wait_until(lambda: queued() == 0, "the other side takes what was sent")
+    wait_until(lambda: queued() == 0, "the other side receives what was sent")
 
 
 def send_slowly(connection: socket.socket, body: bytes) -> None:
@@ -152,7 +152,7 @@ def test_wrong_token_is_refused_before_any_of_the_body_is_sent(stack: Stack) -> 
 
 
 @pytest.mark.parametrize("coding", ["with its length", "in chunks"])
-def test_client_that_disconnects_half_way_leaves_nothing(stack: Stack, coding: str) -> None:
+def test_client_that_disconnects_half_way_leaves_no_file(stack: Stack, coding: str) -> None:
     wait_until_clean(stack)
     before, images = blobs(stack), count_images(stack)
     body = form(part(noise(10 * MIB)))
@@ -167,7 +167,7 @@ def test_client_that_disconnects_half_way_leaves_nothing(stack: Stack, coding: s
     assert (blobs(stack), count_images(stack)) == (before, images)
 
 
-def test_whole_upload_in_slow_pieces_is_taken(stack: Stack) -> None:
+def test_complete_upload_in_slow_pieces_is_accepted(stack: Stack) -> None:
     body = form(part(picture()))
     with connect(stack) as connection:
         connection.sendall(upload_head(stack, len(body)))

@@ -1,4 +1,4 @@
-"""A service that is told to stop ends the uploads that wait for its disk."""
+"""A service that has to stop completes the uploads that wait for its disk."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ TIMES = shortened("service_grace", to=0.25)
 
 @contextmanager
 def slow_disk(service: int, seconds: float, log: Path) -> Iterator[None]:
-    """Let each of the service's fsyncs take so long before it begins."""
+    """Delay each fsync of the service by so many seconds."""
     slowed = ["-e", "trace=fsync", "-e", f"inject=fsync:delay_enter={seconds:.0f}s"]
     command = ["strace", "-f", *slowed, "-o", str(log), "-p", str(service)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
@@ -36,7 +36,7 @@ def slow_disk(service: int, seconds: float, log: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seconds", [1, TIMES.service_grace + 2], ids=["a second each", "longer than its grace each"])
-def test_service_that_is_told_to_stop_loses_no_upload_to_a_slow_disk(tmp_path: Path, seconds: float) -> None:
+def test_service_that_stops_loses_no_upload_to_a_slow_disk(tmp_path: Path, seconds: float) -> None:
     log = tmp_path / "calls"
     contents = [picture() for _ in range(UPLOADS)]
     with Stack(times=TIMES, upload_rate=1000, upload_burst=1000) as stack, ThreadPoolExecutor(UPLOADS) as pool:

@@ -1,4 +1,4 @@
-"""What an upload brings that is private never comes out again."""
+"""Private metadata of an uploaded picture is never served."""
 
 import hashlib
 import io
@@ -41,7 +41,7 @@ def test_picture_that_has_no_metadata_is_stored_as_it_is(stack: Stack) -> None:
     assert stack.get(stack.upload(content)).content == content
 
 
-def test_metadata_stays_when_that_is_set_and_the_old_address_with_it() -> None:
+def test_metadata_is_kept_by_a_setting_and_the_address_stays_the_same_after_it_changes() -> None:
     kind, content = PRIVATE["JPEG, camera"]
     assert kind is ImageType.JPEG
     with Stack(strip_metadata="false") as keeping:
@@ -50,13 +50,13 @@ def test_metadata_stays_when_that_is_set_and_the_old_address_with_it() -> None:
         assert keeping.stop() == 0
         keeping.environment["AUTHSVC_STRIP_METADATA"] = "true"
         keeping.start()
-        # Known as it was received.
+        # Recognised by the bytes that were received.
         assert keeping.upload(content + b"trailer") == path
         assert keeping.get(path).content == content
         assert SECRET not in keeping.get(keeping.upload(PRIVATE["JPEG, turned 6"][1])).content
 
 
-def test_turned_photograph_is_given_out_as_wide_as_it_is_shown(stack: Stack) -> None:
+def test_width_of_a_rotated_photograph_is_the_width_on_the_screen(stack: Stack) -> None:
     data = stack.post(PRIVATE["JPEG, turned 8"][1]).json()["data"]
     assert (data["width"], data["height"]) == (41, 73)
     assert 'width="41" height="73"' in data["html"]

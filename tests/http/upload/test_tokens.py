@@ -61,7 +61,7 @@ def expired(stack: Stack) -> str:
     return token
 
 
-def test_every_unusable_token_gets_the_very_same_answer(stack: Stack, revoked: str, expired: str) -> None:
+def test_every_unusable_token_gets_the_same_answer(stack: Stack, revoked: str, expired: str) -> None:
     answers = [
         upload_with(stack),
         upload_with(stack, "token: "),
@@ -81,7 +81,7 @@ def test_every_unusable_token_gets_the_very_same_answer(stack: Stack, revoked: s
     assert all(headers == seen[0] for headers in seen)
 
 
-def test_token_for_something_else_may_not_upload(stack: Stack) -> None:
+def test_token_of_another_scope_may_not_upload(stack: Stack) -> None:
     token = stack.cli("token", "add", "other scope", "--scope", "admin").strip()
     assert_refused(send_form(stack, part(picture()), token=token), 403, "scope")
 
@@ -95,7 +95,7 @@ def test_new_token_works_as_soon_as_it_is_printed(stack: Stack) -> None:
         assert list(pool.map(status_of_fresh_token, range(20))) == [200] * 20
 
 
-def test_taken_over_token_works_as_it_is(stack: Stack) -> None:
+def test_imported_token_works_unchanged(stack: Stack) -> None:
     stack.cli("token", "add", "moved in", "--stdin", stdin="secret-of-2018\n")
     assert send_form(stack, part(picture()), token="secret-of-2018").status == 200
 

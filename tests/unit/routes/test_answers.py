@@ -1,4 +1,4 @@
-"""What the application answers by itself, without an nginx in front that would have refused first."""
+"""The application's answers to requests that nginx would have refused first."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from authsvc.service.app import create_app
 from authsvc.settings import Settings, load
 from tests.support.pictures import picture
 
-TOKEN = "an upload token of our own"
+TOKEN = "an upload token of these tests"
 LIMIT = 200_000
 
 
@@ -45,7 +45,7 @@ def ask(
     path: str,
     *,
     after_start: Callable[[], None] = lambda: None,
-    **options: Any,  # noqa: ANN401 — the client's own options
+    **options: Any,  # noqa: ANN401 — the options of the HTTP client
 ) -> httpx2.Response:
     """Start the application, ask it and stop it."""
 
@@ -77,7 +77,7 @@ def test_other_method_is_refused_with_the_allowed_ones(app: Starlette) -> None:
     assert "POST" in answer.headers["allow"]
 
 
-def test_legacy_address_that_is_no_key_is_not_found(app: Starlette) -> None:
+def test_legacy_address_without_a_valid_key_is_not_found(app: Starlette) -> None:
     assert ask(app, "GET", "/legacy?path=/etc/passwd").json()["code"] == "not_found"
 
 
@@ -97,7 +97,7 @@ def test_unexpected_error_is_answered_as_internal_and_unready(app: Starlette, se
     assert "cannot be written" in ready.json()["problems"][0]
 
 
-def test_unreadable_catalog_makes_it_unready(app: Starlette, settings: Settings) -> None:
+def test_unreadable_catalog_makes_the_service_unready(app: Starlette, settings: Settings) -> None:
     def overwrite() -> None:
         for path in settings.catalog_path.parent.iterdir():
             path.write_bytes(b"no database at all" * 1000)
@@ -107,8 +107,10 @@ def test_unreadable_catalog_makes_it_unready(app: Starlette, settings: Settings)
     assert "catalog" in ready.json()["problems"][0]
 
 
-@pytest.mark.parametrize("is_refused_first", [False, True], ids=["in its body", "behind a refusal"])
-def test_client_that_leaves_is_let_go_quietly(app: Starlette, settings: Settings, *, is_refused_first: bool) -> None:
+@pytest.mark.parametrize("is_refused_first", [False, True], ids=["in its body", "after a refusal"])
+def test_client_that_disconnects_leaves_no_file_and_no_error(
+    app: Starlette, settings: Settings, *, is_refused_first: bool
+) -> None:
     kind = b"text/plain" if is_refused_first else b"multipart/form-data; boundary=b"
     scope = {
         "type": "http",
@@ -135,7 +137,7 @@ def test_client_that_leaves_is_let_go_quietly(app: Starlette, settings: Settings
     assert list(settings.spool_dir.iterdir()) == []
 
 
-def test_map_that_nginx_refuses_is_taken_back(tmp_path: Path) -> None:
+def test_map_that_nginx_refuses_is_replaced_by_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "authsvc-sites.conf"
     target.write_text("old")
     with pytest.raises(Broken, match="refuses"):

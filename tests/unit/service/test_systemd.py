@@ -1,4 +1,4 @@
-"""What systemd is told, by the function and by the running service."""
+"""The messages to systemd, from the function and from the running service."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def listening(address: str) -> Iterator[socket.socket]:
 
 @contextmanager
 def service(folder: Path, **environment: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run the service as its unit does, on a socket that is handed on."""
+    """Run the service as its unit does, on an inherited socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(folder / "s"))
         listener.listen()
@@ -76,7 +76,7 @@ def test_message_reaches_an_abstract_name(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("address", ["", "/nonexistent/socket", "@nobody-listens-here"])
-def test_message_to_nobody_is_lost_in_silence(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_message_that_nobody_receives_is_ignored(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     notify("READY=1")
 
@@ -108,13 +108,13 @@ def test_watchdog_is_for_the_process_that_systemd_names(
     assert watchdog_seconds() == seconds
 
 
-def test_service_says_when_it_is_ready_that_it_lives_and_that_it_ends(folder: Path) -> None:
+def test_service_reports_ready_watchdog_and_stopping(folder: Path) -> None:
     with (
         listening(str(folder / "n")) as systemd,
         service(folder, NOTIFY_SOCKET=str(folder / "n"), WATCHDOG_USEC="3000000") as process,
     ):
         said = [systemd.recv(100).decode()]
-        # A sign of life may come before it is ready, as its event loop turns already.
+        # WATCHDOG=1 may come before READY=1, because the event loop already runs.
         while said[-1] == WATCHDOG:
             said.append(systemd.recv(100).decode())
         assert said[-1] == "READY=1"
@@ -128,7 +128,7 @@ def test_service_says_when_it_is_ready_that_it_lives_and_that_it_ends(folder: Pa
         assert process.wait(60) in {0, -signal.SIGTERM}
 
 
-def test_service_that_nobody_watches_gives_no_sign_of_life(folder: Path) -> None:
+def test_service_without_a_watchdog_reports_ready_and_stopping_only(folder: Path) -> None:
     with listening(str(folder / "n")) as systemd, service(folder, NOTIFY_SOCKET=str(folder / "n")) as process:
         assert systemd.recv(100) == b"READY=1"
         process.send_signal(signal.SIGTERM)
@@ -142,7 +142,7 @@ def test_journal_gets_the_priority_of_each_line(folder: Path) -> None:
         assert process.stderr.readline() == "<4>Invalid HTTP request received.\n"
 
 
-def test_failed_start_that_may_succeed_later_is_an_ordinary_failure(folder: Path) -> None:
+def test_failed_start_that_may_succeed_later_exits_with_1(folder: Path) -> None:
     (folder / "data").write_text("in its place")
     with service(folder, JOURNAL_STREAM="1:2") as process:
         _, said = process.communicate(timeout=60)
@@ -150,7 +150,7 @@ def test_failed_start_that_may_succeed_later_is_an_ordinary_failure(folder: Path
     assert said.startswith(f"<3>{folder}/data")
 
 
-def test_terminal_gets_the_name_of_the_program(folder: Path) -> None:
+def test_log_line_on_a_terminal_starts_with_the_program_name(folder: Path) -> None:
     with service(folder) as process:
         assert b"400 Bad Request" in ask(folder, b"garbage\r\n\r\n")
         assert process.stderr

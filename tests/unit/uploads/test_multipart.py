@@ -27,7 +27,7 @@ def test_known_field_is_the_file_also_without_a_filename(field: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [b"image/png", b"application/octet-stream"])
-def test_part_of_another_type_than_text_is_the_file(kind: bytes) -> None:
+def test_part_whose_type_is_not_text_is_the_file(kind: bytes) -> None:
     form, content = fed(body(part(b'form-data; name="x"', PICTURE, b"Content-Type: " + kind)))
     assert (form.name, content) == ("", PICTURE)
 
@@ -38,7 +38,7 @@ def test_of_two_files_the_first_counts() -> None:
     assert (form.name, content) == ("first.png", b"first")
 
 
-def test_fields_around_the_file_are_passed_over() -> None:
+def test_fields_around_the_file_are_ignored() -> None:
     fields = [part(f'form-data; name="{name}"'.encode(), b"secret") for name in ("key", "token", "format")]
     typed = part(b'form-data; name="note"', b"note", b"Content-Type: text/plain; charset=utf-8")
     form, content = fed(body(*fields, typed, part(b'form-data; name="f"; filename="a.png"', PICTURE), *fields))
@@ -93,7 +93,7 @@ def test_extended_name_alone_still_marks_a_known_field(charset: bytes) -> None:
 @settings(deadline=None, max_examples=300)
 @given(raw=st.binary(max_size=300).filter(lambda raw: not set(raw) & set(b'\r\n"\\')))
 @example(raw=b"a" * (MAX_NAME_CHARACTERS - 1) + b" b")
-def test_any_name_comes_out_fit_for_one_line(raw: bytes) -> None:
+def test_any_name_becomes_one_clean_line(raw: bytes) -> None:
     try:
         form, content = fed(body(part(b'form-data; name="file"; filename="' + raw + b'"', PICTURE)))
     except BadMultipart:
@@ -142,7 +142,7 @@ def test_body_of_another_type_is_refused_at_once(content_type: str) -> None:
         "multipart/form-data;boundary=B;charset=utf-8",
         "multipart/form-data; charset=utf-8; boundary=B",
     ],
-    ids=["case", "quoted", "charset behind", "charset before"],
+    ids=["case", "quoted", "charset after", "charset before"],
 )
 def test_boundary_is_read_in_every_spelling(content_type: str) -> None:
     assert fed(body(part(b'form-data; name="f"; filename="a"', PICTURE)), content_type)[1] == PICTURE

@@ -61,7 +61,7 @@ def test_last_line_break_may_be_missing() -> None:
     [END, END.rstrip(), body(part(b'form-data; name="x"', b"text")), body(b"--B\r\n\r\nno headers\r\n")],
     ids=["no part", "no part, no line break", "text alone", "part without headers"],
 )
-def test_form_without_a_file_is_told_so(content: bytes) -> None:
+def test_form_without_a_file_is_refused_as_no_file(content: bytes) -> None:
     with pytest.raises(NoFile):
         fed(content)
 
@@ -79,14 +79,14 @@ NO_FORMS = {
 
 
 @pytest.mark.parametrize("content", NO_FORMS.values(), ids=NO_FORMS.keys())
-def test_what_is_no_form_is_refused(content: bytes) -> None:
+def test_body_that_is_not_a_form_is_refused(content: bytes) -> None:
     with pytest.raises(BadMultipart):
         fed(content)
 
 
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
-def test_spoilt_form_is_read_or_refused(data: st.DataObject) -> None:
+def test_damaged_form_is_read_or_refused(data: st.DataObject) -> None:
     spoilt = bytearray(FORM)
     for _ in range(data.draw(st.integers(1, 5))):
         spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
@@ -96,7 +96,7 @@ def test_spoilt_form_is_read_or_refused(data: st.DataObject) -> None:
         return
 
 
-def test_parts_and_headers_are_taken_up_to_their_limits() -> None:
+def test_parts_and_headers_are_accepted_up_to_their_limits() -> None:
     field = part(b'form-data; name="x"', b"text")
     picture = part(
         b'form-data; name="f"; filename="a"', PICTURE, *[b"X-%d: y" % n for n in range(MAX_PART_HEADERS - 1)]
@@ -108,7 +108,7 @@ def test_parts_and_headers_are_taken_up_to_their_limits() -> None:
         fed(body(part(b"form-data", b"", *[b"X-%d: y" % n for n in range(MAX_PART_HEADERS)])))
 
 
-def test_part_header_is_taken_up_to_its_limit() -> None:
+def test_part_header_is_accepted_up_to_its_limit() -> None:
     longest = b"X: ".ljust(MAX_PART_HEADER_BYTES, b"y")
     assert fed(body(part(b'form-data; name="file"', PICTURE, longest)))[1] == PICTURE
     with pytest.raises(BadMultipart, match="header size"):
@@ -146,7 +146,7 @@ FLOODS: dict[str, tuple[Callable[[], Iterator[bytes]], str]] = {
 
 
 @pytest.mark.parametrize(("chunks", "refusal"), FLOODS.values(), ids=FLOODS.keys())
-def test_nothing_piles_up_in_memory(chunks: Callable[[], Iterator[bytes]], refusal: str) -> None:
+def test_memory_does_not_grow_with_the_body(chunks: Callable[[], Iterator[bytes]], refusal: str) -> None:
     form = FormFile(CONTENT_TYPE, picture_fields=PICTURE_FIELDS)
     message = ""
     tracemalloc.start()

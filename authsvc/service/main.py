@@ -71,7 +71,7 @@ async def _notify_watchdog() -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server, which runs the application's lifespan and reports to systemd.
 
-    An error of the lifespan's start-up work leaves `run` as it is.
+    An error of the start-up work is raised by `run` unchanged.
     """
 
     def __init__(self, config: uvicorn.Config, app: Starlette) -> None:

@@ -41,7 +41,13 @@ def borrowed(name: str, fill: Callable[[Path], None]) -> Iterator[Path]:
 
 
 def prune(prefix: str, *, keep: int) -> None:
-    """Remove the folders that begin with `prefix`, but not the `keep` last borrowed ones and not those in use."""
+    """Remove the folders that begin with `prefix`, but not the `keep` last borrowed ones and not those in use.
+
+    What killed processes left unfinished is removed too.
+    """
+    for left in cache().glob(f"{prefix}*.unfinished-*"):
+        if not Path("/proc", left.name.rpartition("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
     folders = [path for path in cache().glob(f"{prefix}*") if path.is_dir() and ".unfinished-" not in path.name]
     folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in folders[keep:]:

@@ -43,6 +43,7 @@ def test_prune_keeps_the_last_borrowed_and_what_is_in_use(tmp_path: Path, monkey
         os.utime(made, (1000 - age, 1000 - age))
     other = cached("other", lambda folder: (folder / "whole").touch())
     os.utime(other, (1, 1))
+    (cache() / "thing-new.unfinished-99999999").mkdir()
     with borrowed("thing-oldest", Path.touch) as made:
         os.utime(made, (998, 998))
         prune("thing-", keep=1)

@@ -59,7 +59,7 @@ def test_killed_service_is_restarted_and_fails_no_request(server: Machine) -> No
     with Load(server) as load:
         for _ in range(MORE_THAN_SYSTEMD_TAKES_BY_DEFAULT):
             before = main_pid(server)
-            # Stopped first, so that it dies with every upload under way.
+            # Stopped first, so that uploads are under way when it is killed.
             server.run("kill", "-STOP", before)
             load.go_on(50, kinds=["reads"])
             server.run("kill", "-KILL", before)

@@ -20,7 +20,7 @@ help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
 	@echo 'make install DOMAIN=img.example.com     install on this server: systemd, nginx, command (see install.mk)'
 	@echo 'make uninstall                          remove it; pictures and settings stay'
-	@echo 'make test                               static checks and all tests (10 minutes)'
+	@echo 'make test [TEST_DEBIAN=trixie]          static checks and all tests (10 minutes)'
 	@echo 'make test-fast                          tests that need neither root nor nginx (2 minutes)'
 	@echo 'make check                              static checks alone'
 	@echo 'make pytest [PYTEST_ARGS=…]             tests alone'
@@ -69,10 +69,7 @@ units-check: .venv/dev.stamp
 nginx-check: .venv/dev.stamp
 	$(BIN)/python scripts/check_nginx.py
 
-# The Debian that tests/system/server boots: bookworm (12) or trixie (13).
-TEST_DEBIAN ?= bookworm
-export TEST_DEBIAN
-
+# TEST_DEBIAN chooses the Debian that tests/system/server boots: bookworm (12, the default) or trixie (13).
 # In the order of tests/conftest.py, not of pytest-xdist.
 PYTEST = -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder
 

@@ -111,7 +111,7 @@ def _check_worker(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
-        yield failure("rights", f"nginx's user {name} does not exist", fix=f"adduser --system {name}")
+        yield failure("rights", f"nginx's user {name} does not exist", fix=f"useradd --system {name}")
         return
     group = settings.data_dir.stat().st_gid
     gid = group if _is_member(entry.pw_name, group) else entry.pw_gid
@@ -122,7 +122,7 @@ def _check_worker(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
             yield failure(
                 "rights",
                 f"{name} may not look into {closed}",
-                fix=f"adduser {name} {group_name(group)} && systemctl reload nginx",
+                fix=f"usermod -aG {group_name(group)} {name} && systemctl reload nginx",
             )
             return
     yield fine("rights", f"{name} may read the pictures and reach the service")

@@ -204,7 +204,7 @@ def test_folder_that_nginxs_user_may_not_enter_is_a_fault(nginx: OwnNginx, name:
     getattr(nginx.settings, name).chmod(0o750)
     (found,) = complaints(nginx)
     assert found.text == f"www-data may not look into {getattr(nginx.settings, name)}"
-    assert found.fix == "adduser www-data root && systemctl reload nginx"
+    assert found.fix == "usermod -aG root www-data && systemctl reload nginx"
 
 
 def test_group_without_a_name_is_a_fault_and_no_crash(nginx: OwnNginx) -> None:

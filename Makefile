@@ -13,7 +13,7 @@ BIN := .venv/bin
 include install.mk
 .DEFAULT_GOAL := help
 
-.PHONY: help run test check lint types imports unused nginx-check shell-check units-check
+.PHONY: help run test check lint types imports unused nginx-check shell-check units-check server-disk
 .PHONY: pytest test-fast coverage durations campaign bench-read bench-upload bench-images docs lock clean
 
 help:
@@ -40,7 +40,7 @@ run: .venv/run.stamp
 	@exec $(BIN)/authsvc --data-dir "$(DATA_DIR)" up $(if $(PORT),--port "$(PORT)")
 
 test: .venv/dev.stamp
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check server-disk
 	@$(MAKE) --no-print-directory pytest
 
 check: lint types imports unused nginx-check shell-check units-check
@@ -68,6 +68,11 @@ units-check: .venv/dev.stamp
 # On rendered files, with every optional part switched on.
 nginx-check: .venv/dev.stamp
 	$(BIN)/python scripts/check_nginx.py
+
+# Cached outside the checkout. Made during the static checks, because later all workers would wait for it. If it
+# fails, the tests that need it fail too; the others run.
+server-disk: .venv/dev.stamp
+	-@$(BIN)/python -m tests.support.server.installed
 
 # TEST_DEBIAN chooses the Debian that tests/system/server boots: bookworm (12, the default) or trixie (13).
 # In the order of tests/conftest.py, not of pytest-xdist.

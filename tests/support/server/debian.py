@@ -105,7 +105,3 @@ def _network_settings(root: Path) -> str:
         shutil.copy(CA_BUNDLE, root / "host-ca.crt")
         lines.append('Acquire::https::CAInfo "/host-ca.crt";')
     return "\n".join([*lines, ""])
-
-
-if __name__ == "__main__":
-    print(debian_root())

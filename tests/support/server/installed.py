@@ -76,3 +76,8 @@ def _install(layer: Path) -> None:
         changes = machine.snapshot().folders[0]
         # With the attributes and devices in which an overlay keeps what was removed or renamed.
         run_step("cp", "--archive", f"{changes}/.", layer)
+
+
+if __name__ == "__main__":
+    with installed_layers() as layers:
+        print(layers.folders[1])

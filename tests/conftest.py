@@ -3,10 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from tests.support.schedule import Recorder, Scheduling, longest_first, mark_needs
 from tests.support.stack import Stack
+from tests.support.times import PATIENT
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,5 +46,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def stack() -> Iterator[Stack]:
     """The running product. Shared: add pictures, tokens and sites of your own,
     and leave those of others and the processes alone."""
-    with Stack(upload_rate=1000, upload_burst=1000) as running:
+    with Stack(times=PATIENT, upload_rate=1000, upload_burst=1000) as running:
         yield running

@@ -9,12 +9,13 @@ from tests.support.nginx.site_list import change_sites, map_of, wait_for_status
 from tests.support.nginx.wire import Wire
 from tests.support.pictures import picture
 from tests.support.stack import Stack, wait_until
+from tests.support.times import PATIENT
 
 
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[Stack]:
     """A running product whose list has `SITES` besides the local names; tests leave it as it is."""
-    with Stack(upload_rate=1000, upload_burst=1000, extra_hosts="img.example.net") as running:
+    with Stack(times=PATIENT, upload_rate=1000, upload_burst=1000, extra_hosts="img.example.net") as running:
         change_sites(running, add=SITES)
         wait_until(lambda: all(f"{site} 1;" in map_of(running) for site in SITES), "nginx's map has the sites")
         wait_for_status(running, running.upload(picture()), "blog.example.com", 200)

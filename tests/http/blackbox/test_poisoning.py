@@ -15,7 +15,7 @@ from tests.support.nginx.site_list import access_of, map_of
 from tests.support.nginx.wire import Wire
 from tests.support.pictures import picture
 from tests.support.stack import Stack, wait_until
-from tests.support.times import shortened
+from tests.support.times import PATIENT, shortened
 
 GOOD = "https://localhost/"
 
@@ -149,7 +149,7 @@ class Behind:
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A product whose parent may be stopped for a while."""
-    with Stack(times=shortened("verdict_kept"), upload_rate=1000, upload_burst=1000) as running:
+    with Stack(times=shortened("verdict_kept", of=PATIENT), upload_rate=1000, upload_burst=1000) as running:
         yield running
 
 

@@ -155,7 +155,7 @@ def test_last_known_verdict_outlives_its_time_while_the_service_is_silent(fragil
             access.add_site("only-the-service-knows.example", now=0)
         question = {"X-Embedder": "only-the-service-knows.example"}
         wait_until(lambda: fragile.ask_service("/verdict", question).status_code == 204, "the service knows")
-        assert status_for(fragile, shown, "only-the-service-knows.example") == 200
+        wait_until(lambda: status_for(fragile, shown, "only-the-service-knows.example") == 200, "nginx asks it")
         assert "only-the-service-knows" not in map_of(fragile)
         with frozen(fragile.pid("service")):
             silent_since = time.monotonic()

@@ -16,7 +16,7 @@ from tests.support.experiments import promised
 from tests.support.nginx.outage import frozen
 from tests.support.sizes.reading import AVIF, PLAIN, WEBP, Shown, ask, jobs, photograph, shown
 from tests.support.stack import Stack, wait_until
-from tests.support.times import shortened
+from tests.support.times import PATIENT, shortened
 
 ASKERS = 100
 
@@ -24,7 +24,7 @@ ASKERS = 100
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Stack]:
     """A stack whose service, cache and disk fail."""
-    with Stack(times=shortened("size_answer"), upload_rate=1000, upload_burst=1000, decode_workers=1) as running:
+    with Stack(times=PATIENT, upload_rate=1000, upload_burst=1000, decode_workers=1) as running:
         yield running
 
 
@@ -70,10 +70,12 @@ def test_size_that_is_made_outlives_the_service(fragile: Stack, photo: str) -> N
         assert shown(fragile, f"{photo}?w=320", WEBP).content == made.content
 
 
-def test_first_request_before_a_frozen_service_gets_the_picture(fragile: Stack, photo: str) -> None:
-    with frozen(fragile.pid("service")):
-        assert_original(shown(fragile, f"{photo}?w=320", WEBP), fragile, photo)
-    wait_until(lambda: ask(fragile, f"{photo}?w=320", WEBP).headers["content-type"] == "image/webp", "it is made")
+def test_first_request_before_a_frozen_service_gets_the_picture() -> None:
+    with Stack(times=shortened("size_answer"), decode_workers=1) as stack:
+        path = stack.upload(photograph())
+        with frozen(stack.pid("service")):
+            assert_original(shown(stack, f"{path}?w=320", WEBP), stack, path)
+        wait_until(lambda: ask(stack, f"{path}?w=320", WEBP).headers["content-type"] == "image/webp", "it is made")
 
 
 def test_first_request_before_a_dead_service_gets_the_picture_or_the_size(fragile: Stack, photo: str) -> None:

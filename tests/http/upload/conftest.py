@@ -14,7 +14,7 @@ PUBLIC_URL = "https://img.example.com"
 def narrow() -> Iterator[Stack]:
     """A stack with a public address that accepts one upload at a time."""
     with Stack(
-        times=shortened("catalog_busy", "refused_body"),
+        times=shortened("refused_body"),
         public_url=PUBLIC_URL,
         max_concurrent_uploads=1,
         upload_rate=1000,

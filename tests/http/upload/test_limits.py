@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.pictures import picture
 from tests.support.stack import Stack, wait_until
+from tests.support.times import shortened
 from tests.support.upload.catalog import write_lock
 from tests.support.upload.watch import metric, wait_until_clean
 from tests.support.upload.wire import Answer, assert_refused, exchange, form, part, send_form, upload_head
@@ -67,10 +68,11 @@ def test_refused_upload_frees_its_slot(narrow: Stack) -> None:
     assert metric(narrow, "authsvc_uploads_under_way") == 0
 
 
-def test_catalog_that_stays_locked_is_busy(narrow: Stack) -> None:
+def test_catalog_that_stays_locked_is_busy() -> None:
     content = picture()
-    with write_lock(narrow):
-        answer = Answer.of(narrow.post(content))
-    assert_refused(answer, 503, "busy")
-    wait_until_clean(narrow)
-    assert narrow.post(content).status_code == 200
+    with Stack(times=shortened("catalog_busy")) as stack:
+        with write_lock(stack):
+            answer = Answer.of(stack.post(content))
+        assert_refused(answer, 503, "busy")
+        wait_until_clean(stack)
+        assert stack.post(content).status_code == 200

@@ -17,13 +17,21 @@ from tests.support.upload.wire import Answer, assert_refused, connect, form, par
 UPLOADS = 50
 MIB = 2**20
 TIMES = shortened("token_answer", "upload_answer")
+"""Too short for a stack whose service is started again."""
 
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Stack]:
     """A stack whose service is killed and stopped."""
-    with Stack(times=TIMES, upload_rate=1000, upload_burst=1000, max_concurrent_uploads=UPLOADS + 10) as running:
+    with Stack(upload_rate=1000, upload_burst=1000, max_concurrent_uploads=UPLOADS + 10) as running:
         assert running.token
+        yield running
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Stack]:
+    """A stack whose nginx waits for a tenth of the time."""
+    with Stack(times=TIMES) as running:
         yield running
 
 
@@ -54,19 +62,19 @@ def test_dead_service_is_unavailable(fragile: Stack, size: int) -> None:
     assert send_form(fragile, part(noise(size))).status == 200
 
 
-def test_frozen_service_is_unavailable_within_seconds(fragile: Stack) -> None:
-    with stopped(fragile.pid("service")):
-        answer = send_form(fragile, part(picture()))
+def test_frozen_service_is_unavailable_within_seconds(impatient: Stack) -> None:
+    with stopped(impatient.pid("service")):
+        answer = send_form(impatient, part(picture()))
     assert_refused(answer, 502, "unavailable")
 
 
-def test_service_that_freezes_during_an_upload_is_a_timeout(fragile: Stack) -> None:
+def test_service_that_freezes_during_an_upload_is_a_timeout(impatient: Stack) -> None:
     body = form(part(picture()))
-    with connect(fragile, seconds=2 * TIMES.upload_answer) as connection:
-        connection.sendall(upload_head(fragile, len(body), "Expect: 100-continue"))
+    with connect(impatient, seconds=2 * TIMES.upload_answer) as connection:
+        connection.sendall(upload_head(impatient, len(body), "Expect: 100-continue"))
         # nginx asks for the body once the token is found valid.
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        with stopped(fragile.pid("service")):
+        with stopped(impatient.pid("service")):
             connection.sendall(body)
             answer = receive(connection)
     assert_refused(answer, 504, "timeout")

@@ -12,7 +12,7 @@ from authsvc.nginx.templates import nginx_duration
 from authsvc.settings import Settings
 from authsvc.times import TIMES, Times
 
-ROOT = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[1]
 
 SHIPPED = {
     "verdict_answer": 1,
@@ -31,27 +31,6 @@ SHIPPED = {
     "death_window": 30,
     "reload_pause": 1,
 }
-
-WAITED_FOR = {
-    "verdict_answer": "http/nginx/test_outlives_service.py::test_frozen_service_costs_known_sites_nothing",
-    "verdict_kept": "http/nginx/test_outlives_service.py::"
-    "test_last_known_verdict_outlives_its_time_while_the_service_is_silent",
-    "legacy_answer": "http/nginx/test_outlives_service.py::test_frozen_service_costs_known_sites_nothing",
-    "token_answer": "http/upload/test_outage.py::test_frozen_service_is_unavailable_within_seconds",
-    "upload_answer": "http/upload/test_outage.py::test_service_that_freezes_during_an_upload_is_a_timeout",
-    "size_answer": "http/sizes/test_outages.py::test_first_request_before_a_frozen_service_gets_the_picture",
-    "refused_body": "http/upload/test_slow_client.py::test_refused_client_that_stops_sending_is_dropped",
-    "access_poll": "http/upload/test_tokens.py::test_revoked_token_stops_within_two_seconds",
-    "avif_pause": "integration/sizes/test_maker.py::test_avif_starts_only_after_every_waiting_reader_is_served",
-    "catalog_busy": "http/upload/test_limits.py::test_catalog_that_stays_locked_is_busy",
-    "decoder_wait": "integration/decoder/test_waiting.py::test_job_that_waits_long_for_a_worker_is_told_to_come_again",
-    "service_grace": "http/upload/test_slow_disk.py::test_service_that_stops_loses_no_upload_to_a_slow_disk",
-    "up_grace": "system/up/test_end.py::test_signal_ends_everything_while_a_part_is_frozen",
-    "death_window": "system/faults/test_service.py::"
-    "test_service_killed_again_and_again_fails_no_read_and_loses_no_upload",
-    "reload_pause": "system/up/test_site_list.py::test_change_that_could_not_be_applied_is_tried_again",
-}
-"""A test of each, with shorter times in `make test` and the real ones in `make campaign`."""
 
 DIRECTIVES = {
     "snippets/verdict/auth-request.conf": [
@@ -78,16 +57,16 @@ def test_times_that_depend_on_each_other_fit() -> None:
 
 
 def test_every_time_is_listed_here() -> None:
-    assert list(asdict(TIMES)) == list(SHIPPED) == list(WAITED_FOR)
+    assert list(asdict(TIMES)) == list(SHIPPED)
 
 
-@pytest.mark.parametrize("name", WAITED_FOR)
-def test_campaign_waits_for_the_real_time(name: str) -> None:
-    file, _, test = WAITED_FOR[name].partition("::")
-    assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text()
-    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
-    (paths,) = re.findall(r"(?m)^CAMPAIGN \?= (.*)", makefile)
-    assert any(f"tests/{file}".startswith(path) for path in paths.split())
+def test_a_test_waits_for_each_time() -> None:
+    """With shorter times in `make test` and the real ones in `make campaign`."""
+    marks = [
+        name for file in TESTS.rglob("test_*.py") for name in re.findall(r'waits_for\("(\w+)"\)', file.read_text())
+    ]
+    assert set(marks) == set(SHIPPED)
+    assert "-m waits_for" in (TESTS.parent / "Makefile").read_text()
 
 
 def rendered(folder: Path) -> dict[str, str]:

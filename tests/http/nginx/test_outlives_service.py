@@ -103,6 +103,8 @@ def test_dead_service_costs_known_sites_nothing(fragile: Stack, shown: str) -> N
     assert_as_before(fragile, shown)
 
 
+@pytest.mark.waits_for("verdict_answer")
+@pytest.mark.waits_for("legacy_answer")
 def test_frozen_service_costs_known_sites_nothing(fragile: Stack, shown: str) -> None:
     with frozen(fragile.pid("service")):
         assert_serving(fragile, shown)
@@ -149,6 +151,7 @@ def test_service_that_keeps_being_killed_is_not_noticed_by_readers(fragile: Stac
     assert_as_before(fragile, shown)
 
 
+@pytest.mark.waits_for("verdict_kept")
 def test_last_known_verdict_outlives_its_time_while_the_service_is_silent(fragile: Stack, shown: str) -> None:
     with frozen(fragile.process.pid):  # so that nginx's map never learns of the site
         with access_of(fragile) as access:

@@ -70,6 +70,7 @@ def test_size_that_is_made_outlives_the_service(fragile: Stack, photo: str) -> N
         assert shown(fragile, f"{photo}?w=320", WEBP).content == made.content
 
 
+@pytest.mark.waits_for("size_answer")
 def test_first_request_before_a_frozen_service_gets_the_picture() -> None:
     with Stack(times=shortened("size_answer"), decode_workers=1) as stack:
         path = stack.upload(photograph())

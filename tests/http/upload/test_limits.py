@@ -68,6 +68,7 @@ def test_refused_upload_frees_its_slot(narrow: Stack) -> None:
     assert metric(narrow, "authsvc_uploads_under_way") == 0
 
 
+@pytest.mark.waits_for("catalog_busy")
 def test_catalog_that_stays_locked_is_busy() -> None:
     content = picture()
     with Stack(times=shortened("catalog_busy")) as stack:

@@ -62,12 +62,14 @@ def test_dead_service_is_unavailable(fragile: Stack, size: int) -> None:
     assert send_form(fragile, part(noise(size))).status == 200
 
 
+@pytest.mark.waits_for("token_answer")
 def test_frozen_service_is_unavailable_within_seconds(impatient: Stack) -> None:
     with stopped(impatient.pid("service")):
         answer = send_form(impatient, part(picture()))
     assert_refused(answer, 502, "unavailable")
 
 
+@pytest.mark.waits_for("upload_answer")
 def test_service_that_freezes_during_an_upload_is_a_timeout(impatient: Stack) -> None:
     body = form(part(picture()))
     with connect(impatient, seconds=2 * TIMES.upload_answer) as connection:

@@ -136,6 +136,7 @@ def test_wrong_token_with_a_large_body_costs_no_disk_and_no_memory(stack: Stack)
         assert_refused(receive(connection), 401, "bad_token")
 
 
+@pytest.mark.waits_for("refused_body")
 def test_refused_client_that_stops_sending_is_dropped(narrow: Stack) -> None:
     with connect(narrow) as connection:
         connection.sendall(upload_head(narrow, 20 * MIB, token="asv_wrong") + bytes(PIECE))

@@ -35,6 +35,7 @@ def slow_disk(service: int, seconds: float, log: Path) -> Iterator[None]:
             tracer.terminate()
 
 
+@pytest.mark.waits_for("service_grace")
 @pytest.mark.parametrize("seconds", [1, TIMES.service_grace + 2], ids=["a second each", "longer than its grace each"])
 def test_service_that_stops_loses_no_upload_to_a_slow_disk(tmp_path: Path, seconds: float) -> None:
     log = tmp_path / "calls"

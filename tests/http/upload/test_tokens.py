@@ -39,6 +39,7 @@ def wait_until_refused(stack: Stack, token: str, *, seconds: float = WAIT_SECOND
     wait_until(lambda: send_form(stack, part(picture()), token=token).status == 401, "it stops", seconds=seconds)
 
 
+@pytest.mark.waits_for("access_poll")
 def test_revoked_token_stops_within_two_seconds(stack: Stack) -> None:
     token = stack.cli("token", "add", "short-lived").strip()
     assert send_form(stack, part(picture()), token=token).status == 200

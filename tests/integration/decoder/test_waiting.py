@@ -14,6 +14,7 @@ from tests.support.decoder.pool import hung_job, outcome, pool, processes, run, 
 from tests.support.times import shorten
 
 
+@pytest.mark.waits_for("decoder_wait")
 def test_job_that_waits_too_long_for_a_worker_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch, "authsvc.imaging.decoder.pool", decoder_wait=0.3)
 

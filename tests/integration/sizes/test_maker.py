@@ -62,6 +62,7 @@ def test_size_smaller_than_the_picture_is_published(
     assert list((place.settings.sizes_dir / "tmp").iterdir()) == []
 
 
+@pytest.mark.waits_for("avif_pause")
 def test_avif_starts_only_after_every_waiting_reader_is_served(
     place: Workplace, webp_request: SizeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ RESTARTS = size(2, 20)
 FROZEN_SECONDS = size(3, 60)
 
 
+@pytest.mark.waits_for("death_window")
 @pytest.mark.timeout(LONG)
 def test_service_killed_again_and_again_fails_no_read_and_loses_no_upload(trial: Trial) -> None:
     def fault(load: Load) -> None:

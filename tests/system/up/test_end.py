@@ -60,6 +60,7 @@ def test_signal_ends_everything_while_uploads_are_under_way() -> None:
         assert stack.wait() == 0
 
 
+@pytest.mark.waits_for("up_grace")
 @pytest.mark.parametrize("frozen", ["service", "nginx"])
 def test_signal_ends_everything_while_a_part_is_frozen(frozen: str) -> None:
     with Stack(times=shortened("up_grace")) as stack:

@@ -62,6 +62,7 @@ def test_lost_map_of_nginx_does_not_end_everything() -> None:
         assert stack.process.poll() is None
 
 
+@pytest.mark.waits_for("reload_pause")
 def test_change_that_could_not_be_applied_is_tried_again() -> None:
     with Stack() as stack:
         path = stack.upload(picture())

@@ -24,7 +24,7 @@ def outcome(content: bytes, kind: ImageType) -> tuple[int, int] | None:
 
 
 @pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
-def test_dimensions_are_those_that_are_shown(kind: ImageType, content: bytes) -> None:
+def test_size_is_the_one_that_is_shown(kind: ImageType, content: bytes) -> None:
     assert size_in_header(content, kind) == shown_size(content) == SIZE
 
 

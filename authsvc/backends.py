@@ -61,7 +61,7 @@ def open_backends(settings: Settings) -> Backends:
     """
     if not settings.catalog_path.exists():
         raise Broken(
-            reason=f"{str(settings.data_dir)!r} is no data folder of authsvc; "
+            reason=f"{str(settings.data_dir)!r} is not a data folder of authsvc; "
             "name the right one with --data-dir, or make one: authsvc init"
         )
     ensure_schema(settings.catalog_path)

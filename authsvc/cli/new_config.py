@@ -12,7 +12,6 @@ import click
 from authsvc.errors import BadSetting
 from authsvc.settings import OldNames, Settings, checked
 from authsvc.system.conffile import Outcome, write_conffile
-from authsvc.system.file_changes import FileChanges
 
 _GROUP: Final = "authsvc"
 _MODE: Final = 0o640
@@ -79,8 +78,7 @@ def new_config(
         certificate or (kept.certificate if kept else f"{live}/fullchain.pem"),
         certificate_key or (kept.certificate_key if kept else f"{live}/privkey.pem"),
     )
-    with FileChanges() as changes:
-        outcome = write_conffile(changes, file, _text_of(choice, default), default=default, mode=_MODE, gid=_gid())
+    outcome = write_conffile(file, _text_of(choice, default), default=default, mode=_MODE, gid=_gid())
     if outcome is Outcome.KEPT:
         click.echo(f"settings: {file} was edited and is kept; the default is in {default}")
     else:

@@ -1,4 +1,4 @@
-"""`authsvc nginx`: its files, in a folder, or in the nginx of this server."""
+"""`authsvc nginx`: nginx's files, in a folder or in the nginx of this server."""
 
 import os
 from collections.abc import Iterator
@@ -14,11 +14,13 @@ from authsvc.errors import BadSetting, Broken
 from authsvc.model import SiteList
 from authsvc.nginx.certificate import how_to_get, is_certificate_missing
 from authsvc.nginx.existing import ServerNginx, read_server
-from authsvc.nginx.install import Installed, install_paths, install_server, remove_server
+from authsvc.nginx.install import Installed, install_server
 from authsvc.nginx.lock import ConfigLock, acquire
+from authsvc.nginx.paths import install_paths
 from authsvc.nginx.program import is_running, nginx_program, read_build, reload
 from authsvc.nginx.render import write_files
 from authsvc.nginx.site_map import bucket_bytes_of, install_sites, render_sites
+from authsvc.nginx.uninstall import remove_server
 from authsvc.settings import Settings, checked
 from authsvc.system.conffile import Outcome
 
@@ -46,46 +48,45 @@ def render_command(given: Given, folder: Path | None, user: str) -> None:
     """
     settings = given.settings
     if folder is None:
-        # The service may have put a link there.
+        # The service could have put a link there, which root would follow.
         become_owner(settings.data_dir)
     target = (folder or settings.nginx_dir / "rendered").absolute()
-    site_list = _published(settings)
-    for path in write_files(settings, site_list, target, worker_user=user):
+    for path in write_files(settings, _published(settings), target, worker_user=user):
         click.echo(path)
 
 
 @nginx.command("install")
 @_main_file
-@click.option(
-    "--reload", "reloads", is_flag=True, help="Reload nginx also when nothing has changed: for a renewed certificate."
-)
+@click.option("--reload", "reloads", is_flag=True, help="Reload nginx even if no file changes (renewed certificate).")
 @pass_given
 def install_command(given: Given, main_file: Path | None, *, reloads: bool) -> None:
     """Put authsvc into the nginx of this server, and reload it.
 
-    Does it again after a change of settings, a new certificate or an upgrade:
-    what is in place already is left alone. nginx tests the files first; when it
-    refuses them, everything is as before. A site file that was edited is kept.
+    Run it again after a change of settings, a new certificate or an upgrade: it
+    changes only what is different. nginx tests the files first; when it refuses
+    them, everything is as before. A site file that was edited is kept.
     """
     settings = given.settings
     program, main_file = _nginx_of(settings, main_file)
-    with _turn(main_file) as turn:
+    with _locked(main_file) as lock:
         site_list = _published(settings)
-        with _advice(), turn.taking_back():
-            installed = install_server(settings, site_list, program, main_file, before_change=turn.reload_pending)
-        _tell_changes(installed)
-        _tell_site(installed)
-        _reload(installed.server, turn, is_needed=bool(installed.changed) or reloads, is_done=installed.is_reloaded)
+        with _advice(), lock.change():
+            installed = install_server(settings, site_list, program, main_file)
+        _report_changes(installed)
+        if installed.site is Outcome.KEPT:
+            paths = installed.paths
+            click.echo(f"nginx: {paths.site} was edited and is kept; the default is now in {paths.default_site}")
+        _reload(installed.server, lock, is_needed=bool(installed.changed) or reloads, is_done=installed.is_reloaded)
     if is_certificate_missing(settings):
         advice = how_to_get(settings, site=installed.paths.site)
-        click.echo(f"nginx: speaks plain HTTP until there is a certificate; get one:\n  {advice}")
+        click.echo(f"nginx: plain HTTP only, because there is no certificate yet; get one:\n  {advice}")
 
 
 @nginx.command("uninstall")
 @_main_file
 @pass_given
 def uninstall_command(given: Given, main_file: Path | None) -> None:
-    """Take authsvc out of the nginx of this server, and reload it. Needs no settings file."""
+    """Remove authsvc from the nginx of this server, and reload it. Needs no settings file."""
     try:
         settings = given.settings
     except BadSetting:
@@ -93,46 +94,44 @@ def uninstall_command(given: Given, main_file: Path | None) -> None:
     try:
         program, main_file = _nginx_of(settings, main_file)
     except Broken:
-        click.echo("nginx: is not there any more")
+        click.echo("nginx: not installed on this server any more")
         return
-    with _turn(main_file) as turn:
-        with _advice(), turn.taking_back():
-            removed = remove_server(program, main_file, before_change=turn.reload_pending)
-        _tell_changes(removed)
+    with _locked(main_file) as lock:
+        with _advice(), lock.change():
+            removed = remove_server(program, main_file)
+        _report_changes(removed)
         if removed.site is Outcome.KEPT:
             click.echo(f"nginx: the site file was edited, so it is kept as {removed.paths.edited_site}, switched off")
-        _reload(removed.server, turn, is_needed=bool(removed.changed))
-        turn.leave_nothing()
+        _reload(removed.server, lock, is_needed=bool(removed.changed))
+        lock.remove()
 
 
 @nginx.command("apply-sites")
 @_main_file
 @pass_given
 def apply_sites_command(given: Given, main_file: Path | None) -> None:
-    """Put the published list of sites into nginx's map, and reload it.
+    """Put the published list of sites into nginx's map, and reload nginx.
 
-    The unit authsvc-sites.service calls this after every change. A list with
-    a line that is no site pattern is not used, and the old map stays.
+    The unit authsvc-sites.service runs this after every change. If a line of the
+    list is not a site pattern, the list is refused, and the old map is kept.
     """
     settings = given.settings
     program, main_file = _nginx_of(settings, main_file)
-    with _turn(main_file) as turn:
+    with _locked(main_file) as lock:
         with _advice():
             server = read_server(program, main_file)
-        folder = install_paths(server).conf
-        # First: a change behind it makes a new mark, and has its own turn.
+        conf = install_paths(server).conf
+        # Before the list is read: a later change makes a new mark, and the unit runs again.
         settings.site_change_path.unlink(missing_ok=True)
-        if not folder.is_dir():
-            click.echo("nginx: has nothing of authsvc yet; put it there: authsvc nginx install")
+        if not conf.is_dir():
+            click.echo("nginx: authsvc is not installed in it yet; run: authsvc nginx install")
             return
         site_list = _published(settings)
-        text = render_sites(settings, site_list, bucket_bytes=bucket_bytes_of(folder))
-        with _advice(), turn.taking_back():
-            is_new = install_sites(
-                folder, text, program=program, main_file=main_file, before_change=turn.reload_pending
-            )
+        text = render_sites(settings, site_list, bucket_bytes=bucket_bytes_of(conf))
+        with _advice(), lock.change():
+            is_new = install_sites(conf, text, program=program, main_file=main_file)
         click.echo(f"nginx: the map of sites is at revision {site_list.revision}{'' if is_new else ' already'}")
-        _reload(server, turn, is_needed=is_new)
+        _reload(server, lock, is_needed=is_new)
 
 
 def _nginx_of(settings: Settings, main_file: Path | None) -> tuple[str, Path]:
@@ -141,62 +140,56 @@ def _nginx_of(settings: Settings, main_file: Path | None) -> tuple[str, Path]:
 
 
 @contextmanager
-def _turn(main_file: Path) -> Iterator[ConfigLock]:
+def _locked(main_file: Path) -> Iterator[ConfigLock]:
     try:
-        with acquire(main_file) as turn:
-            yield turn
+        with acquire(main_file) as lock:
+            yield lock
     except PermissionError as error:
         raise Broken(reason=f"{error.filename}: {error.strerror}; use sudo") from error
 
 
 @contextmanager
 def _advice() -> Iterator[None]:
-    """Say behind what nginx refuses what can be done about it."""
+    """Add to nginx's refusal what to do about it."""
     try:
         yield
     except Broken as error:
-        hint = "mend that first, nothing was changed" if os.geteuid() == 0 else "as root it may be different: use sudo"
+        hint = "fix that first, nothing was changed" if os.geteuid() == 0 else "root may see more: use sudo"
         raise Broken(reason=f"{error.text}; {hint}") from error
 
 
 def _published(settings: Settings) -> SiteList:
     if not settings.site_list_path.parent.exists():
         raise Broken(
-            reason=f"{str(settings.data_dir)!r} is no data folder of authsvc; "
-            "name the right one with --data-dir, or make one: authsvc init"
+            reason=f"{str(settings.data_dir)!r} is not a data folder of authsvc; "
+            "name the right one with --data-dir, or create it: authsvc init"
         )
     return read_site_list(settings.site_list_path)
 
 
-def _tell_changes(done: Installed) -> None:
+def _report_changes(done: Installed) -> None:
     conf = done.paths.conf
     inside = [path for path in done.changed if conf in path.parents]
     if inside:
-        word = "wrote" if inside[0].exists() else "removed"
+        word = "wrote" if conf.exists() else "removed"
         click.echo(f"nginx: {word} {len(inside)} file{'s' if len(inside) > 1 else ''} below {conf}")
     for path in done.changed:
-        if path not in inside:
+        if path not in inside and path != conf:
             click.echo(f"nginx: {'wrote' if path.exists() else 'removed'} {path}")
     for line in done.warnings:
         click.echo(line, err=True)
 
 
-def _tell_site(installed: Installed) -> None:
-    if installed.site is Outcome.KEPT:
-        paths = installed.paths
-        click.echo(f"nginx: {paths.site} was edited and is kept; what it would be now is in {paths.default_site}")
-
-
-def _reload(server: ServerNginx, turn: ConfigLock, *, is_needed: bool, is_done: bool = False) -> None:
-    """Reload nginx where that is needed, due from before or both, unless it is done already; say so."""
+def _reload(server: ServerNginx, lock: ConfigLock, *, is_needed: bool, is_done: bool = False) -> None:
+    """Reload nginx if this or an earlier command needs it and it is not done already; report it."""
     if is_done:
         click.echo("nginx: reloaded")
-    elif not is_needed and not turn.was_due:
+    elif not is_needed and not lock.was_pending:
         click.echo("nginx: everything is in place already")
     elif is_running(server.pid_file):
-        turn.reload_pending()
+        lock.reload_pending()
         reload(server.program, server.main_file, server.pid_file)
         click.echo("nginx: reloaded")
     else:
-        click.echo("nginx: does not run; start it: systemctl start nginx", err=True)
-    turn.reload_done()
+        click.echo("nginx: not running; start it: systemctl start nginx", err=True)
+    lock.reload_done()

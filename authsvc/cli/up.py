@@ -22,10 +22,11 @@ from authsvc.data_folder import Account, first_closed_folder, share_with_group
 from authsvc.errors import Broken, InUse
 from authsvc.model import Scope, Token
 from authsvc.nginx.program import check_config, nginx_program
-from authsvc.nginx.render import MAIN_FILE, write_files
+from authsvc.nginx.release import Releases
+from authsvc.nginx.render import MAIN_FILE, own_files
 from authsvc.nginx.templates import template_dir
 from authsvc.settings import Settings
-from authsvc.system.file_changes import FileChanges
+from authsvc.system.atomic import write_file
 from authsvc.system.sockets import listen_on, lock_data_dir
 from authsvc.up.supervisor import Supervisor
 
@@ -64,11 +65,11 @@ def _run(settings: Settings, environment: Mapping[str, str]) -> None:
         site_list = publish_sites(backends.catalog.access, settings)
     worker = _share_with_workers(settings)
     conf_dir = settings.nginx_dir / "conf"
-    with FileChanges() as changes:
-        changes.write(settings.data_dir / _WELCOME, (template_dir() / _WELCOME).read_bytes())
+    write_file(settings.data_dir / _WELCOME, (template_dir() / _WELCOME).read_bytes())
     (settings.nginx_dir / "tmp").mkdir(exist_ok=True)
-    write_files(settings, site_list, conf_dir, worker_user=_user_directive(worker))
-    check_config(program, conf_dir / MAIN_FILE)
+    files = own_files(settings, site_list, conf_dir, worker_user=_user_directive(worker))
+    with Releases(conf_dir).switched(files):
+        check_config(program, conf_dir / MAIN_FILE)
     with listen_on(settings.socket_path) as listener:
         supervisor = Supervisor(
             settings=settings,

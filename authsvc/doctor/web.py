@@ -15,13 +15,14 @@ from authsvc.doctor.finding import Finding, failure, fine, warning
 from authsvc.errors import AuthsvcError, Broken
 from authsvc.model import SiteList
 from authsvc.nginx.certificate import first_in_file, how_to_get, how_to_renew, presented_certificate
+from authsvc.nginx.conflicts import refuse_conflict
 from authsvc.nginx.existing import ServerNginx, read_server
-from authsvc.nginx.install import CONF_FOLDER, LINK_NAME, install_paths, refuse_conflict, stale_files
+from authsvc.nginx.install import stale_files
+from authsvc.nginx.paths import CONF_FOLDER, LINK_NAME, install_paths
 from authsvc.nginx.program import is_running, nginx_program
 from authsvc.nginx.render import MAIN_FILE
 from authsvc.nginx.site_map import SITES_FILE
 from authsvc.settings import Settings
-from authsvc.system.conffile import is_unedited
 
 INSTALL: Final = "authsvc nginx install"
 RENEW_DAYS: Final = 21
@@ -64,7 +65,7 @@ def _check_files(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     try:
         site_list = read_site_list(settings.site_list_path)
         # The list is a check of its own; beside an edited file the default is only there to be read.
-        is_edited = not is_unedited(paths.site, default=paths.default_site)
+        is_edited = paths.is_site_edited
         ignored = {paths.conf / SITES_FILE, *([paths.default_site] if is_edited else [])}
         stale = [path for path in stale_files(settings, site_list, server) if path not in ignored]
     except AuthsvcError as error:

@@ -1,4 +1,4 @@
-"""Take turns at changing nginx's files, and owe nginx a reload until it is done."""
+"""One command at a time changes nginx's files, and a reload that is pending is remembered."""
 
 import fcntl
 import os
@@ -9,52 +9,56 @@ from pathlib import Path
 from typing import Final
 
 LOCK_NAME: Final = ".authsvc.lock"
-"""Beside nginx's main file. Nobody but root may open it, and so hold up root."""
+"""Beside nginx's main file. Only root may open it, so nobody else can keep root waiting."""
 _LOCK_MODE: Final = 0o600
-_DUE: Final = b"a reload of nginx is due\n"
+_PENDING: Final = b"a reload of nginx is pending\n"
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigLock:
-    """The right to change authsvc's files in one nginx, as long as its context lasts.
+    """The right to change authsvc's files in one nginx, while its context lasts.
 
-    A reload that is due is remembered in the lock file: whoever is killed
-    between a change and its reload leaves it to the next.
+    The lock file remembers a pending reload: if a command is killed between a
+    change and its reload, the next command reloads nginx.
     """
 
     path: Path
     descriptor: int
-    was_due: bool
-    """Whether somebody before has changed files that nginx has not read."""
-
-    def reload_pending(self) -> None:
-        """Remember, before a file changes, that nginx will have to read it."""
-        os.pwrite(self.descriptor, _DUE, 0)
-        os.fsync(self.descriptor)
+    was_pending: bool
+    """Whether an earlier command has changed files that nginx has not read."""
 
     @contextmanager
-    def taking_back(self) -> Iterator[None]:
-        """Owe no reload for a change within that fails, because everything is as before then."""
+    def change(self) -> Iterator[None]:
+        """Remember, before the block, that nginx has to be reloaded; forget it if the block raises.
+
+        A block that raises has to leave every file as it was.
+        """
+        self.reload_pending()
         try:
             yield
         except BaseException:
-            if not self.was_due:
+            if not self.was_pending:
                 self.reload_done()
             raise
 
+    def reload_pending(self) -> None:
+        """Remember that nginx has to be reloaded."""
+        os.pwrite(self.descriptor, _PENDING, 0)
+        os.fsync(self.descriptor)
+
     def reload_done(self) -> None:
-        """Forget it: nginx has read them, or there is nothing to read."""
+        """Forget it: nginx has read the files, or nothing has changed."""
         if os.fstat(self.descriptor).st_size:
             os.ftruncate(self.descriptor, 0)
 
-    def leave_nothing(self) -> None:
+    def remove(self) -> None:
         """Remove the lock file itself, at the end of an uninstallation."""
         self.path.unlink(missing_ok=True)
 
 
 @contextmanager
 def acquire(main_file: Path) -> Iterator[ConfigLock]:
-    """Wait for whoever else changes authsvc's files, so that an older list never wins. Raises OSError."""
+    """Wait for other commands that change authsvc's files, so that an older list never wins. Raises OSError."""
     path = main_file.parent / LOCK_NAME
     descriptor = _locked(path)
     try:
@@ -67,7 +71,7 @@ def _locked(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _LOCK_MODE)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # Whoever had it may have removed it in the meantime.
+        # The command before may have removed the file in the meantime.
         if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
             return descriptor
         os.close(descriptor)

@@ -23,9 +23,14 @@ class Placeholder:
     mime: str
     ok_status: int
 
+    @property
+    def file_name(self) -> str:
+        """The name of its copy."""
+        return f"{self.name}{self.path.suffix}"
+
     def in_folder(self, folder: Path) -> "Placeholder":
-        """Return what its copy in `folder` is."""
-        return replace(self, path=folder / f"{self.name}{self.path.suffix}")
+        """Return its copy in `folder`."""
+        return replace(self, path=folder / self.file_name)
 
 
 def check_placeholders(settings: Settings) -> None:
@@ -34,9 +39,9 @@ def check_placeholders(settings: Settings) -> None:
         pass
 
 
-def placeholder_copies(settings: Settings, folder: Path) -> dict[Path, bytes]:
-    """Return the files that `folder` has to hold: nginx's user may not be able to reach the originals."""
-    return {chosen.in_folder(folder).path: chosen.path.read_bytes() for chosen in placeholders(settings)}
+def placeholder_files(settings: Settings) -> dict[str, bytes]:
+    """Return the files to copy for nginx, by name: its user may not be able to reach the originals."""
+    return {chosen.file_name: chosen.path.read_bytes() for chosen in placeholders(settings)}
 
 
 def placeholders(settings: Settings) -> Iterator[Placeholder]:

@@ -8,13 +8,13 @@ from typing import Final
 
 from authsvc.imaging.formats import FORMATS
 from authsvc.model import KEY_PATH_PATTERN, WIDTHS, SiteList
-from authsvc.nginx.placeholders import placeholder_copies, placeholders
+from authsvc.nginx.placeholders import placeholder_files, placeholders
 from authsvc.nginx.site_map import OWN_BUCKET_BYTES, WORDS, sites_context
 from authsvc.nginx.templates import template_environment
 from authsvc.nginx.uploads import uploads_context
 from authsvc.settings import Settings
 from authsvc.sizes.request import SUFFIXES
-from authsvc.system.file_changes import FileChanges
+from authsvc.system.atomic import write_file
 from authsvc.times import TIMES
 from authsvc.verdict import embedder
 
@@ -22,8 +22,13 @@ MAIN_FILE: Final = "nginx.conf"
 SERVER_FILE: Final = "authsvc-site.conf"
 """The `server` blocks for the nginx that a server has already."""
 
+JIT_FILE: Final = "authsvc-jit.conf"
+"""What stands outside of all blocks in the nginx that a server has already."""
+PLACEHOLDERS: Final = "placeholders"
+"""The folder with copies of the placeholder pictures."""
+
 _ONLY_UNDER_UP: Final = frozenset({MAIN_FILE})
-_ONLY_ON_A_SERVER: Final = frozenset({SERVER_FILE, "snippets/security/tls.conf"})
+_ONLY_ON_A_SERVER: Final = frozenset({SERVER_FILE, JIT_FILE, "snippets/security/tls.conf"})
 _FORMER_NAMES: Final = {
     "snippets/acme.conf": "snippets/server/acme.conf",
     "snippets/hash-sizes.conf": "snippets/verdict/hash-sizes.conf",
@@ -68,6 +73,7 @@ class RenderTarget:
     access_log: Path | None = None
     has_http2_directive: bool = False
     has_ipv6: bool = False
+    sets_jit: bool = False
 
 
 def render(settings: Settings, site_list: SiteList, folder: Path, target: RenderTarget) -> dict[str, str]:
@@ -87,19 +93,26 @@ def render(settings: Settings, site_list: SiteList, folder: Path, target: Render
     return files | former
 
 
-def write_files(settings: Settings, site_list: SiteList, folder: Path, *, worker_user: str = "") -> list[Path]:
-    """Write nginx's files and copies of the placeholders below `folder`, as `authsvc up` uses them.
+def release_files(settings: Settings, site_list: SiteList, folder: Path, target: RenderTarget) -> dict[str, bytes]:
+    """Return every file that nginx needs in `folder`, the placeholders too. Raises BadSetting like `render`."""
+    texts = {name: text.encode() for name, text in render(settings, site_list, folder, target).items()}
+    return texts | {f"{PLACEHOLDERS}/{name}": content for name, content in placeholder_files(settings).items()}
 
-    Returns the paths of all. Raises BadSetting, OSError; all is then as before.
-    """
-    target = RenderTarget(settings.nginx_dir / "verdicts", folder / "placeholders", worker_user)
-    files = render(settings, site_list, folder, target)
-    with FileChanges() as changes:
-        for path, content in placeholder_copies(settings, target.placeholder_dir).items():
-            changes.write(path, content)
-        for name, text in files.items():
-            changes.write(folder / name, text)
-    return [folder / name for name in sorted(files)]
+
+def own_files(settings: Settings, site_list: SiteList, folder: Path, *, worker_user: str = "") -> dict[str, bytes]:
+    """Return the files for an nginx of authsvc's own, as `authsvc up` starts it."""
+    target = RenderTarget(settings.nginx_dir / "verdicts", folder / PLACEHOLDERS, worker_user)
+    return release_files(settings, site_list, folder, target)
+
+
+def write_files(settings: Settings, site_list: SiteList, folder: Path, *, worker_user: str = "") -> list[Path]:
+    """Write these files below `folder`, each whole or not at all; return their paths. Raises BadSetting, OSError."""
+    files = own_files(settings, site_list, folder, worker_user=worker_user)
+    paths = [folder / name for name in sorted(files)]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, files[str(path.relative_to(folder))])
+    return paths
 
 
 def _context(settings: Settings, site_list: SiteList, folder: Path, target: RenderTarget) -> dict[str, object]:

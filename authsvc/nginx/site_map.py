@@ -1,19 +1,17 @@
 """nginx's map of the sites: rendered from the list, and put in place of the old one."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from authsvc.model import SiteList
 from authsvc.nginx.program import check_config
+from authsvc.nginx.release import Releases
 from authsvc.nginx.templates import template_environment
 from authsvc.settings import Settings
-from authsvc.system.file_changes import FileChanges
 from authsvc.verdict import embedder
 
 SITES_FILE: Final = "authsvc-sites.conf"
-HASH_SIZES_FILE: Final = "snippets/verdict/hash-sizes.conf"
 
 WORDS: Final = {"none": embedder.NONE, "hidden": embedder.HIDDEN, "invalid": embedder.INVALID}
 
@@ -37,26 +35,27 @@ def sites_context(settings: Settings, site_list: SiteList, bucket_bytes: int) ->
     return {"revision": site_list.revision, "map_keys": [_map_key(pattern, bucket_bytes) for pattern in patterns]}
 
 
-def install_sites(
-    folder: Path, text: str, *, program: str, main_file: Path, before_change: Callable[[], None] | None = None
-) -> bool:
-    """Replace the map of sites in `folder` by `text`, if nginx accepts it.
+def install_sites(conf: Path, text: str, *, program: str, main_file: Path) -> bool:
+    """Switch to a release that differs from the one in use by this map of sites.
 
-    Returns False when it has that text already. Raises Broken when nginx
-    refuses it; the old map is then in place again.
+    `conf` is the link to the release in use. Returns False when it has that map
+    already. Raises Broken when nginx refuses it; the old release is then in use
+    again.
     """
-    with FileChanges(before_change) as changes:
-        changes.write(folder / SITES_FILE, text)
-        is_new = bool(changes.changed)
-        if is_new:
-            check_config(program, main_file)
-    return is_new
+    releases = Releases(conf)
+    before = releases.files()
+    files = before | {SITES_FILE: text.encode()}
+    if files == before:
+        return False
+    with releases.switched(files):
+        check_config(program, main_file)
+    return True
 
 
-def bucket_bytes_of(folder: Path) -> int:
-    """Return which `map_hash_bucket_size` the files rendered into `folder` count on."""
-    sizes = (folder / HASH_SIZES_FILE).read_text()
-    is_ours = re.search(r"^map_hash_bucket_size ", sizes, re.MULTILINE)
+def bucket_bytes_of(conf: Path) -> int:
+    """Return the `map_hash_bucket_size` that the release in use was rendered for."""
+    sets_it = re.compile(rb"^map_hash_bucket_size ", re.MULTILINE)
+    is_ours = any(sets_it.search(content) for content in Releases(conf).files().values())
     return OWN_BUCKET_BYTES if is_ours else FOREIGN_BUCKET_BYTES
 
 

@@ -1,43 +1,41 @@
-"""Files that a person may edit: an edited one is never overwritten.
+"""Files that a person may edit: an edited file is never overwritten.
 
-What we have last written stands in a second file, the default. As long as both
-are the same nobody has edited the first, and a newer default replaces both;
-afterwards only the default follows.
+A second file, the default, has what we have last written. While both are the
+same, nobody has edited the first, and a newer default replaces both. After an
+edit only the default changes.
 """
 
 import enum
+from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
 
-from authsvc.system.file_changes import FileChanges
-
-CONFFILE_MODE: Final = 0o644
+from authsvc.system.atomic import FILE_MODE, is_like, replaced, write_file
 
 
 class Outcome(enum.Enum):
-    """What has become of the file."""
+    """What was done with the file."""
 
     WRITTEN = "written"
     UNCHANGED = "unchanged"
     KEPT = "edited by hand, so it was left alone"
 
 
-def write_conffile(
-    changes: FileChanges, path: Path, text: str, *, default: Path, mode: int = CONFFILE_MODE, gid: int | None = None
-) -> Outcome:
+def write_conffile(path: Path, text: str, *, default: Path, mode: int = FILE_MODE, gid: int | None = None) -> Outcome:
     """Write `text` to `path` unless somebody has edited that, and to `default` in any case.
 
-    A symbolic link at `path` counts as edited. Raises OSError.
+    Raises OSError; `path` is then as before.
     """
-    is_ours = not path.is_symlink() and (not path.exists() or is_unedited(path, default=default))
-    if is_ours:
-        changes.write(path, text, mode=mode, gid=gid)
-    outcome = Outcome.WRITTEN if path in changes.changed else Outcome.UNCHANGED
-    changes.write(default, text, mode=mode, gid=gid)
-    # By hand it may have become what it would be anyway.
-    return outcome if is_ours or is_unedited(path, default=default) else Outcome.KEPT
+    content = text.encode()
+    written = {default.read_bytes()} if default.is_file() else set()
+    is_new, is_kept = not is_like(path, content), is_edited(path, written)
+    with nullcontext() if is_kept else replaced(path, content, mode=mode, gid=gid):
+        write_file(default, content, mode=mode, gid=gid)
+    if not is_new:
+        return Outcome.UNCHANGED
+    return Outcome.KEPT if is_kept else Outcome.WRITTEN
 
 
-def is_unedited(path: Path, *, default: Path) -> bool:
-    """Return whether `path` is as we have written it."""
-    return default.is_file() and path.is_file() and path.read_bytes() == default.read_bytes()
+def is_edited(path: Path, written: Collection[bytes]) -> bool:
+    """Return whether `path` is none of the files that we have written. A symbolic link counts as edited."""
+    return path.is_symlink() or (path.exists() and path.read_bytes() not in written)

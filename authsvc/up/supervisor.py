@@ -20,7 +20,7 @@ from authsvc.errors import AuthsvcError, Broken
 from authsvc.nginx.render import MAIN_FILE
 from authsvc.nginx.site_map import install_sites, render_sites
 from authsvc.settings import Settings
-from authsvc.system.file_changes import FileChanges
+from authsvc.system.atomic import write_file
 from authsvc.system.sockets import LISTEN_FD_OPTION, SERVICE_ARGUMENTS
 from authsvc.times import TIMES
 
@@ -95,8 +95,7 @@ class Supervisor:
             environment=self.environment,
             keep=descriptor,
         )
-        with FileChanges() as changes:
-            changes.write(self.settings.run_dir / "service.pid", f"{self._service.pid}\n")
+        write_file(self.settings.run_dir / "service.pid", f"{self._service.pid}\n".encode())
 
     async def _keep_service(self) -> None:
         """Restart a service that dies; raise Broken when it keeps dying."""

@@ -65,7 +65,7 @@ def test_wrong_usage_has_its_own_exit_status(home: Home, arguments: str) -> None
 @pytest.mark.parametrize("command", ON_DATA)
 def test_missing_data_folder_is_one_line(tmp_path: Path, command: str) -> None:
     line = Home(tmp_path / "none").refusal(*command.split())
-    assert "is no data folder of authsvc" in line
+    assert "is not a data folder of authsvc" in line
     assert "authsvc init" in line
     assert not (tmp_path / "none").exists()
 

@@ -89,7 +89,7 @@ def test_folder_without_data_is_no_reason_to_write_anything(nginx: OwnNginx) -> 
     nginx.flags["data_dir"] = nginx.folder / "elsewhere"
     before = nginx.state()
     said = nginx.command("install", status=1)
-    assert f"'{nginx.folder}/elsewhere' is no data folder of authsvc" in said
+    assert f"'{nginx.folder}/elsewhere' is not a data folder of authsvc" in said
     assert nginx.state() == before
 
 
@@ -100,7 +100,7 @@ def test_nobody_who_does_without_https_is_told_to_get_a_certificate(nginx: OwnNg
 
 
 def test_nginx_that_does_not_run_is_left_so_and_it_is_said(nginx: OwnNginx) -> None:
-    assert "nginx: does not run; start it: systemctl start nginx" in nginx.command("install")
+    assert "nginx: not running; start it: systemctl start nginx" in nginx.command("install")
     assert not (nginx.folder / "nginx.pid").exists() or not (nginx.folder / "nginx.pid").read_text()
 
 
@@ -123,7 +123,7 @@ def test_reload_that_fails_is_told_and_all_is_as_before(nginx: OwnNginx) -> None
 @pytest.mark.parametrize("text", ["1", "no number", ""], ids=["another process", "no number", "nothing"])
 def test_file_that_names_no_nginx_is_no_reason_to_signal_anybody(nginx: OwnNginx, text: str) -> None:
     (nginx.folder / "nginx.pid").write_text(text)
-    assert "nginx: does not run" in nginx.command("install")
+    assert "nginx: not running" in nginx.command("install")
 
 
 def test_port_that_is_taken_takes_everything_back(nginx: OwnNginx, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_edited_site_file_is_kept_by_both_and_they_say_so(nginx: OwnNginx) -> No
     site.write_text(site.read_text() + "# mine\n")
     nginx.flags["extra_hosts"] = "pics.example.org"
     default = nginx.conf / "authsvc" / "site.default"
-    assert f"nginx: {site} was edited and is kept; what it would be now is in {default}" in nginx.command("install")
+    assert f"nginx: {site} was edited and is kept; the default is now in {default}" in nginx.command("install")
     said = nginx.command("uninstall")
     assert str(site) in said
     assert "was edited, so it is kept" in said
@@ -248,7 +248,7 @@ def test_changed_list_becomes_the_map(nginx: OwnNginx) -> None:
 
 def test_map_is_not_made_where_nothing_is_installed(nginx: OwnNginx) -> None:
     before = nginx.state()
-    assert "nginx: has nothing of authsvc yet; put it there: authsvc nginx install" in nginx.command("apply-sites")
+    assert "nginx: authsvc is not installed in it yet; run: authsvc nginx install" in nginx.command("apply-sites")
     assert not nginx.settings.site_change_path.exists()
     assert nginx.state() == before
 
@@ -285,7 +285,8 @@ def test_map_that_nginx_refuses_is_put_back(nginx: OwnNginx) -> None:
 def test_files_are_rendered_for_an_nginx_of_ones_own(nginx: OwnNginx, *, is_named: bool) -> None:
     folder = nginx.folder / "rendered" if is_named else nginx.settings.nginx_dir / "rendered"
     said = nginx.cli("nginx", "render", *([str(folder)] if is_named else []), "--user", "www-data")
-    assert sorted(said.split()) == sorted(str(path) for path in folder.rglob("*.conf"))
+    assert sorted(said.split()) == sorted(str(path) for path in folder.rglob("*") if path.is_file())
+    assert (folder / "placeholders" / "hotlink.png").is_file()
     main = (folder / "nginx.conf").read_text()
     assert "user www-data;" in main
     assert str(folder / "authsvc-http.conf") in main

@@ -1,56 +1,154 @@
-"""An installation that is killed on its way leaves an nginx that can start."""
+"""An installation that is killed at any step leaves an nginx that can start, and the next one finishes it."""
 
 import os
+import shutil
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.support.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, OwnNginx
 
+CHANGED = {"AUTHSVC_EXTRA_HOSTS": "pics.example.org", "AUTHSVC_MAX_UPLOAD_BYTES": "4096"}
+"""Settings with which the site file and the release are different."""
 
-def _install_and_die(nginx: OwnNginx, *, at: int) -> bool:
-    """Kill an installation at its so many-th file; return whether it came so far."""
-    strace = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e", f"inject=rename:signal=KILL:when={at}"]
-    command = [*strace, *nginx.command_line("install")]
-    done = subprocess.run(command, env={**os.environ, **nginx.environment}, capture_output=True, text=True, check=False)
+
+def _kill(nginx: OwnNginx, word: str, call: str, at: int, environment: dict[str, str]) -> bool:
+    """Kill a command at its so many-th `call`; return whether it made so many."""
+    strace = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={at}"]
+    command = [*strace, *nginx.command_line(word)]
+    settings = {**os.environ, **nginx.environment, **environment}
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return done.returncode != 0
 
 
+def _kills(
+    nginx: OwnNginx,
+    word: str,
+    *,
+    calls: tuple[str, ...],
+    before: Callable[[], object],
+    environment: dict[str, str] | None = None,
+) -> Iterator[str]:
+    """Kill a command at each of these system calls, each time after `before`. Yield the step.
+
+    nginx must be able to start after each kill.
+    """
+    for call in calls:
+        at = 1
+        before()
+        while _kill(nginx, word, call, at, environment or {}):
+            assert nginx.test() == "", f"killed at {call} {at}"
+            yield f"{call} {at}"
+            at += 1
+            before()
+
+
+def _is_clean(nginx: OwnNginx) -> bool:
+    """Whether nothing is left that nginx does not read, apart from one earlier release."""
+    hidden = [name for name in nginx.state() if name.rpartition("/")[2].startswith(".")]
+    return not hidden and len(list((nginx.conf / "authsvc-releases").iterdir())) <= 2
+
+
 @pytest.mark.parametrize("http", [DEBIAN_HTTP, CONF_D_ONLY], ids=["Debian's folders", "conf.d only"])
-def test_killed_installation_leaves_an_nginx_that_can_start_and_is_finished_by_the_next(
-    nginx: OwnNginx, http: str
-) -> None:
+def test_killed_installation_is_finished_by_the_next(nginx: OwnNginx, http: str) -> None:
     nginx.configure(http=http)
-    at = 1
-    while _install_and_die(nginx, at=at):
-        assert nginx.test() == "", f"killed at file {at}"
+    before = nginx.state()
+    steps = []
+    for step in _kills(nginx, "install", calls=("rename", "symlink"), before=lambda: nginx.command("uninstall")):
         nginx.command("install")
-        assert not [name for name in nginx.state() if name.rpartition("/")[2].startswith(".")]
-        nginx.command("uninstall")
-        at += 6
-    assert at > 20
+        assert _is_clean(nginx), step
+        steps.append(step)
+    assert len(steps) >= 4, steps
+    nginx.command("uninstall")
+    assert nginx.state() == before
 
 
-def _make_older(nginx: OwnNginx) -> None:
-    """Make the files what a version has written that had no snippet for harmless headers."""
-    conf = nginx.conf / "authsvc"
-    (conf / "snippets" / "security" / "security-headers.conf").unlink()
-    for path in conf.rglob("*.conf"):
-        lines = path.read_text().splitlines(keepends=True)
-        path.write_text("".join(["# older\n", *(line for line in lines if "security-headers.conf" not in line)]))
-
-
-def test_killed_upgrade_leaves_an_nginx_that_can_start_and_is_finished_by_the_next(nginx: OwnNginx) -> None:
+def test_killed_upgrade_is_finished_by_the_next(nginx: OwnNginx) -> None:
     nginx.command("install")
-    installed = nginx.state()
-    at = 1
-    _make_older(nginx)
-    while _install_and_die(nginx, at=at):
-        assert nginx.test() == "", f"killed at file {at}"
+    site = nginx.conf / "sites-available" / "authsvc.conf"
+    steps = []
+    for step in _kills(
+        nginx,
+        "install",
+        calls=("rename", "unlink"),
+        before=lambda: nginx.command("install"),
+        environment=CHANGED,
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in CHANGED.items():
+                patch.setenv(name, value)
+            said = nginx.command("install")
+        # What a killed installation wrote does not count as edited.
+        assert "was edited" not in said, step
+        assert "pics.example.org" in site.read_text()
+        assert _is_clean(nginx), step
+        steps.append(step)
+    assert len(steps) >= 4, steps
+
+
+def _as_an_earlier_version(nginx: OwnNginx) -> None:
+    """Lay the files out as before there were releases: one real folder, and a file for pcre_jit."""
+    nginx.command("install")
+    conf = nginx.conf / "authsvc"
+    jit = nginx.conf / "modules-enabled" / "zz-authsvc.conf"
+    files = conf.resolve()
+    conf.unlink()
+    files.rename(conf)
+    shutil.rmtree(nginx.conf / "authsvc-releases")
+    jit.unlink()
+    jit.write_text("pcre_jit on;\n")
+
+
+def test_killed_upgrade_from_a_version_without_releases_is_finished_by_the_next(nginx: OwnNginx) -> None:
+    before = nginx.state()
+    steps = []
+    for step in _kills(
+        nginx,
+        "install",
+        calls=("renameat2", "rename"),
+        before=lambda: _as_an_earlier_version(nginx),
+        environment=CHANGED,
+    ):
+        assert "was edited" not in nginx.command("install"), step
+        assert (nginx.conf / "authsvc").is_symlink()
+        assert _is_clean(nginx), step
+        steps.append(step)
+    assert len(steps) >= 4, steps
+    nginx.command("uninstall")
+    assert nginx.state() == before
+
+
+def test_killed_uninstallation_is_finished_by_the_next(nginx: OwnNginx) -> None:
+    before = nginx.state()
+    steps = []
+    for step in _kills(nginx, "uninstall", calls=("unlink",), before=lambda: nginx.command("install")):
+        nginx.command("uninstall")
+        assert nginx.state() == before, step
+        steps.append(step)
+    assert len(steps) >= 4, steps
+
+
+def test_edited_site_file_outlives_kills(nginx: OwnNginx) -> None:
+    nginx.configure(http=CONF_D_ONLY)
+    nginx.command("install")
+    site = nginx.conf / "conf.d" / "zz-authsvc.conf"
+    edited = site.read_text() + "# mine\n"
+    site.write_text(edited)
+
+    def damage() -> None:
+        (nginx.conf / "authsvc" / "authsvc-http.conf").write_text("damaged")
+
+    for call in ("rename", "renameat2"):
+        at = 1
+        damage()
+        # nginx refuses what is there, so the command hides the site file while it reads the rest.
+        while _kill(nginx, "install", call, at, {}):
+            assert "was edited and is kept" in nginx.command("install")
+            assert site.read_text() == edited, f"{call} {at}"
+            at += 1
+            damage()
         nginx.command("install")
-        assert nginx.state() == installed
-        _make_older(nginx)
-        at += 4
-    assert at > 16
+    assert nginx.test() == ""

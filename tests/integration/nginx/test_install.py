@@ -1,6 +1,7 @@
 """authsvc put into an nginx that is there already, and taken out again."""
 
 import os
+import re
 import stat
 import subprocess
 from dataclasses import replace
@@ -8,7 +9,10 @@ from dataclasses import replace
 import pytest
 
 from authsvc.errors import BadSetting, Broken
-from authsvc.nginx.install import Installed, install_paths, install_server, remove_server, render_target, stale_files
+from authsvc.nginx.install import Installed, install_server, render_target, stale_files
+from authsvc.nginx.paths import install_paths
+from authsvc.nginx.release import files_in
+from authsvc.nginx.uninstall import remove_server
 from authsvc.system.conffile import Outcome
 from tests.support.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, DOMAIN, PICTURE, SITES, OwnNginx
 from tests.support.tls import make_pair
@@ -172,14 +176,20 @@ def _break(nginx: OwnNginx, how: str) -> None:
     assert "[emerg]" in nginx.test()
 
 
+def _around_releases(state: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+    return {name: entry for name, entry in state.items() if not re.match(r"authsvc(-releases/.*)?$", name)}
+
+
 @pytest.mark.parametrize("how", BROKEN)
 def test_installation_puts_right_what_was_left_half_way(nginx: OwnNginx, how: str) -> None:
     _install(nginx)
     before = nginx.state()
+    installed = files_in(nginx.conf / "authsvc")
     _break(nginx, how)
     _install(nginx)
     assert nginx.test() == ""
-    assert nginx.state() == before
+    assert files_in(nginx.conf / "authsvc") == installed
+    assert _around_releases(nginx.state()) == _around_releases(before)
 
 
 def test_certificate_that_is_gone_ends_https_and_nothing_else(nginx: OwnNginx) -> None:
@@ -293,18 +303,21 @@ def test_hash_sizes_are_set_only_where_nobody_else_has_fixed_them(
     nginx.put("conf.d/theirs.conf", theirs)
     installed = _install(nginx)
     assert ("map_hash_bucket_size 512;" in _conf(nginx, "snippets/verdict/hash-sizes.conf")) is has_sizes
-    assert (installed.paths.jit is not None and installed.paths.jit.exists()) is has_jit
+    assert ("\npcre_jit on;" in _conf(nginx, "authsvc-jit.conf")) is has_jit
+    assert (nginx.conf / "modules-enabled" / "zz-authsvc.conf").samefile(installed.paths.conf / "authsvc-jit.conf")
     assert nginx.test() == ""
 
 
-def test_jit_that_is_set_already_is_left_to_whoever_set_it(nginx: OwnNginx) -> None:
+def test_jit_that_another_file_sets_is_not_set_again(nginx: OwnNginx) -> None:
     _install(nginx)
     jit = nginx.conf / "modules-enabled" / "zz-authsvc.conf"
-    assert jit.exists()
+    assert "\npcre_jit on;" in jit.read_text()
     jit.unlink()
     nginx.configure(top="pcre_jit off;\ninclude modules-enabled/*.conf;")
+    assert set(_install(nginx).changed) == {jit, nginx.conf / "authsvc" / "authsvc-jit.conf"}
+    assert "\npcre_jit on;" not in jit.read_text()
+    assert nginx.test() == ""
     assert _install(nginx).changed == ()
-    assert not jit.exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.access.site_list_file import read_site_list
-from authsvc.nginx.placeholders import placeholder_copies
+from authsvc.nginx.placeholders import placeholder_files
 from authsvc.nginx.program import nginx_program, read_build
 from authsvc.nginx.render import SERVER_FILE, RenderTarget, render
 from tests.support.browser.places import IMAGE_HOST, SITES
@@ -90,9 +90,9 @@ def _write(host: ImageHost, program: str) -> Path:
         access_log=host.folder / "access.log",
         has_http2_directive=read_build(program).version >= (1, 25, 1),
     )
-    for path, content in placeholder_copies(settings, around.placeholder_dir).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    around.placeholder_dir.mkdir(parents=True, exist_ok=True)
+    for name, content in placeholder_files(settings).items():
+        (around.placeholder_dir / name).write_bytes(content)
     for name, text in render(settings, read_site_list(settings.site_list_path), conf, around).items():
         (conf / name).parent.mkdir(parents=True, exist_ok=True)
         (conf / name).write_text(_with_ports(text, host) if name == SERVER_FILE else text)

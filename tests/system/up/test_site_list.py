@@ -68,8 +68,8 @@ def test_change_that_could_not_be_applied_is_tried_again() -> None:
         path = stack.upload(picture())
         stack.cli("site", "add", "gone.example")
         wait_until(lambda: stack.get(path, Referer="http://gone.example/").status_code == 200, "it is allowed")
-        conf = stack.data_dir / "nginx" / "conf"
-        obstacle = conf / ".authsvc-sites.conf.new"
+        # Where the link to the next release would be made.
+        obstacle = stack.data_dir / "nginx" / ".conf.new"
         obstacle.mkdir()
         stack.cli("site", "remove", "gone.example")
         wait_until(lambda: "stay as they are" in stack.output, "the failure is announced")

@@ -1,4 +1,4 @@
-"""Whoever changes nginx's files waits for the others, and what is due is never forgotten."""
+"""One command at a time changes nginx's files, and a pending reload is not forgotten."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,13 +10,12 @@ from tests.support.stack import wait_until
 
 
 class Oops(Exception):
-    """Something has failed on the way."""
+    """The change fails."""
 
 
-def fail(turn: ConfigLock) -> None:
-    """Change a file, and fail."""
-    with turn.taking_back():
-        turn.reload_pending()
+def fail(lock: ConfigLock) -> None:
+    """Begin a change, and fail."""
+    with lock.change():
         raise Oops
 
 
@@ -26,7 +25,7 @@ def is_waited_for(lock: Path) -> bool:
     return any("-> FLOCK" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
-def test_lock_that_went_away_while_it_was_waited_for_is_made_anew(tmp_path: Path) -> None:
+def test_lock_that_was_removed_while_another_command_waited_is_made_again(tmp_path: Path) -> None:
     main_file = tmp_path / "nginx.conf"
     lock = tmp_path / LOCK_NAME
 
@@ -36,32 +35,33 @@ def test_lock_that_went_away_while_it_was_waited_for_is_made_anew(tmp_path: Path
             return lock.exists()
 
     with ThreadPoolExecutor(1) as pool:
-        with acquire(main_file) as turn:
+        with acquire(main_file) as held:
             other = pool.submit(take)
             wait_until(lambda: is_waited_for(lock), "the other waits")
-            turn.leave_nothing()
+            held.remove()
         assert other.result(60)
 
 
-def test_due_reload_outlives_a_change_that_fails(tmp_path: Path) -> None:
+def test_pending_reload_is_remembered_after_a_change_that_fails(tmp_path: Path) -> None:
     main_file = tmp_path / "nginx.conf"
-    with acquire(main_file) as turn:
-        assert not turn.was_due
-        turn.reload_pending()
-    with acquire(main_file) as turn:
+    with acquire(main_file) as lock:
+        assert not lock.was_pending
+        with lock.change():
+            pass
+    with acquire(main_file) as lock:
         with pytest.raises(Oops):
-            fail(turn)
-        assert turn.was_due
-    with acquire(main_file) as turn:
-        assert turn.was_due
-        turn.reload_done()
-    with acquire(main_file) as turn:
-        assert not turn.was_due
+            fail(lock)
+        assert lock.was_pending
+    with acquire(main_file) as lock:
+        assert lock.was_pending
+        lock.reload_done()
+    with acquire(main_file) as lock:
+        assert not lock.was_pending
 
 
-def test_change_that_fails_leaves_nothing_due(tmp_path: Path) -> None:
+def test_change_that_fails_leaves_no_reload_pending(tmp_path: Path) -> None:
     main_file = tmp_path / "nginx.conf"
-    with acquire(main_file) as turn, pytest.raises(Oops):
-        fail(turn)
-    with acquire(main_file) as turn:
-        assert not turn.was_due
+    with acquire(main_file) as lock, pytest.raises(Oops):
+        fail(lock)
+    with acquire(main_file) as lock:
+        assert not lock.was_pending

@@ -7,7 +7,8 @@ import pytest
 from authsvc.model import SiteList
 from authsvc.nginx import install as under_test
 from authsvc.nginx.existing import Directive, ServerNginx
-from authsvc.nginx.install import install_paths, render_target
+from authsvc.nginx.install import render_target
+from authsvc.nginx.paths import install_paths
 from authsvc.nginx.render import SERVER_FILE, render
 from authsvc.settings import Settings
 

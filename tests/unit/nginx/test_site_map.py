@@ -16,7 +16,6 @@ from authsvc.errors import BadSite, Broken
 from authsvc.model import SiteList
 from authsvc.nginx.site_map import (
     FOREIGN_BUCKET_BYTES,
-    HASH_SIZES_FILE,
     OWN_BUCKET_BYTES,
     SITES_FILE,
     bucket_bytes_of,
@@ -173,24 +172,26 @@ def main_file(folder: Path) -> Path:
     path = folder / "nginx.conf"
     path.write_text(
         f"pid {folder}/pid;\nevents {{ }}\n"
-        f"http {{ access_log off; map a $authsvc_embedder {{ }}\ninclude {SITES_FILE}; }}\n"
+        f"http {{ access_log off; map a $authsvc_embedder {{ }}\ninclude conf/{SITES_FILE}; }}\n"
     )
-    (folder / SITES_FILE).write_text("")
+    (folder / "conf").mkdir()
+    (folder / "conf" / SITES_FILE).write_text("")
     return path
 
 
 def test_map_is_replaced_once(folder: Path, main_file: Path) -> None:
     text = render_sites(SETTINGS, SiteList(1, ("example.com",)), bucket_bytes=FOREIGN_BUCKET_BYTES)
-    assert install_sites(folder, text, program=real_program(), main_file=main_file) is True
-    assert (folder / SITES_FILE).read_text() == text
-    assert install_sites(folder, text, program=real_program(), main_file=main_file) is False
+    conf = folder / "conf"
+    assert install_sites(conf, text, program=real_program(), main_file=main_file) is True
+    assert (conf / SITES_FILE).read_text() == text
+    assert install_sites(conf, text, program=real_program(), main_file=main_file) is False
 
 
 def test_map_that_nginx_refuses_leaves_the_old_one(folder: Path, main_file: Path) -> None:
     text = render_sites(SETTINGS, SiteList(1, (LONGEST,)), bucket_bytes=OWN_BUCKET_BYTES)
     with pytest.raises(Broken, match="could not build map_hash, you should increase map_hash_bucket_size: 64"):
-        install_sites(folder, text, program=real_program(), main_file=main_file)
-    assert (folder / SITES_FILE).read_text() == ""
+        install_sites(folder / "conf", text, program=real_program(), main_file=main_file)
+    assert (folder / "conf" / SITES_FILE).read_text() == ""
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,6 @@ def test_map_that_nginx_refuses_leaves_the_old_one(folder: Path, main_file: Path
     ids=["not set by us", "set by us"],
 )
 def test_room_that_the_installed_files_count_on_is_found_in_them(folder: Path, text: str, bucket_bytes: int) -> None:
-    (folder / HASH_SIZES_FILE).parent.mkdir()
-    (folder / HASH_SIZES_FILE).write_text(text)
+    (folder / "snippets").mkdir()
+    (folder / "snippets" / "any.conf").write_text(text)
     assert bucket_bytes_of(folder) == bucket_bytes

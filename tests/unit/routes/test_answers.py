@@ -138,10 +138,11 @@ def test_client_that_disconnects_leaves_no_file_and_no_error(
 
 
 def test_map_that_nginx_refuses_is_replaced_by_the_old_one(tmp_path: Path) -> None:
-    target = tmp_path / "authsvc-sites.conf"
+    target = tmp_path / "conf" / "authsvc-sites.conf"
+    target.parent.mkdir()
     target.write_text("old")
     with pytest.raises(Broken, match="refuses"):
-        install_sites(tmp_path, "new", program="/bin/false", main_file=tmp_path / "nginx.conf")
+        install_sites(target.parent, "new", program="/bin/false", main_file=tmp_path / "nginx.conf")
     assert target.read_text() == "old"
 
 

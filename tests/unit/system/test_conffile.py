@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.system.conffile import Outcome, is_unedited, write_conffile
-from authsvc.system.file_changes import FileChanges
+from authsvc.system.conffile import Outcome, is_edited, write_conffile
 
 FIRST, SECOND, MINE = "first\n", "second\n", "mine\n"
 
@@ -22,8 +21,7 @@ def default(tmp_path: Path) -> Path:
 
 
 def _write(file: Path, default: Path, text: str) -> Outcome:
-    with FileChanges() as changes:
-        return write_conffile(changes, file, text, default=default)
+    return write_conffile(file, text, default=default)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +61,7 @@ def test_file_is_replaced_only_if_nobody_has_edited_it(
     assert _write(file, default, text) is expected[0]
     assert file.read_text() == expected[1]
     assert default.read_text() == text
-    assert is_unedited(file, default=default) is (expected[1] == text)
+    assert is_edited(file, {default.read_bytes()}) is (expected[1] != text)
 
 
 def test_edit_that_is_taken_back_lets_defaults_follow_again(file: Path, default: Path) -> None:
@@ -85,8 +83,7 @@ def test_link_counts_as_edited(file: Path, default: Path, tmp_path: Path, target
 
 
 def test_modes_are_as_asked_for_in_both(file: Path, default: Path) -> None:
-    with FileChanges() as changes:
-        write_conffile(changes, file, FIRST, default=default, mode=0o640)
+    write_conffile(file, FIRST, default=default, mode=0o640)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (file, default)] == [0o640, 0o640]
 
 

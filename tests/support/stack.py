@@ -11,21 +11,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
 
-from authsvc.access.tokens import fingerprint, new_token
-from authsvc.catalog.migrate import ensure_schema
-from authsvc.catalog.sql import open_catalog
-from authsvc.model import Scope, Token
 from authsvc.times import TIMES, Times
 from tests.support.cli.command import Home
+from tests.support.prepared import put_catalog
 from tests.support.times import environment_of
 
 AUTHSVC = str(Path(sys.executable).with_name("authsvc"))
@@ -58,18 +52,6 @@ def wait_until(probe: Callable[[], T], what: str, *, seconds: float = WAIT_SECON
             raise AssertionError(message)
         pause.wait(0.02)
     return result
-
-
-@cache
-def prepared_catalog() -> tuple[bytes, str]:
-    """Return a catalog's file as the migrations leave it, but with one token, and that token."""
-    token = new_token()
-    with TemporaryDirectory(prefix="asv-") as folder:
-        path = Path(folder, "catalog.sqlite3")
-        ensure_schema(path)
-        with closing(open_catalog(path)) as catalog:
-            catalog.access.add_token(Token("tests", fingerprint(token), Scope.UPLOAD, int(time.time())))
-        return path.read_bytes(), token
 
 
 class Stack:
@@ -140,13 +122,7 @@ class Stack:
 
     def prepare(self) -> None:
         """Give a new data folder a catalog with one token, so that no start has to run the migrations."""
-        catalog = self.data_dir / "catalog" / "catalog.sqlite3"
-        if catalog.parent.exists() or not self.data_dir.is_dir():
-            return
-        catalog.parent.mkdir(0o700)
-        content, self._token = prepared_catalog()
-        catalog.write_bytes(content)
-        catalog.chmod(0o640)
+        self._token = put_catalog(self.data_dir) or self._token
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it with a signal and return its exit status."""

@@ -14,7 +14,7 @@ include install.mk
 .DEFAULT_GOAL := help
 
 .PHONY: help run test check lint types imports unused nginx-check shell-check units-check server-disk
-.PHONY: pytest test-fast coverage durations campaign bench-read bench-upload bench-images docs lock clean
+.PHONY: pytest test-fast coverage durations campaign bench-read bench-upload bench-images docs screenshots lock clean
 
 help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
@@ -30,6 +30,7 @@ help:
 	@echo 'make bench-upload                       measure uploads beside the 2018 way and WebDAV (12 minutes)'
 	@echo 'make bench-images                       measure smaller sizes beside thumbor, sharp and Pillow (20 minutes)'
 	@echo 'make docs                               write the generated pages again'
+	@echo 'make screenshots                        take the picture pair of README.md again, with Chromium'
 	@echo 'make durations                          record how long each test file takes'
 	@echo 'make lock                               lock newer dependencies'
 	@echo 'make clean                              remove .venv and caches (never data)'
@@ -125,6 +126,9 @@ bench-images: .venv/bench.stamp
 
 docs: .venv/dev.stamp
 	$(BIN)/python -m docs.generate
+
+screenshots: .venv/dev.stamp
+	SCREENSHOTS_DIR=$(CURDIR)/docs/pair $(BIN)/python -m pytest -n0 tests/system/browser/test_pair.py
 
 # The hash-checked lock and the checkout itself, which fetches nothing more.
 # Not isolated: a package that has to be built finds the locked back ends in the environment.

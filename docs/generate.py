@@ -26,9 +26,10 @@ from authsvc.errors import (
     UploadRefused,
 )
 from authsvc.settings import ENV_PREFIX, REMOVED, RENAMED, Settings
+from docs import chinese
 from docs.campaign import campaign_parts
 from docs.commandtree import contexts
-from docs.decisions import DECISIONS, PUBLIC_URL, SITES
+from docs.decisions import DECISIONS, PUBLIC_URL, SITES, Decision
 from docs.images import images_parts
 from docs.manual import manual_page
 from docs.performance import performance_parts
@@ -130,6 +131,7 @@ def pages() -> dict[str, str]:
         "docs/commands.md": commands_page(),
         "docs/errors.md": errors_page(),
         "docs/verdict.md": verdict_page(),
+        "docs/zh/verdict.md": chinese_verdict_page(),
         "docs/campaign.md": with_parts(HERE / "campaign.md", campaign_parts()),
         "docs/performance.md": with_parts(HERE / "performance.md", performance_parts()),
         "docs/images.md": with_parts(HERE / "images.md", images_parts()),
@@ -186,20 +188,27 @@ def errors_page() -> str:
 
 def verdict_page() -> str:
     """Return the page on the verdict, with the decision table of the tests in its place."""
+    sites = ", ".join(f"`{site}`" for site in SITES)
+    introduction = f"The list contains {sites}. `public_url` is `{PUBLIC_URL}`."
+    rows = [_decision_row(row, row.situation, "none", "allow" if row.allowed else "deny") for row in DECISIONS]
     columns = ("Situation", "Headers", "Embedder", "Verdict", "Reason")
+    return with_parts(HERE / "verdict.md", {"decisions": f"{introduction}\n\n{table(columns, rows)}"})
+
+
+def chinese_verdict_page() -> str:
+    """Return the same page in Chinese."""
+    sites = chinese.SEPARATOR.join(f"`{site}`" for site in SITES)
+    introduction = chinese.INTRODUCTION.format(sites=sites, public_url=PUBLIC_URL)
     rows = [
-        (
-            row.situation,
-            "<br>".join(f"`{line}`" for line in row.sent.splitlines()) or "none",
-            f"`{row.embedder}`",
-            "allow" if row.allowed else "deny",
-            f"`{row.reason.value}`",
-        )
+        _decision_row(row, chinese.SITUATIONS[row.situation], chinese.NOTHING_SENT, chinese.VERDICTS[row.allowed])
         for row in DECISIONS
     ]
-    sites = ", ".join(f"`{site}`" for site in SITES)
-    text = f"On the list here: {sites}; `public_url` is `{PUBLIC_URL}`.\n\n{table(columns, rows)}"
-    return with_parts(HERE / "verdict.md", {"decisions": text})
+    return with_parts(HERE / "zh" / "verdict.md", {"decisions": f"{introduction}\n\n{table(chinese.COLUMNS, rows)}"})
+
+
+def _decision_row(row: Decision, situation: str, nothing: str, verdict: str) -> tuple[str, ...]:
+    sent = "<br>".join(f"`{line}`" for line in row.sent.splitlines()) or nothing
+    return situation, sent, f"`{row.embedder}`", verdict, f"`{row.reason.value}`"
 
 
 def _type_of(field: dict[str, Any]) -> str:

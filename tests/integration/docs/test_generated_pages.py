@@ -18,6 +18,7 @@ GENERATED = (
     "docs/commands.md",
     "docs/errors.md",
     "docs/verdict.md",
+    "docs/zh/verdict.md",
     "docs/campaign.md",
     "docs/performance.md",
     "docs/images.md",

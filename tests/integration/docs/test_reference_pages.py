@@ -15,7 +15,7 @@ from authsvc.settings import load
 from authsvc.verdict.embedder import HIDDEN, INVALID, NONE
 from authsvc.verdict.policy import Reason, Rules, decide
 from authsvc.verdict.sites import SiteSet
-from tests.support.docs.markdown import DOCS, README, README_ZH, ROOT, blocks, name_of, section, spans
+from tests.support.docs.markdown import DOCS, ROOT, ZH, blocks, name_of, section, spans, tables
 
 NOWHERE = Path("/nowhere")
 TERMS = (
@@ -36,7 +36,7 @@ EMBEDDERS = {
     Reason.HIDDEN_REFERER: HIDDEN,
     Reason.INVALID_REFERER: INVALID,
 }
-WORDS = {name_of(README): {"allow": True, "deny": False}, name_of(README_ZH): {"允许": True, "拒绝": False}}
+WORDS = {DOCS / "verdict.md": {"allow": True, "deny": False}, ZH / "verdict.md": {"允许": True, "拒绝": False}}
 
 
 def test_every_location_of_nginx_is_named() -> None:
@@ -81,15 +81,16 @@ def test_layers_are_those_that_imports_are_checked_by() -> None:
     assert "\n".join(layers) + "\n" in [block.text for block in blocks(DOCS / "architecture.md", "text")]
 
 
-@pytest.mark.parametrize("readme", [README, README_ZH], ids=name_of)
+@pytest.mark.parametrize("page", WORDS, ids=name_of)
 @pytest.mark.parametrize("reason", Reason)
-def test_verdict_table_says_what_the_policy_decides(reason: Reason, readme: Path) -> None:
+def test_table_of_rules_agrees_with_the_policy(reason: Reason, page: Path) -> None:
     verdict = decide(EMBEDDERS[reason], RULES)
     assert verdict.reason is reason
-    rows = [line for line in readme.read_text().splitlines() if f"| `{reason.value}` |" in line]
+    rules = next(table for table in tables(page) if len(table) == len(Reason) + 1)
+    rows = [cells for cells in rules if cells[3] == f"`{reason.value}`"]
     assert len(rows) == 1
-    cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
-    assert WORDS[name_of(readme)][cells[2]] is verdict.allowed
+    cells = rows[0]
+    assert WORDS[page][cells[2]] is verdict.allowed
     if EMBEDDERS[reason].startswith("-"):
         assert cells[0] == f"`{EMBEDDERS[reason]}`"
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.docs.markdown import blocks
-from tests.support.stack import AUTHSVC
+from tests.support.stack import AUTHSVC, Stack
 
 
 def script(page: Path, beginning: str) -> str:
@@ -19,8 +19,13 @@ def script(page: Path, beginning: str) -> str:
     return found[0]
 
 
+def may_embed(stack: Stack, path: str, page: str) -> bool:
+    """Return whether a page gets the picture, on a new connection: nginx closes idle ones when it reloads."""
+    return stack.get(path, referer=page, connection="close").status_code == 200
+
+
 class Clone:
-    """Runs shell blocks as they stand in a page."""
+    """Runs shell blocks exactly as a page has them."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
@@ -47,7 +52,7 @@ class Clone:
 
 @contextmanager
 def clone_of(data_dir: Path | None, environment: Mapping[str, str] | None = None) -> Iterator[Clone]:
-    """Make the folder; its `var` is `data_dir`, or not there yet for None."""
+    """Make the folder. Its `var` is `data_dir`; with None it does not exist yet."""
     # Short, for the 107 bytes of a Unix socket's path.
     folder = Path(tempfile.mkdtemp(prefix="asv-", dir="/tmp"))
     folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Read the project's pages as a reader's browser does: blocks, links, headings."""
+"""Read the project's pages: blocks, links, headings, tables."""
 
 import re
 from collections.abc import Iterator
@@ -9,12 +9,17 @@ ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
 README_ZH = ROOT / "README.zh-CN.md"
 DOCS = ROOT / "docs"
-PAGES = (README, README_ZH, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
+ZH = DOCS / "zh"
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")), *sorted(ZH.glob("*.md")))
+TRANSLATIONS = {README: README_ZH} | {DOCS / page.name: page for page in sorted(ZH.glob("*.md"))}
+"""The pages that exist in Chinese too, by the English one."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
-_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+_TABLE = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
+_CELL_END = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,13 @@ def prose(page: Path) -> str:
 
 
 def spans(page: Path) -> list[str]:
-    """Return what stands between backticks outside of fenced blocks."""
-    return [span.replace("\\|", "|") for span in _SPAN.findall(prose(page))]
+    """Return the texts in backticks outside of fenced blocks."""
+    return spans_of(prose(page))
+
+
+def spans_of(text: str) -> list[str]:
+    """Return the texts in backticks in a piece of a page."""
+    return [span.replace("\\|", "|") for span in _SPAN.findall(text)]
 
 
 def links(page: Path) -> list[str]:
@@ -50,8 +60,23 @@ def links(page: Path) -> list[str]:
 
 def anchors(page: Path) -> set[str]:
     """Return what may follow # in a link to the page."""
-    titles = (title.replace("`", "").lower() for title in _HEADING.findall(prose(page)))
+    titles = (title.replace("`", "").lower() for _, title in _HEADING.findall(prose(page)))
     return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+
+
+def heading_levels(page: Path) -> list[int]:
+    """Return the level of each heading, in their order."""
+    return [len(marks) for marks, _ in _HEADING.findall(prose(page))]
+
+
+def tables(page: Path) -> list[list[list[str]]]:
+    """Return the cells of each row of each table, without the row of dashes."""
+    found = [match[0].splitlines() for match in _TABLE.finditer(prose(page))]
+    return [[_cells(line) for number, line in enumerate(lines) if number != 1] for lines in found]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in _CELL_END.split(line)[1:-1]]
 
 
 def section(page: Path, heading: str) -> str:

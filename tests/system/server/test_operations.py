@@ -273,7 +273,7 @@ def test_table_of_places_is_right_before_and_after_uninstalling(server: Machine)
     kept = server.listing("/etc/authsvc", "/etc/letsencrypt", "/var/lib/authsvc/blobs")
     follow(server, UNINSTALL)
     assert {place: is_there(server, place) for place in table} == {
-        place: fate == "stays" for place, fate in table.items()
+        place: fate == "kept" for place, fate in table.items()
     }
     assert server.listing("/etc/authsvc", "/etc/letsencrypt", "/var/lib/authsvc/blobs") == kept
     assert server.run("systemctl", "--failed", "--quiet").stdout == ""

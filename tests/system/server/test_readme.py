@@ -1,4 +1,4 @@
-"""The five steps of README.md's "On your server", run as printed on a fresh Debian."""
+"""The five steps of README.md's "Install on a server", run as printed on a fresh Debian."""
 
 import json
 
@@ -9,12 +9,13 @@ from tests.support.server.checkout import PLACE
 from tests.support.server.machine import Machine
 from tests.support.server.operations_page import take
 
+INSTALL_HEADING = "## Install on a server"
 INSTALL_SECONDS = 300.0
 GET_PACKAGES = take("## What you need")
 
 
 def test_five_steps_lead_from_a_clone_to_a_picture_in_a_blog(fresh: Machine) -> None:
-    text = section(README, "## On your server")
+    text = section(README, INSTALL_HEADING)
     assert f"`{' && '.join(GET_PACKAGES.splitlines())}`" in text
     install, certificate, site, token, upload = (b.text for b in blocks(README, "sh") if b.text in text)
     fresh.run("sh", "-ec", install, cwd=PLACE, timeout=INSTALL_SECONDS)

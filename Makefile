@@ -80,9 +80,11 @@ server-disk: .venv/dev.stamp
 PYTEST = -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder
 
 pytest: .venv/dev.stamp
+	@scripts/need-packages test
 	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
 # Leaves out everything that starts nginx or needs root; tests/README.md lists what that is.
+test-fast: NEEDS = fast
 test-fast: .venv/dev.stamp
 	$(BIN)/python $(PYTEST) -m "not needs_root and not needs_nginx" tests/unit tests/integration $(PYTEST_ARGS)
 
@@ -134,8 +136,9 @@ screenshots: .venv/dev.stamp
 # Not isolated: a package that has to be built finds the locked back ends in the environment.
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-build-isolation
 
+# NEEDS is `fast` for the tests that need no nginx.
 .venv/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml
-	@scripts/need-packages run
+	@scripts/need-packages $(or $(NEEDS),run)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo 'installing the locked packages into .venv'
 	@$(PIP) -r requirements/build.txt
@@ -144,7 +147,7 @@ PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hash
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements/dev.txt
-	@scripts/need-packages test
+	@scripts/need-packages $(or $(NEEDS),test)
 	@$(PIP) -r requirements/dev.txt
 	@touch $@
 

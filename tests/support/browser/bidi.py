@@ -1,4 +1,4 @@
-"""WebDriver BiDi, the W3C protocol that today's browsers speak over a WebSocket: commands and their answers."""
+"""WebDriver BiDi, the W3C protocol of current browsers over a WebSocket: commands and their answers."""
 
 import json
 import time
@@ -13,11 +13,11 @@ ANSWER_SECONDS: Final = 60.0
 
 
 class BidiError(Exception):
-    """The browser refused a command, or a script of the page threw."""
+    """The browser refused a command, or a script of the page raised an error."""
 
 
 class Session:
-    """One session with a browser. Only one command is under way at a time."""
+    """One session with a browser. Only one command runs at a time."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -32,7 +32,7 @@ class Session:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         deadline = time.monotonic() + ANSWER_SECONDS
-        # What comes between are events, which nobody subscribed to, or answers that came too late.
+        # Other messages are events without a subscription, or late answers.
         while (answer := json.loads(self._socket.recv(deadline - time.monotonic()))).get("id") != number:
             pass
         if answer["type"] == "error":
@@ -44,7 +44,7 @@ class Session:
 
 @contextmanager
 def connected(address: str) -> Iterator[Session]:
-    """Open a session; the browser forgets it when the block ends. `address` ends in `/session`."""
-    # A screenshot may be larger than the usual megabyte, and an environment's proxy is not for the loopback.
+    """Open a session, which ends with the block. `address` ends in `/session`."""
+    # A screenshot may be larger than the default limit of 1 MB, and the loopback needs no proxy.
     with connect(address, max_size=None, proxy=None, open_timeout=ANSWER_SECONDS) as socket:
         yield Session(socket)

@@ -1,4 +1,4 @@
-"""One way of embedding, and what must be seen: a row of the table."""
+"""One way to embed a picture, and what the page must show: a row of the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ STATUSES: Final = {PICTURE: {200}, HOTLINK: {403}, MISSING: {404}}
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A page, what is done on it, and what it then shows.
+    """A page, the actions on it, and what it must show.
 
     In all texts `IMAGE` stands for the picture's address and `PATH` for the
     part of it behind the host; `FILE` for the address of a local page.
@@ -22,34 +22,34 @@ class Case:
     at: str
     """The address that is opened."""
     page: str = ""
-    """The page there, without its frame; empty where somebody else answers."""
+    """The HTML of the page, without its frame; empty if another server answers."""
     shows: Shows
     headers: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, Document] = field(default_factory=dict)
     """Further documents, by host and path."""
     act: str = ""
-    """A script that is run on the loaded page and leaves it, or `drop`, which drops the picture's address there."""
+    """A script that runs on the loaded page and leaves it, or `drop`: drop the picture's address onto the page."""
     then: tuple[tuple[str, Shows], ...] = ()
-    """What follows, and what is then seen: an address, `reload`, `back` or `forward`."""
+    """The next steps, and what the page then shows: an address, `reload`, `back` or `forward`."""
     told: object = None
-    """What the page's promise `told` must say, where there is something beyond the sight."""
+    """The expected value of the page's promise `told`, if there is one."""
     sent: frozenset[int] | None = None
-    """The statuses that nginx has answered with; None: the one that belongs to the sight."""
+    """The expected statuses of nginx's answers; None: the one that belongs to `shows`."""
     requests: int | None = None
-    """How often nginx has been asked for the picture, where that says what a cache has kept; None: not compared."""
+    """How many requests for the picture nginx must get, to test caches; None: not compared."""
     agent: str | None = None
-    """Another User-Agent than the browser's own."""
+    """The User-Agent, if it is not the browser's own."""
     is_whole: bool = False
-    """Whether the page has a frame of its own."""
+    """Whether `page` is a complete document."""
     leaves: bool = False
-    """Whether the page goes to the picture by itself."""
+    """Whether the page navigates to the picture without a script."""
     opens_tab: bool = False
-    """Whether the script opens a tab, which is then looked at."""
+    """Whether the script opens a tab; the tab is then checked."""
     chromium_only: str = ""
     """Why only Chromium can do it."""
 
     def statuses(self) -> set[int]:
-        """Return the statuses that nginx must have answered with."""
+        """Return the expected statuses of nginx's answers."""
         if self.sent is not None:
             return set(self.sent)
         sights = {self.shows, *(shows for _, shows in self.then)} - {NOTHING}

@@ -31,13 +31,13 @@ class Context:
         return self._driven.new_page()
 
     def opened_tab(self) -> Page:
-        """Return the tab that a page has opened, once it is there."""
+        """Wait for the tab that a page opens, and return it."""
         if len(self._driven.pages) == 1:
             self._driven.wait_for_event("page")
         return self._driven.pages[1]
 
     def close(self) -> None:
-        """Close its tabs and forget it."""
+        """Close its tabs and delete the profile."""
         self._driven.close()
 
 
@@ -53,16 +53,16 @@ class Chromium:
         return self._driven.version
 
     def new_context(self, *, user_agent: str | None = None) -> Context:
-        """Make a fresh profile; a small window is drawn faster."""
+        """Make a fresh profile with a small window, which is drawn faster."""
         return Context(self._driven.new_context(user_agent=user_agent, viewport={"width": 640, "height": 480}))
 
 
 @contextmanager
 def launch(proxy_port: int, spki: str) -> Iterator[Chromium]:
-    """Run a Chromium whose names the proxy resolves, and that trusts the one key.
+    """Run a Chromium that resolves names through the proxy and trusts only this key.
 
-    Not `ignore_https_errors`: what came under a broken certificate is not
-    cached, and no service worker is installed from it.
+    Not `ignore_https_errors`: Chromium does not cache answers with a broken
+    certificate, and installs no service worker from them.
     """
     trust = f"--ignore-certificate-errors-spki-list={spki}"
     proxy = (f"--proxy-server=socks5://127.0.0.1:{proxy_port}", "--proxy-bypass-list=<-loopback>")
@@ -78,7 +78,7 @@ def launch(proxy_port: int, spki: str) -> Iterator[Chromium]:
 
 
 def drop(page: object, address: str) -> None:
-    """Drop an address onto a page, as if it came from another program."""
+    """Drop an address onto a page, as from another program."""
     assert isinstance(page, Page)
     session = page.context.new_cdp_session(page)
     items = [{"mimeType": "text/uri-list", "data": address}]

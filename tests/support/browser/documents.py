@@ -1,4 +1,4 @@
-"""Cases: pages without an address of their own, pages within pages, style sheets, local files."""
+"""Cases: pages without their own address, pages in pages, style sheets, local files."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -12,7 +12,7 @@ _SIZE: Final = "width=600 height=400"
 _INNER: Final = "https://HOST/inner"
 _IMG: Final = Document("<!doctype html><img src=IMAGE>")
 
-# A frame, the picture in it, on the blog and on a stranger's page: what is in it, and what the blog shows.
+# A frame with the picture, on the blog and on a stranger's page: its content, and what the blog shows.
 _FRAMES: Final[tuple[tuple[str, str, Shows], ...]] = (
     ("frame", f"<iframe {_SIZE} src={_INNER}></iframe>", PICTURE),
     ("sandboxed frame", f"<iframe {_SIZE} sandbox src={_INNER}></iframe>", HOTLINK),
@@ -39,7 +39,7 @@ _FRAMES: Final[tuple[tuple[str, str, Shows], ...]] = (
 
 # Whole pages, with the headers or the kind that makes them special.
 _WHOLE: Final[tuple[tuple[str, str, Mapping[str, str], Shows], ...]] = (
-    # Without scripts a driver could not wait for it; its origin is as opaque with them.
+    # The driver needs scripts to wait for it. The origin is opaque with and without scripts.
     ("page under CSP sandbox", "<img src=IMAGE>", {"Content-Security-Policy": "sandbox allow-scripts"}, HOTLINK),
     ("page that isolates itself", "<img src=IMAGE>", {"Cross-Origin-Embedder-Policy": "require-corp",
      "Cross-Origin-Opener-Policy": "same-origin"}, PICTURE),
@@ -89,8 +89,8 @@ DOCUMENTS: Final = (
     *_cases(),
     Case(name="a local page in a browser", at="FILE", page="<img src=IMAGE>", shows=HOTLINK),
     Case(name="a data: page", at="data:text/html,<img src=IMAGE>", shows=HOTLINK),
-    # The blog's own post and the blog's own style sheet show it wherever they are shown: the request for the
-    # picture is the very same. A blog that does not want that forbids it (frame-ancestors, CORP).
+    # The blog's own post and style sheet show the picture on every page that includes them: the request for the
+    # picture is the same. A blog can forbid this (frame-ancestors, CORP).
     Case(
         name="the blog's post in a stranger's frame",
         at=f"https://{STRANGER}/", page=f"<iframe {_SIZE} src=https://{BLOG}/inner></iframe>",

@@ -1,4 +1,4 @@
-"""What the cases need of a browser: the part of Playwright's interface that every driver here has."""
+"""The interface of a browser that the cases need: a part of Playwright's."""
 
 from typing import Any, Protocol
 
@@ -13,10 +13,10 @@ class Page(Protocol):
         """Call a JavaScript function, wait for its promise, and return its value."""
 
     def screenshot(self) -> bytes:
-        """Return a PNG of what is seen."""
+        """Return a PNG of the visible page."""
 
     def reload(self) -> object:
-        """Load the page anew, as the button does."""
+        """Load the page again, as the button does."""
 
     def go_back(self) -> object:
         """Go back, as the button does."""
@@ -26,16 +26,16 @@ class Page(Protocol):
 
 
 class Context(Protocol):
-    """A fresh profile: caches, workers and storage of its own."""
+    """A fresh profile with its own caches, workers and storage."""
 
     def new_page(self) -> Page:
         """Open a tab."""
 
     def opened_tab(self) -> Page:
-        """Return the tab that a page has opened, once it is there."""
+        """Wait for the tab that a page opens, and return it."""
 
     def close(self) -> None:
-        """Close its tabs and forget it."""
+        """Close its tabs and delete the profile."""
 
 
 class Browser(Protocol):
@@ -46,4 +46,4 @@ class Browser(Protocol):
         """Its version."""
 
     def new_context(self, *, user_agent: str | None = None) -> Context:
-        """Make a fresh profile, under another name if one is given."""
+        """Make a fresh profile, with another User-Agent if one is given."""

@@ -34,8 +34,8 @@ _ELEMENTS: Final[tuple[tuple[str, str], ...]] = (
     ("an old address, /?path=", "<img src='https://img.pictures.test/?path=PATH'>"),
 )  # fmt: skip
 
-# With a refusal, a stranger's page shows nothing: an <object> shows what is within it, and the others
-# want to be allowed to read the picture. A mask shows where it is: what it masks here has its colour.
+# When the picture is refused, a stranger's page shows nothing: an <object> shows its fallback content, and the
+# others need permission to read the picture. The area under the mask has the colour of the picture.
 _OR_NOTHING: Final[tuple[tuple[str, str], ...]] = (
     ("<object>", "<object width=320 height=240 type=image/png data=IMAGE></object>"),
     ("<img crossorigin>", "<img crossorigin src=IMAGE>"),
@@ -44,7 +44,7 @@ _OR_NOTHING: Final[tuple[tuple[str, str], ...]] = (
     ("CSS mask", f"<div style='{_BOX};background:rgb(0 176 80);mask:url(IMAGE)'></div>"),
 )  # fmt: skip
 
-# Nobody sees these on the page: what counts is what nginx has sent.
+# These are invisible on the page: the test compares what nginx sent.
 _UNSEEN: Final[tuple[tuple[str, str], ...]] = (
     ("<link rel=preload>", "<link rel=preload as=image href=IMAGE>"),
     ("<link rel=prefetch>", "<link rel=prefetch href=IMAGE>"),

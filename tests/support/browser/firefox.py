@@ -1,4 +1,4 @@
-"""Debian's Firefox without a window, driven over WebDriver BiDi by the part of Playwright's interface that is used.
+"""Debian's Firefox without a window, driven over WebDriver BiDi, with the interface of driver.py.
 
 Playwright itself wants a Firefox that it has patched, or commands that an ESR
 does not know; geckodriver is not in Debian.
@@ -22,11 +22,11 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
 
 PREFERENCES: Final[Mapping[str, bool | int | str]] = {
-    # What it would ask of its makers, besides what remote control switches off by itself.
+    # Requests to Mozilla that remote control does not switch off.
     "app.normandy.enabled": False,
     "media.gmp-manager.updateEnabled": False,
     "network.trr.mode": 5,
-    # All names, this machine's own too, are the proxy's, and nothing goes past it.
+    # The proxy resolves all names, also those of this machine, and nothing bypasses it.
     "network.proxy.type": 1,
     "network.proxy.socks": "127.0.0.1",
     "network.proxy.socks5_remote_dns": True,
@@ -65,7 +65,7 @@ class Page:
 
         Raises BidiError if the script throws.
         """
-        # Both as JSON: BiDi's own form would need a translation either way.
+        # Both as JSON, which is simpler than BiDi's own serialisation.
         function = (
             f"async () => {{ const it = ({script}); const argument = {json.dumps(arg)};"
             " const value = await (typeof it === 'function' ? it(argument) : it);"
@@ -94,20 +94,20 @@ class Page:
         try:
             answer = self._session.ask("browsingContext.captureScreenshot", context=self._context)
         except BidiError as error:
-            # One page has gone, and the next is not there yet.
+            # The tab is between two pages.
             if "Unable to capture screenshot" not in str(error):
                 raise
             return b""
         return base64.b64decode(answer["data"])
 
     def _move(self, steps: int) -> None:
-        # Returns when the other entry is the current one, perhaps before its page is there.
+        # Returns when the other entry is current, perhaps before its page is loaded.
         self._session.ask("browsingContext.traverseHistory", context=self._context, delta=steps)
         wait_until(lambda: self.evaluate("document.readyState") == "complete", "the page is loaded")
 
 
 class Context:
-    """A reader: cookies, caches, service workers and storage of their own."""
+    """A reader with its own cookies, caches, service workers and storage."""
 
     def __init__(self, session: Session, *, user_agent: str | None) -> None:
         self._session = session
@@ -120,18 +120,18 @@ class Context:
 
     def new_page(self) -> Page:
         """Open an empty tab."""
-        # In front, where timers and paints are not late; a window of its own takes three times as long.
+        # In the foreground, where timers and paints are not delayed. A separate window takes three times as long.
         answer = self._session.ask("browsingContext.create", type="tab", userContext=self._reader)
         self._tabs.add(answer["context"])
         return Page(self._session, answer["context"])
 
     def opened_tab(self) -> Page:
-        """Return the tab that a page has opened, once it is there."""
+        """Wait for the tab that a page opens, and return it."""
         (tab,) = wait_until(self._opened, "a page has opened a tab")
         return Page(self._session, tab)
 
     def close(self) -> None:
-        """Close its tabs and forget what they kept."""
+        """Close its tabs and delete their data."""
         self._session.ask("browser.removeUserContext", userContext=self._reader)
 
     def _opened(self) -> set[str]:
@@ -144,18 +144,18 @@ class Firefox:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        # The session's capability, not each context's, so that service workers' own fetches have it too.
+        # For the session, not for each context, so that requests of service workers have it too.
         answer = session.ask("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
         self.version: str = answer["capabilities"]["browserVersion"]
 
     def new_context(self, *, user_agent: str | None = None) -> Context:
-        """Return a new reader; None leaves Firefox its own User-Agent."""
+        """Return a new reader; with None it has Firefox's own User-Agent."""
         return Context(self._session, user_agent=user_agent)
 
 
 @contextmanager
 def launch(proxy_port: int) -> Iterator[Firefox]:
-    """Run a Firefox with a new profile whose names the SOCKS proxy resolves, and that trusts every certificate.
+    """Run a Firefox with a new profile that resolves names through the SOCKS proxy and trusts every certificate.
 
     That does not change what it caches nor which service workers it installs.
     """
@@ -174,7 +174,7 @@ def _started(profile: Path) -> Iterator[str]:
     with (profile / "output").open("wb") as output:
         process = subprocess.Popen(
             ["firefox-esr", "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port=0"],
-            # Otherwise it also writes into the user's own folder.
+            # Otherwise it also writes to the user's home folder.
             env={**os.environ, "HOME": str(profile), "MOZ_CRASHREPORTER_DISABLE": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -185,14 +185,14 @@ def _started(profile: Path) -> Iterator[str]:
         yield wait_until(lambda: _read_address(profile, process), "Firefox listens", seconds=START_SECONDS)
         process.wait(STOP_SECONDS)
     finally:
-        # Whatever is left after a failure, its children too: the session is its own.
+        # Everything that is left after a failure, also its children: it has its own process session.
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(STOP_SECONDS)
 
 
 def _read_address(profile: Path, process: subprocess.Popen[bytes]) -> str:
-    """Return where it listens, empty before it does."""
+    """Return the address where it listens, or "" before it listens."""
     assert process.poll() is None, (profile / "output").read_text(errors="replace")
     try:
         said = json.loads((profile / "WebDriverBiDiServer.json").read_text())

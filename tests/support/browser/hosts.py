@@ -1,4 +1,4 @@
-"""Cases: one <img>, and every kind of host that its page or its own address may have."""
+"""Cases: one <img>, with every kind of host for its page and for its address."""
 
 from typing import Final
 
@@ -50,7 +50,7 @@ HOSTS: Final = (
     _row("a neighbour on the image host's own domain, hiding", "https://forum.pictures.test/", HOTLINK, _HIDING),
     _row("the blog, the image host with a dot at the end", "https://blog.test/", PICTURE, _DOTTED),
     _row("a stranger, the image host with a dot at the end", "https://stranger.test/", HOTLINK, _DOTTED),
-    # A browser asks for the picture of a secure page over HTTPS at once; otherwise nginx sends it there.
+    # On a secure page the browser requests the picture over HTTPS. On other pages nginx redirects it.
     _row("the blog, the picture over plain HTTP", "https://blog.test/", PICTURE, _PLAIN),
     _row("a stranger, the picture over plain HTTP", "https://stranger.test/", HOTLINK, _PLAIN),
     _row("the blog, both over plain HTTP", "http://blog.test/", PICTURE, _PLAIN, 301, 200),

@@ -1,4 +1,4 @@
-"""The product as it stands on a server: its real nginx with its `server` blocks for a certificate."""
+"""The product as on a server: the real nginx with its `server` blocks for a certificate."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ http {{
 
 @dataclass
 class ImageHost:
-    """nginx's two ports, and what it has answered."""
+    """nginx's two ports and its answers."""
 
     stack: Stack
     folder: Path
@@ -39,20 +39,20 @@ class ImageHost:
     tls_port: int = field(default_factory=free_port)
 
     def answered(self, since: int) -> list[int]:
-        """Return the statuses of the requests for pictures behind `since`, a place in the log."""
+        """Return the statuses of the requests for pictures after `since`, a position in the log."""
         with (self.folder / "access.log").open() as log:
             log.seek(since)
             lines = log.read().splitlines()
         return [int(line.split()[4]) for line in lines if ".png" in line]
 
     def log_end(self) -> int:
-        """Return the place in the log where the next line goes."""
+        """Return the position of the next line in the log."""
         return (self.folder / "access.log").stat().st_size
 
 
 @contextmanager
 def image_host(folder: Path, certificate: Pair) -> Iterator[ImageHost]:
-    """Run it, the owner's sites on its list."""
+    """Run it with the owner's sites on the list."""
     with Stack(
         public_url=f"https://{IMAGE_HOST}",
         certificate=certificate.certificate,

@@ -17,7 +17,7 @@ SCRIPT: Final = "text/javascript"
 
 @dataclass(frozen=True)
 class Document:
-    """What is served at one address; headers count besides `Content-Type`."""
+    """The answer at one address; `headers` are sent in addition to `Content-Type`."""
 
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -25,9 +25,9 @@ class Document:
 
 
 class Pages:
-    """Documents by `host/path`, of any port and scheme; whoever runs a case puts its own there.
+    """Documents by `host/path`, for every port and scheme; each case sets its own.
 
-    Besides, every host has `/to/STATUS?ADDRESS`, a redirect, and
+    In addition, every host has `/to/STATUS?ADDRESS`, a redirect, and
     `/to/STATUS/POLICY?ADDRESS`, one with a Referrer-Policy; both let every page fetch them.
     """
 
@@ -37,17 +37,17 @@ class Pages:
         context.load_cert_chain(certificate.certificate, certificate.key)
         self._plain = _Server(("127.0.0.1", 0), self)
         self._secure = _Server(("127.0.0.1", 0), self)
-        # The handshake is made in the connection's own thread, at its first read.
+        # The handshake happens in the thread of the connection, at its first read.
         self._secure.socket = context.wrap_socket(self._secure.socket, server_side=True, do_handshake_on_connect=False)
 
     @property
     def plain_port(self) -> int:
-        """Where it speaks plain HTTP."""
+        """The port of plain HTTP."""
         return self._plain.server_port
 
     @property
     def tls_port(self) -> int:
-        """Where it speaks HTTPS."""
+        """The port of HTTPS."""
         return self._secure.server_port
 
     @contextmanager
@@ -73,7 +73,7 @@ class _Server(ThreadingHTTPServer):
         self.pages = pages
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: a browser ends connections as it likes."""
+        """Ignore it: browsers close connections at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, "", {"Content-Type": "text/plain"})
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _answer(self, status: int, body: str, headers: Mapping[str, str]) -> None:
         content = body.encode()

@@ -1,4 +1,4 @@
-"""The hosts of the browsers' world, all below names that no resolver knows."""
+"""The hosts in these tests, all below names that no resolver knows."""
 
 from typing import Final
 
@@ -6,13 +6,13 @@ IMAGE_HOST: Final = "img.pictures.test"
 BLOG: Final = "blog.test"
 
 SITES: Final = (BLOG, "*.garden.test", "bücher.test")
-"""What the owner has put on the list, besides `localhost` and its addresses, which are there from the start."""
+"""The sites on the list. `localhost` and its addresses are on it from the start."""
 
 STRANGER: Final = "stranger.test"
 NEIGHBOUR: Final = "forum.pictures.test"
-"""A stranger on the image host's own registrable domain: `same-site` to it."""
+"""A stranger on the registrable domain of the image host: `same-site` to it."""
 BELOW_BLOG: Final = "sub.blog.test"
-"""A stranger on the blog's own registrable domain, so in one process and one cache partition with it."""
+"""A stranger on the blog's registrable domain, so in the same process and cache partition."""
 
 TLS_PORTS: Final = (443, 8443)
-"""The ports on which pages are served over HTTPS; on every other it is plain HTTP."""
+"""The ports of HTTPS. Every other port is plain HTTP."""

@@ -7,8 +7,8 @@ from tests.support.browser.case import Case
 from tests.support.browser.places import BLOG, STRANGER
 from tests.support.browser.sight import HOTLINK, PICTURE, Shows
 
-# What the blog shows. Two policies send no Referer to another host, which is
-# how a stranger would hide: docs/verdict.md tells owners to remove that line.
+# What the blog shows. Two policies send no Referer to another host, as a stranger
+# that hides would do: docs/verdict.md asks owners to remove that line.
 _ON_THE_BLOG: Final[dict[str, Shows]] = {
     "no-referrer": HOTLINK,
     "no-referrer-when-downgrade": PICTURE,

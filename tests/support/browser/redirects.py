@@ -1,4 +1,4 @@
-"""Cases: the way to the picture leads over other hosts."""
+"""Cases: redirects over other hosts to the picture."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -38,7 +38,7 @@ REDIRECTS: Final = (
          HOTLINK),
     _row("stranger: a style over the blog", _S,
          f"<div style='width:320px;height:240px;background:url({_B}/to/302?IMAGE)'></div>", HOTLINK),
-    # The browser makes the Origin `null` behind another's redirect, so nobody may read it.
+    # After a redirect from another host the browser sends the Origin `null`, so no script may read the picture.
     Case(name="blog: fetch over a stranger", at=f"{_B}/", page=_FETCH.replace("WAY", f"{_S}/to/302?IMAGE"),
          shows=NOTHING, told="refused", sent=frozenset({200})),
     Case(name="blog: fetch over itself", at=f"{_B}/", page=_FETCH.replace("WAY", "/to/302?IMAGE"),

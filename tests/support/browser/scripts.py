@@ -1,4 +1,4 @@
-"""Cases: pictures that a page's own scripts and workers get."""
+"""Cases: pictures that scripts and workers of a page fetch."""
 
 from typing import Final
 
@@ -73,8 +73,8 @@ def _worker(what: str, answer: str, blog: Shows = PICTURE) -> tuple[Case, Case]:
     return _pair(what, told, (blog, "shown"), (HOTLINK, "shown"), _TAKE_OVER.replace("ANSWER", answer))
 
 
-# A page may give what it fetches another User-Agent. Chromium sends its own all the same; Firefox heeds it, but
-# asks first whether it may (a CORS preflight), and nginx refuses that question with 405.
+# A script may set another User-Agent for `fetch`. Chromium sends its own anyway. Firefox sends it, but after a
+# CORS preflight, which nginx refuses with 405.
 _AS_EDITOR: Final = "fetch('WAY', {headers: {'User-Agent': 'Typora/1'}, referrerPolicy: 'no-referrer'})"
 _SANDBOXED: Final = f"""<body><script>
 window.told = new Promise((tell) => addEventListener('message', (event) => tell(event.data)));

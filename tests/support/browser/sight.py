@@ -1,4 +1,4 @@
-"""What is seen on a screenshot, told by the colours that fill the picture and the placeholders."""
+"""What a screenshot shows, recognised by the colours of the picture and the placeholders."""
 
 import io
 from enum import StrEnum
@@ -12,7 +12,7 @@ PLACEHOLDER_SIZE: Final = (1200, 900)
 
 _TOLERANCE: Final = 6
 _ENOUGH_PIXELS: Final = 60
-"""A list's marker or a border's corner is as small as that."""
+"""The marker of a list or the corner of a border has so few."""
 _MAX_COLOURS: Final = 1 << 14
 
 
@@ -27,20 +27,20 @@ class Shows(StrEnum):
 
 PICTURE, HOTLINK, MISSING, NOTHING = Shows
 
-# What nginx/placeholders/draw.py fills them with.
+# The background colours in nginx/placeholders/draw.py.
 _COLOURS: Final = {PICTURE: GREEN, HOTLINK: (179, 22, 43), MISSING: (55, 52, 139)}
 SIZES: Final = {PICTURE: PICTURE_SIZE, HOTLINK: PLACEHOLDER_SIZE, MISSING: PLACEHOLDER_SIZE, NOTHING: (0, 0)}
 
 
 def draw_picture() -> bytes:
-    """Return the picture that is uploaded: nothing else on these pages has its colour or its size."""
+    """Return the picture to upload: nothing else on these pages has its colour or its size."""
     file = io.BytesIO()
     Image.new("RGB", PICTURE_SIZE, GREEN).save(file, "PNG")
     return file.getvalue()
 
 
 def see(screenshot: bytes) -> set[Shows]:
-    """Return all that is seen."""
+    """Return everything that a screenshot shows."""
     colours = Image.open(io.BytesIO(screenshot)).convert("RGB").getcolors(_MAX_COLOURS)
     assert colours is not None, "more colours than the pages of the cases have"
     seen = {

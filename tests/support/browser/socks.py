@@ -1,4 +1,4 @@
-"""The world's name service: a SOCKS 5 proxy that leads each host and port to a port of the loopback.
+"""Name resolution for the browsers: a SOCKS 5 proxy that connects each host and port to a port of the loopback.
 
 So a page has its real address, default ports included, TLS goes through untouched, and
 nothing that a browser asks can leave this machine. Both browsers ask such a proxy for names.
@@ -37,11 +37,11 @@ class _Server(socketserver.ThreadingTCPServer):
         self.route = route
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: a browser ends connections as it likes."""
+        """Ignore it: browsers close connections at any time."""
 
 
 class _Handler(socketserver.BaseRequestHandler):
-    """RFC 1928: no authentication, CONNECT alone."""
+    """RFC 1928: no authentication, only CONNECT."""
 
     server: _Server
     request: socket.socket

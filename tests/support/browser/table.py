@@ -17,11 +17,11 @@ assert len({case.name for case in ALL}) == len(ALL), "a case has another's name"
 
 
 def _is_key(case: Case) -> bool:
-    """Return whether it runs always: what caches keep, and the editors that may hide."""
+    """Return whether a case always runs: the cases of caches, and of editors that may hide the Referer."""
     return case in VISITS or case.agent is not None
 
 
 _OTHERS: Final = tuple(case for case in ALL if not _is_key(case))
-# Blog and stranger take turns, and so do the three ways of setting a policy: a step of 5 meets all of them in turn.
+# Blog and stranger alternate, and so do the three ways to set a policy: a step of 5 reaches all combinations.
 CASES: Final = (*_OTHERS[:: size(5, 1)], *filter(_is_key, ALL))
-"""The whole table in a campaign; otherwise its key rows, and some of each table."""
+"""All cases in a campaign; otherwise the key cases, and some of each table."""

@@ -1,4 +1,4 @@
-"""Count what a browser has shown wrongly, and how steadily."""
+"""Count wrong results of a browser, and how often they differ between runs."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from tests.support.browser.case import Case
 from tests.support.experiments import report, size
 
 RUNS: Final = size(1, 3)
-"""How often the whole table is tried, each time in a fresh browser."""
+"""How often all cases run, each time in a fresh browser."""
 
 
 @dataclass
 class Tally:
-    """The outcomes of each case, one a run: whether it was right."""
+    """The results of each case, one per run: whether it was right."""
 
     browser: str
     version: str = ""
@@ -32,7 +32,7 @@ class Tally:
             self.outcomes[case.name].append(is_right)
 
     def report(self) -> None:
-        """Report the sums: `wrong` are the cases that never were right, `flaky` those that were at times."""
+        """Report the sums: `wrong` counts cases that were never right, `flaky` cases that were right in some runs."""
         outcomes = self.outcomes.values()
         report(
             f"browser: {self.browser}",

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _FRAME: Final = "<!doctype html><html lang=en><meta charset=utf-8><title>A page</title>"
 _PAINTED: Final = "() => new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)))"
-# Everything that the page loads by itself is there, and has been painted.
+# Waits until everything that the page loads by itself is loaded and painted.
 _SETTLE: Final = """async () => {
     await window.done;
     for (const image of document.images) await image.decode().catch(() => null);
@@ -39,7 +39,7 @@ _SETTLE: Final = """async () => {
 
 @dataclass
 class World:
-    """Everything around a browser: the product, the other pages, and the way to them."""
+    """Everything around a browser: the product, the other pages, and the proxy to both."""
 
     image: ImageHost
     pages: Pages
@@ -49,7 +49,7 @@ class World:
 
     @property
     def file(self) -> Path:
-        """Where a local page is written."""
+        """The file of a local page."""
         return self.image.folder / "page.html"
 
 
@@ -84,8 +84,8 @@ def _follow(case: Case, context: Context, answered: Callable[[], list[int]]) -> 
         wrong = (seen := _look(page, shows)) and f"after {step}: {seen}"
     if wrong := wrong or _read_log(case, answered):
         return wrong
-    # A second sight, because what nginx has answered last may not have been painted at the first.
-    if shows is NOTHING:  # So the page is the case's own; the picture's own runs no scripts in Chromium.
+    # Check again: the last answer of nginx may not have been painted at the first check.
+    if shows is NOTHING:  # Then the page is an HTML page. A picture in a tab runs no scripts in Chromium.
         page.evaluate(_PAINTED)
     return _look(page, shows) or _read_log(case, answered)
 
@@ -112,7 +112,7 @@ def _act(case: Case, context: Context, page: Page) -> Page:
 
 
 def _compare(case: Case, settled: dict[str, Any]) -> str:
-    """Compare what the page tells, and the natural sizes of its own <img>."""
+    """Compare the page's promise `told` and the natural sizes of its <img> elements."""
     if settled["told"] != case.told:
         return f"the page tells {settled['told']!r}, not {case.told!r}"
     sizes = {tuple(size) for size in settled["sizes"]}
@@ -140,12 +140,12 @@ def _sight(page: Page) -> set[Shows]:
     try:
         return see(page.screenshot())
     except (PlaywrightError, BidiError):
-        # The tab is between two pages. That is not the sight of nothing, either.
+        # The tab is between two pages, which is not the same as showing nothing.
         return set()
 
 
 def _until(probe: Callable[[], T], wanted: T) -> T:
-    """Return what is probed: `wanted` as soon as it is that, or whatever it is after some seconds."""
+    """Probe until the result is `wanted`, or for some seconds; return the last result."""
     pause = threading.Event()
     deadline = time.monotonic() + SECONDS
     while (found := probe()) != wanted and time.monotonic() < deadline:
@@ -163,7 +163,7 @@ def _own_page(case: Case) -> dict[str, Document]:
 
 
 def _with_addresses(case: Case, world: World) -> Case:
-    """Put the picture's address into all texts."""
+    """Insert the picture's address into all texts."""
     words = {"IMAGE": f"https://{IMAGE_HOST}{world.path}", "PATH": world.path, "FILE": world.file.as_uri()}
 
     def fill(text: str) -> str:

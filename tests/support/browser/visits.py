@@ -1,4 +1,4 @@
-"""Cases: the picture's address opened by itself, and pages one after the other in one profile."""
+"""Cases: the picture's address in a tab of its own, and several pages in one profile."""
 
 from typing import Final
 
@@ -35,8 +35,8 @@ def _walk(name: str, first: tuple[str, Shows], *then: tuple[str, Shows], request
     return Case(name=name, at=first[0], shows=first[1], then=then, also=_PAGES, requests=requests)
 
 
-# A page that shows the other one in a frame, removes it, and then shows the picture itself: from the memory
-# of the same process, if the browser were so careless.
+# A page that shows the other page in a frame, removes it, and then shows the picture itself. A careless browser
+# would take it from the memory of the same process.
 _AFTER_FRAME: Final = """<body><script>
 window.done = new Promise((loaded) => {
     const frame = Object.assign(document.createElement('iframe'), {src: 'INNER', onload: loaded});
@@ -71,7 +71,7 @@ VISITS: Final = (
     _link("stranger: a link to a new tab that hides", _S, "target=_blank rel=noreferrer", PICTURE, opens_tab=True),
     _leaving("blog: a script that goes there", _B, "location.href = 'IMAGE';", PICTURE),
     _leaving("stranger: a script that goes there", _S, "location.href = 'IMAGE';", HOTLINK),
-    # By itself in a tab it is not embedded: that is the address bar's row.
+    # In its own tab the picture is not embedded, as with the address bar.
     _leaving("stranger: a script that goes there, hiding", _S, "location.href = 'IMAGE';", PICTURE, _NO_REFERRER),
     Case(name="blog: <meta refresh>", at=_B, page="<meta http-equiv=refresh content='0;url=IMAGE'>",
          leaves=True, shows=PICTURE),
@@ -89,7 +89,7 @@ VISITS: Final = (
     _walk("the address bar, then a stranger that hides", ("IMAGE", PICTURE), (f"{_S}hiding", HOTLINK)),
     _walk("the address bar, then a neighbour that hides", ("IMAGE", PICTURE), (f"https://{NEIGHBOUR}/hiding", HOTLINK)),
     _walk("a stranger, then the address bar", (_S, HOTLINK), ("IMAGE", PICTURE)),
-    # What makes the rows above worth trying: the picture is kept, and the hotlink picture never is.
+    # Without this the cases above would prove nothing: the picture is cached, and the hotlink placeholder never is.
     _walk("blog, then its next post", (_B, PICTURE), (f"{_B}inner", PICTURE), requests=1),
     _walk("stranger, then its next page", (_S, HOTLINK), (f"{_S}inner", HOTLINK), requests=2),
     _walk("blog, a stranger, then the blog's next post", (_B, PICTURE), (_S, HOTLINK), (f"{_B}inner", PICTURE),

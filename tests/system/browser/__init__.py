@@ -1,1 +1,1 @@
-"""What browsers really show of the pictures, on the owner's pages and on everybody else's."""
+"""What real browsers show on the owner's pages and on other people's pages."""

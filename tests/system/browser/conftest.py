@@ -1,4 +1,4 @@
-"""The world around the browsers, made once in a process."""
+"""The servers around the browsers, started once per process."""
 
 import base64
 import hashlib
@@ -21,8 +21,8 @@ from tests.support.tls import Pair, make_pair
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """The product behind HTTPS, a server of pages, and the names of both."""
-    # Not pytest's own folder, which nginx's user may not enter.
+    """The product with HTTPS, a server of pages, and a proxy that resolves the names of both."""
+    # Not pytest's folder, which nginx's user may not enter.
     with tempfile.TemporaryDirectory(prefix="asv-browser-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -51,7 +51,7 @@ def _route(image: ImageHost, pages: Pages) -> Route:
 
 
 def _spki(certificate: Pair) -> str:
-    """Return the fingerprint of its key, as Chromium takes it (RFC 7469 section 2.4)."""
+    """Return the fingerprint of its key in Chromium's form (RFC 7469 section 2.4)."""
     key = subprocess.run(
         ["openssl", "pkey", "-in", certificate.key, "-pubout", "-outform", "DER"], capture_output=True, check=True
     )

@@ -21,7 +21,7 @@ def tally() -> Iterator[Tally]:
 
 @pytest.fixture(scope="module", params=[pytest.param(run, id=f"run {run + 1}") for run in range(RUNS)])
 def browser(world: World, tally: Tally) -> Iterator[Browser]:
-    """A browser that is started afresh for each run."""
+    """A new browser for each run."""
     with chromium.launch(world.proxy_port, world.spki) as running:
         tally.version = running.version
         yield running

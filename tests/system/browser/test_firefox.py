@@ -1,4 +1,4 @@
-"""Every case in Debian's Firefox, but those that only Chromium can do."""
+"""Every case in Debian's Firefox, except those that only Chromium can run."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,21 +15,21 @@ from tests.support.browser.tally import RUNS, Tally
 from tests.support.browser.trial import World, try_case
 
 _SHOWN_OTHERWISE: Final = {
-    # It names a page in the Referer that may run nothing of its own, as Chromium does not.
+    # Firefox sends the Referer of a page in a sandbox. Chromium does not.
     "blog: sandboxed frame": PICTURE,
     "blog: sandboxed srcdoc": PICTURE,
     "blog: page under CSP sandbox": PICTURE,
-    # Like <object>, it shows nothing instead of what came with an error's status.
+    # As with <object>, Firefox shows nothing if the answer has an error status.
     "stranger: <embed>": NOTHING,
     "stranger: <embed> that hides": NOTHING,
     "blog: <embed> that hides": NOTHING,
 }
-"""By a case's name, what Firefox rightly shows that Chromium does not. No stranger's page is better off."""
+"""By the name of a case: what Firefox correctly shows, unlike Chromium. No stranger's page sees more."""
 _ASKED_BEFORE: Final = frozenset(
     f"stranger: {what} in an editor's name"
     for what in ("fetch", "fetch over itself", "fetch from a sandboxed frame", "XMLHttpRequest")
 )
-"""Where a script gives its requests another User-Agent: Firefox asks whether it may, and is told 405."""
+"""Cases where a script sets another User-Agent: Firefox sends a preflight, and nginx answers 405."""
 assert {case.name for case in ALL} >= _ASKED_BEFORE, "a case has another name now"
 for _name, _shows in _SHOWN_OTHERWISE.items():
     (_case,) = (case for case in ALL if case.name == _name)
@@ -38,7 +38,7 @@ for _name, _shows in _SHOWN_OTHERWISE.items():
 
 
 def _in_firefox(case: Case) -> Case:
-    """Return it with what Firefox shows; where that is nothing, nginx answers as it does to Chromium."""
+    """Return the case with what Firefox shows. Where it shows nothing, nginx answers as for Chromium."""
     if case.name in _ASKED_BEFORE:
         return replace(case, sent=frozenset({405}))
     shows = _SHOWN_OTHERWISE.get(case.name, case.shows)
@@ -57,7 +57,7 @@ def tally() -> Iterator[Tally]:
 
 @pytest.fixture(scope="module", params=[pytest.param(run, id=f"run {run + 1}") for run in range(RUNS)])
 def browser(world: World, tally: Tally) -> Iterator[Browser]:
-    """A browser that is started afresh for each run, with a profile of its own."""
+    """A new browser with a new profile for each run."""
     with firefox.launch(world.proxy_port) as running:
         tally.version = running.version
         yield running

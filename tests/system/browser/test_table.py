@@ -1,4 +1,4 @@
-"""What the reduced table leaves in, so that `make test` is worth its time."""
+"""The cases that also run in `make test`, where the table is reduced."""
 
 from collections.abc import Iterable
 

@@ -11,7 +11,7 @@ from authsvc.data_folder import make_folders
 from authsvc.errors import Broken
 from authsvc.settings import Settings
 from authsvc.sizes.cache import SizeCache
-from authsvc.store.filesystem import FilesystemStore, make_shards, make_trash
+from authsvc.store.filesystem import FilesystemStore
 from authsvc.store.port import BlobStore
 
 
@@ -33,8 +33,7 @@ def prepare_data_dir(settings: Settings) -> bool:
     is_new = not settings.catalog_path.exists()
     try:
         make_folders(settings)
-        make_shards(settings.blobs_dir)
-        make_trash(settings.trash_dir)
+        open_store(settings).prepare()
         ensure_schema(settings.catalog_path)
     except OSError as error:
         raise Broken(
@@ -65,6 +64,10 @@ def open_backends(settings: Settings) -> Backends:
             "name the right one with --data-dir, or make one: authsvc init"
         )
     ensure_schema(settings.catalog_path)
-    sizes = SizeCache(settings.sizes_dir, group_of=settings.blobs_dir, max_bytes=settings.size_cache_max_bytes)
-    store = FilesystemStore(settings.blobs_dir, trash=settings.trash_dir)
-    return Backends(open_catalog(settings.catalog_path), store, sizes)
+    sizes = SizeCache(settings.sizes_dir, group_of=settings.run_dir, max_bytes=settings.size_cache_max_bytes)
+    return Backends(open_catalog(settings.catalog_path), open_store(settings), sizes)
+
+
+def open_store(settings: Settings) -> BlobStore:
+    """Open the store alone, whether or not `prepare_data_dir` has made it."""
+    return FilesystemStore(settings.blobs_dir, trash=settings.trash_dir)

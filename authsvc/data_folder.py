@@ -22,33 +22,32 @@ _OWNER_UMASK: Final = 0o027
 
 def make_folders(settings: Settings) -> None:
     """Make the folders that are missing; modes of existing ones are left alone."""
-    for folder in (settings.data_dir, settings.blobs_dir, *_shared_folders(settings)):
+    for folder in (settings.data_dir, *_shared_folders(settings)):
         _make(folder, _SHARED_MODE)
     _make(settings.spool_dir, _SPOOL_MODE)
     for folder in (settings.catalog_path.parent, settings.log_dir):
         _make(folder, _PRIVATE_MODE)
 
 
-def share_with_group(settings: Settings, gid: int) -> None:
+def share_with_group(settings: Settings, gid: int, *, blobs: Path | None) -> None:
     """Give what nginx's workers read to the group `gid`. Needs root.
 
-    Blobs are walked only when their folder belonged to another group. The data
-    folder itself is handed over only where its mode lets its group in.
+    `blobs` is the store's folder, if it has one (`BlobStore.folder`). What is
+    in it is changed only when it belonged to another group. The data folder
+    itself is changed only if its mode lets its group in.
     """
-    blobs = settings.blobs_dir
-    is_moving = blobs.stat().st_gid != gid
     if settings.data_dir.stat().st_mode & stat.S_IXGRP:
         os.chown(settings.data_dir, -1, gid)
     for folder in _shared_folders(settings):
         _hand_over(folder, gid, mode=_SHARED_MODE)
     _hand_over(settings.spool_dir, gid, mode=_SPOOL_MODE)
-    if is_moving:
+    if blobs is not None and blobs.stat().st_gid != gid:
         for parent, folders, files in os.walk(blobs):
             for name in files:
                 os.chown(Path(parent, name), -1, gid, follow_symlinks=False)
             for name in folders:
                 _hand_over(Path(parent, name), gid, mode=_SHARED_MODE)
-        # Last: it says that all below is done.
+        # Last: its group shows that everything in it is done.
         _hand_over(blobs, gid, mode=_SHARED_MODE)
 
 

@@ -54,10 +54,9 @@ def reindex_command(given: Given) -> None:
     For pictures that moved in from the 2018 script, or after the catalog was
     lost. Nothing is removed.
     """
-    settings = given.settings
     with backends_of(given) as backends:
         keys = list(backends.store.keys())
-        results = reindex(iter(keys), settings.blobs_dir, images=backends.catalog.images)
+        results = reindex(iter(keys), images=backends.catalog.images, store=backends.store)
         with click.progressbar(results, length=len(keys), label="reindex") as progress:
             problems = [result for result in progress if result.problem]
     for result in problems:

@@ -16,7 +16,7 @@ import click
 
 from authsvc.access.site_list_file import publish_sites
 from authsvc.access.tokens import fingerprint, new_token
-from authsvc.backends import opened, prepare_data_dir
+from authsvc.backends import open_store, opened, prepare_data_dir
 from authsvc.cli.context import Given, pass_given
 from authsvc.data_folder import Account, first_closed_folder, share_with_group
 from authsvc.errors import Broken, InUse
@@ -141,7 +141,7 @@ def _share_with_workers(settings: Settings) -> Account | None:
     if os.geteuid() != 0:
         return None
     worker = _usual_worker()
-    share_with_group(settings, worker.gid)
+    share_with_group(settings, worker.gid, blobs=open_store(settings).folder)
     path = settings.data_dir.resolve()
     tried = {worker.uid}
     while (closed := first_closed_folder(path, worker)) is not None:
@@ -159,7 +159,7 @@ def _share_with_workers(settings: Settings) -> Account | None:
         )
         worker = Account(owner.pw_name, owner.pw_uid, owner.pw_gid)
         tried.add(worker.uid)
-        share_with_group(settings, worker.gid)
+        share_with_group(settings, worker.gid, blobs=open_store(settings).folder)
     return worker
 
 

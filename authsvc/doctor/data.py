@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
+from authsvc.backends import open_store
 from authsvc.doctor.finding import Finding, failure, fine
 from authsvc.settings import Settings
 
@@ -45,7 +46,8 @@ def check_data(settings: Settings, owner: Owner | None) -> Iterator[Finding]:
 
 def _faults(settings: Settings, owner: Owner) -> Iterator[Finding]:
     full = (settings.run_dir, settings.catalog_path.parent)
-    folders = (settings.data_dir, settings.blobs_dir, settings.spool_dir, *full)
+    blobs = open_store(settings).folder
+    folders = (settings.data_dir, *([blobs] if blobs else []), settings.spool_dir, *full)
     for path in folders:
         if not path.is_dir():
             yield failure("data", f"{path} is missing", fix="authsvc init")
@@ -54,8 +56,7 @@ def _faults(settings: Settings, owner: Owner) -> Iterator[Finding]:
         # Also a file that the service has just removed.
         with suppress(FileNotFoundError):
             yield from _faults_of(path, owner)
-    blobs = settings.blobs_dir
-    if blobs.is_dir() and blobs.stat().st_uid == owner.uid:
+    if blobs is not None and blobs.is_dir() and blobs.stat().st_uid == owner.uid:
         # nginx reads as a member of the group that `blobs` hands on.
         shared = Owner(owner.uid, blobs.stat().st_gid)
         for shard in sorted(blobs.iterdir()):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.access.site_list_file import read_site_list
+from authsvc.backends import open_store
 from authsvc.data_folder import Account, first_closed_folder
 from authsvc.doctor.data import group_name
 from authsvc.doctor.finding import Finding, failure, fine, warning
@@ -117,7 +118,7 @@ def _check_worker(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     group = settings.data_dir.stat().st_gid
     gid = group if _is_member(entry.pw_name, group) else entry.pw_gid
     account = Account(name, entry.pw_uid, gid)
-    for path in (settings.blobs_dir, settings.socket_path.parent):
+    for path in filter(None, (open_store(settings).folder, settings.socket_path.parent)):
         closed = first_closed_folder(path, account)
         if closed is not None:
             yield failure(

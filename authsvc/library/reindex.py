@@ -8,54 +8,61 @@ from authsvc.catalog.port import ImageCatalog
 from authsvc.errors import AnswerError
 from authsvc.imaging.prepare import prepare
 from authsvc.model import Image, Key, Spooled
+from authsvc.store.port import BlobStore
 from authsvc.system.durable import digests_of
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What became of one blob; `problem` is "" when its row exists now."""
+    """The result for one blob; `problem` is "" when its row exists now."""
 
     key: Key
     problem: str
 
 
-def reindex(keys: Iterator[Key], root: Path, *, images: ImageCatalog) -> Iterator[Indexed]:
-    """Record every blob of a filesystem store that the catalog does not know.
+def reindex(keys: Iterator[Key], *, images: ImageCatalog, store: BlobStore) -> Iterator[Indexed]:
+    """Record every blob that the catalog does not know.
 
-    Yields one result for each key. A blob whose bytes do not have the md5 that
-    its name says, or that is no picture, is reported and not recorded; nothing
-    is ever removed. Blocking; it reads every blob that is not known.
+    Yields one result for each key. A blob whose bytes do not have the md5 in
+    its name, or that is not a picture, is reported and not recorded. Nothing
+    is ever removed. Blocking; it reads every unknown blob.
     """
     for key in keys:
-        if images.find(key.digest) is not None:
-            yield Indexed(key, "")
-            continue
-        if key in images.buried():
-            yield Indexed(key, "it is being removed")
-            continue
-        path = root / key.path.removeprefix("/")
-        try:
-            spooled = Spooled(path, path.stat().st_size, digests_of(path))
-        except OSError as error:
-            # Removed meanwhile, a dangling link, a folder: whatever it is, the rest goes on.
-            yield Indexed(key, f"it cannot be read: {error.strerror}")
-            continue
-        if spooled.digests.md5 != key.digest:
-            yield Indexed(key, f"its bytes have the md5 {spooled.digests.md5}")
-            continue
-        try:
-            prepared = prepare(spooled, None)
-        except AnswerError as error:
-            yield Indexed(key, error.text)
-            continue
-        image = Image(
-            key=key,
-            sha256=spooled.digests.sha256,
-            size=spooled.size,
-            width=prepared.width,
-            height=prepared.height,
-            name="",
-            created_at=int(path.stat().st_mtime),
-        )
-        images.add(image, spooled.digests).result()
-        yield Indexed(key, "")
+        yield Indexed(key, _record(key, images, store))
+
+
+def _record(key: Key, images: ImageCatalog, store: BlobStore) -> str:
+    """Record one blob; return the problem, "" for none."""
+    if images.find(key.digest) is not None:
+        return ""
+    if key in images.buried():
+        return "it is being removed"
+    try:
+        with store.as_file(key) as path:
+            return _record_file(key, path, images, store)
+    except OSError as error:
+        # Removed meanwhile, a broken link, a folder: go on with the other blobs.
+        return f"it cannot be read: {error.strerror}"
+    except AnswerError as error:
+        return error.text
+
+
+def _record_file(key: Key, path: Path, images: ImageCatalog, store: BlobStore) -> str:
+    found = store.stat(key)
+    if found is None:
+        return "it was removed meanwhile"
+    blob = Spooled(path, found.size, digests_of(path))
+    if blob.digests.md5 != key.digest:
+        return f"its bytes have the md5 {blob.digests.md5}"
+    prepared = prepare(blob, None)
+    image = Image(
+        key=key,
+        sha256=blob.digests.sha256,
+        size=blob.size,
+        width=prepared.width,
+        height=prepared.height,
+        name="",
+        created_at=found.stored_at,
+    )
+    images.add(image, blob.digests).result()
+    return ""

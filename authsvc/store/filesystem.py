@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import Final, TypeVar
 
 from authsvc.errors import Collision
 from authsvc.model import Key
@@ -16,7 +16,7 @@ from authsvc.system.durable import disk_full_when_no_room, make_folder, opened, 
 
 BLOB_MODE: Final = 0o640
 """Readable by the group, to which nginx's user belongs; nobody else."""
-SHARD_MODE: Final = 0o2750
+FOLDER_MODE: Final = 0o2750
 """Set-group-ID, so that blobs get the folder's group, whoever stores them."""
 TRASH_MODE: Final = 0o700
 """Closed to nginx's group: nothing in it is ever served."""
@@ -26,24 +26,8 @@ SHARDS: Final = tuple(f"{number:02x}" for number in range(256))
 T = TypeVar("T")
 
 
-def make_shards(root: Path) -> None:
-    """Create the store's folders below `root` where they are missing."""
-    root.mkdir(mode=SHARD_MODE, parents=True, exist_ok=True)
-    for shard in SHARDS:
-        with suppress(FileExistsError):
-            make_folder(root / shard, SHARD_MODE)
-    sync_directory(root)
-
-
-def make_trash(trash: Path) -> None:
-    """Create the folder for what is set aside where it is missing."""
-    with suppress(FileExistsError):
-        make_folder(trash, TRASH_MODE)
-        sync_directory(trash.parent)
-
-
 class FilesystemStore(BlobStore):
-    """See BlobStore. `root` has its shards (`make_shards`).
+    """See BlobStore.
 
     The sources of `put` and the folder `trash` are on the same file system as
     `root`: a blob is linked into its place, and renamed into the trash.
@@ -52,6 +36,19 @@ class FilesystemStore(BlobStore):
     def __init__(self, root: Path, *, trash: Path) -> None:
         self._root = root
         self._trash = trash
+
+    @property
+    def folder(self) -> Path:
+        """See BlobStore.folder."""
+        return self._root
+
+    def prepare(self) -> None:
+        """See BlobStore.prepare. Makes the folders; the one above them exists."""
+        for folder in (self._root, *(self._root / shard for shard in SHARDS)):
+            _make_missing(folder, FOLDER_MODE)
+        _make_missing(self._trash, TRASH_MODE)
+        for folder in (self._root, self._root.parent):
+            sync_directory(folder)
 
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
         """See BlobStore.put_all."""
@@ -70,10 +67,6 @@ class FilesystemStore(BlobStore):
             for put, result in zip(puts, linked, strict=True)
         ]
 
-    def open(self, key: Key) -> BinaryIO:
-        """See BlobStore.open."""
-        return self._path(key).open("rb")
-
     @contextmanager
     def as_file(self, key: Key) -> Iterator[Path]:
         """See BlobStore.as_file. The file is the blob itself."""
@@ -84,14 +77,17 @@ class FilesystemStore(BlobStore):
     def stat(self, key: Key) -> BlobStat | None:
         """See BlobStore.stat."""
         try:
-            return BlobStat(key, self._path(key).stat().st_size)
+            status = self._path(key).stat()
         except FileNotFoundError:
             return None
+        return BlobStat(key, status.st_size, int(status.st_mtime))
 
     def set_aside(self, key: Key) -> Aside | None:
         """See BlobStore.set_aside. Renames the file into the trash."""
         source, aside = self._path(key), Aside(key, f"{key}.{uuid.uuid4().hex}")
-        make_trash(self._trash)
+        # An older version has not made it.
+        if _make_missing(self._trash, TRASH_MODE):
+            sync_directory(self._trash.parent)
         try:
             source.rename(self._trash / aside.name)
         except FileNotFoundError:
@@ -131,6 +127,15 @@ class FilesystemStore(BlobStore):
 
     def _path(self, key: Key) -> Path:
         return self._root / key.shard / key.path.rpartition("/")[2]
+
+
+def _make_missing(folder: Path, mode: int) -> bool:
+    """Make the folder; return False when it was there."""
+    try:
+        make_folder(folder, mode)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _outcome(act: Callable[[], T]) -> T | Exception:

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from authsvc.model import Key
 
 
 @dataclass(frozen=True, slots=True)
 class BlobStat:
-    """What a store knows of one blob: its size in bytes."""
+    """What a store knows of one blob: its size in bytes, and when it was stored, in seconds since the epoch."""
 
     key: Key
     size: int
+    stored_at: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,6 +42,15 @@ class BlobStore(ABC):
     process is killed or the machine loses power.
     """
 
+    @property
+    @abstractmethod
+    def folder(self) -> Path | None:
+        """The local folder that nginx reads blobs from; None for a store that is not on this machine's disks."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make what the store needs before its first blob, where it is missing. Raises OSError."""
+
     @abstractmethod
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
         """Store each file as `put` does; together they wait for the disk less often.
@@ -65,10 +74,6 @@ class BlobStore(ABC):
         if isinstance(result, Exception):
             raise result
         return result
-
-    @abstractmethod
-    def open(self, key: Key) -> BinaryIO:
-        """Open the blob for reading. Raises FileNotFoundError without one."""
 
     @abstractmethod
     def as_file(self, key: Key) -> AbstractContextManager[Path]:

@@ -7,9 +7,8 @@ import pytest
 from authsvc.data_folder import Account, first_closed_folder, make_folders, share_with_group
 from authsvc.errors import Broken
 from authsvc.settings import Settings
-from authsvc.store.filesystem import make_shards
 from tests.support.pictures import picture
-from tests.support.workplace import Workplace, settings_in
+from tests.support.workplace import Workplace, settings_in, store_of
 
 GROUP = 4242
 READER = Account("reader", 4242, 4243)
@@ -19,7 +18,7 @@ READER = Account("reader", 4242, 4243)
 def settings(tmp_path: Path) -> Settings:
     made = settings_in(tmp_path / "data")
     make_folders(made)
-    make_shards(made.blobs_dir)
+    store_of(made).prepare()
     return made
 
 
@@ -33,7 +32,7 @@ def test_what_nginx_reads_is_handed_to_its_group_and_the_rest_is_not(settings: S
     blob = settings.blobs_dir / "7b" / f"{'0' * 30}.png"
     blob.write_bytes(b"bytes")
     blob.chmod(0o640)
-    share_with_group(settings, GROUP)
+    share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     for folder in (settings.run_dir, settings.nginx_dir, settings.acme_dir, settings.blobs_dir, blob.parent):
         assert _state(folder) == (GROUP, 0o2750)
     assert _state(blob) == (GROUP, 0o640)
@@ -47,25 +46,25 @@ def test_what_nginx_reads_is_handed_to_its_group_and_the_rest_is_not(settings: S
 def test_data_folder_that_lets_no_group_in_keeps_its_own(settings: Settings) -> None:
     settings.data_dir.chmod(0o700)
     before = _state(settings.data_dir)
-    share_with_group(settings, GROUP)
+    share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     assert _state(settings.data_dir) == before
     assert settings.blobs_dir.stat().st_gid == GROUP
 
 
 @pytest.mark.needs_root
 def test_later_pictures_get_the_group_too(place: Workplace) -> None:
-    share_with_group(place.settings, GROUP)
+    share_with_group(place.settings, GROUP, blobs=place.settings.blobs_dir)
     image = place.keep(picture())
     assert _state(place.path_of(image.key)) == (GROUP, 0o640)
 
 
 @pytest.mark.needs_root
 def test_shared_blobs_are_not_walked_again(settings: Settings) -> None:
-    share_with_group(settings, GROUP)
+    share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     stray = settings.blobs_dir / "7b" / "stray"
     stray.touch()
     os.chown(stray, -1, 0)
-    share_with_group(settings, GROUP)
+    share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     assert stray.stat().st_gid == 0
 
 
@@ -74,7 +73,7 @@ def test_links_in_the_store_are_not_followed(settings: Settings, tmp_path: Path)
     outside = tmp_path / "outside"
     outside.touch()
     (settings.blobs_dir / "7b" / "link").symlink_to(outside)
-    share_with_group(settings, GROUP)
+    share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     assert outside.stat().st_gid != GROUP
 
 
@@ -84,12 +83,12 @@ def test_link_of_another_user_is_not_followed_by_root_and_roots_own_is(settings:
     outside.mkdir()
     settings.acme_dir.rmdir()
     settings.acme_dir.symlink_to(outside)
-    share_with_group(settings, GROUP)
+    share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     assert outside.stat().st_gid == GROUP
     os.chown(outside, -1, 0)
     os.chown(settings.acme_dir, 54321, -1, follow_symlinks=False)
     with pytest.raises(Broken, match=f"{settings.acme_dir} is a link of another user's"):
-        share_with_group(settings, GROUP)
+        share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     assert outside.stat().st_gid == 0
 
 

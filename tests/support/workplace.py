@@ -15,7 +15,7 @@ from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Digests, Image, ImageType, Key, Spooled
 from authsvc.settings import Settings, load
 from authsvc.sizes.cache import SizeCache
-from authsvc.store.filesystem import FilesystemStore, make_shards, make_trash
+from authsvc.store.filesystem import FilesystemStore
 from authsvc.store.port import BlobStore
 from authsvc.uploads.pipeline import Ingest
 from tests.support.contract.values import digests_of
@@ -62,7 +62,7 @@ class Workplace:
     def sizes(self) -> SizeCache:
         return SizeCache(
             self.settings.sizes_dir,
-            group_of=self.settings.blobs_dir,
+            group_of=self.settings.run_dir,
             max_bytes=self.settings.size_cache_max_bytes,
         )
 
@@ -120,8 +120,7 @@ def open_workplace(data_dir: Path, new_catalog: Path) -> Workplace:
     """Make a data folder whose catalog is a copy of `new_catalog`, and open it."""
     settings = settings_in(data_dir)
     make_folders(settings)
-    make_shards(settings.blobs_dir)
-    make_trash(settings.trash_dir)
+    store_of(settings).prepare()
     shutil.copy(new_catalog, settings.catalog_path)
     return reopened(settings)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.store.filesystem import make_shards
+from authsvc.store.filesystem import FilesystemStore
 from tests.support.contract.actors import ACKNOWLEDGED
 from tests.support.contract.values import a_blob
 
@@ -64,7 +64,7 @@ def _positions(calls: list[tuple[str, str]], names: tuple[str, ...], text: str) 
 @pytest.fixture
 def store_calls(tmp_path: Path) -> tuple[Path, list[list[tuple[str, str]]]]:
     root = tmp_path / "blobs"
-    make_shards(root)
+    FilesystemStore(root, trash=tmp_path / "trash").prepare()
     source = tmp_path / "source.part"
     source.write_bytes(b"some bytes")
     calls = _calls_of(tmp_path, "put-and-set-aside", str(root), str(source))

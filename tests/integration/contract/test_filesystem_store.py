@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.store.filesystem import FilesystemStore, make_shards, make_trash
+from authsvc.store.filesystem import FilesystemStore
 from tests.support.contract.blob_store import BlobStoreContract, Spooled
 from tests.support.contract.small_disk import small_disk, use_up_names
 from tests.support.contract.values import Blob, a_blob
@@ -18,12 +18,13 @@ def _mode(path: Path) -> int:
 class TestFilesystemStore(BlobStoreContract):
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
-        make_shards(tmp_path / "blobs")
         return tmp_path / "blobs"
 
     @pytest.fixture
     def store(self, root: Path) -> FilesystemStore:
-        return FilesystemStore(root, trash=root.with_name("trash"))
+        made = FilesystemStore(root, trash=root.with_name("trash"))
+        made.prepare()
+        return made
 
     @pytest.fixture
     def spooled(self, tmp_path: Path) -> Spooled:
@@ -41,12 +42,12 @@ class TestFilesystemStore(BlobStoreContract):
     @pytest.fixture
     def full_store(self, tmp_path: Path) -> Iterator[tuple[FilesystemStore, Path]]:
         with small_disk(tmp_path / "disk", "size=4m,nr_inodes=300") as disk:
-            make_shards(disk / "blobs")
+            store = FilesystemStore(disk / "blobs", trash=disk / "trash")
+            store.prepare()
             source = disk / "source"
             source.write_bytes(os.urandom(64))
-            make_trash(disk / "trash")
             use_up_names(disk)
-            yield FilesystemStore(disk / "blobs", trash=disk / "trash"), source
+            yield store, source
 
     def test_blob_is_readable_by_the_group_and_nobody_else(
         self, store: FilesystemStore, root: Path, spooled: Spooled
@@ -83,15 +84,17 @@ class TestFilesystemStore(BlobStoreContract):
         (root / "zz").mkdir()
         assert list(store.keys()) == [blob.key]
 
-    def test_shards_hand_their_group_to_blobs_and_close_others_out(self, root: Path) -> None:
+    def test_shards_hand_their_group_to_blobs_and_close_others_out(self, store: FilesystemStore, root: Path) -> None:
+        assert store.folder == root
         shards = sorted(root.iterdir())
         assert [shard.name for shard in shards] == [f"{number:02x}" for number in range(256)]
         assert {_mode(shard) for shard in shards} == {0o2750}
 
-    def test_shards_are_made_again_where_missing_and_left_alone_elsewhere(self, root: Path) -> None:
+    def test_missing_folders_are_made_again_and_others_are_left_alone(self, store: FilesystemStore, root: Path) -> None:
         (root / "7b").rmdir()
         (root / "7c").chmod(0o2755)
-        make_shards(root)
+        root.with_name("trash").rmdir()
+        store.prepare()
         assert _mode(root / "7b") == 0o2750
         assert _mode(root / "7c") == 0o2755
 
@@ -107,9 +110,18 @@ class TestFilesystemStore(BlobStoreContract):
         assert _mode(trash) == 0o700
         assert [path for path in root.rglob("*") if path.is_file()] == []
 
+    def test_blob_is_set_aside_also_in_the_folders_of_an_older_version(
+        self, store: FilesystemStore, root: Path, spooled: Spooled
+    ) -> None:
+        blob = a_blob()
+        store.put(blob.key, spooled(blob), sha256=blob.sha256)
+        root.with_name("trash").rmdir()
+        aside = store.set_aside(blob.key)
+        assert list(store.aside()) == [aside]
+        assert _mode(root.with_name("trash")) == 0o700
+
     def test_files_in_the_trash_that_were_not_set_aside_are_ignored(self, store: FilesystemStore, root: Path) -> None:
         trash = root.with_name("trash")
-        make_trash(trash)
         for name in ("README", f"{'0' * 32}.svg.{'0' * 32}", f"{'0' * 32}.png"):
             (trash / name).touch()
         assert list(store.aside()) == []

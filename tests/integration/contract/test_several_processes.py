@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.catalog.sql import Catalog
-from authsvc.store.filesystem import make_shards
+from authsvc.store.filesystem import FilesystemStore
 from tests.support.contract.actors import add_images, change_access, put_for_ever
 from tests.support.contract.values import an_image
 
@@ -69,7 +69,7 @@ def test_changes_by_several_processes_each_raise_the_revision_and_readers_see_wh
 
 def test_process_killed_when_a_blob_appears_leaves_only_whole_ones(tmp_path: Path) -> None:
     root, spool = tmp_path / "blobs", tmp_path / "spool"
-    make_shards(root)
+    FilesystemStore(root, trash=tmp_path / "trash").prepare()
     spool.mkdir()
     for _ in range(5):
         before = _blobs_in(root)

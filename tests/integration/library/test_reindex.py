@@ -11,7 +11,7 @@ from tests.support.workplace import LIMITS, Workplace
 
 def _reindex(place: Workplace, keys: Iterator[Key] | None = None) -> list[Indexed]:
     found = place.store.keys() if keys is None else keys
-    return list(reindex(found, place.settings.blobs_dir, images=place.catalog.images))
+    return list(reindex(found, images=place.catalog.images, store=place.store))
 
 
 def _orphan(place: Workplace, content: bytes, extension: str = "png") -> Key:

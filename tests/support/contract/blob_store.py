@@ -1,5 +1,6 @@
 """What every blob store does. A subclass defines how to open one."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,16 +65,19 @@ class BlobStoreContract:
         source.unlink()
         assert _bytes_in(store, blob.key) == blob.content
 
-    def test_stat_gives_the_size(self, store: BlobStore, spooled: Spooled) -> None:
+    def test_stat_gives_the_size_and_the_time(self, store: BlobStore, spooled: Spooled) -> None:
         blob = a_blob(b"seven b")
         store.put(blob.key, spooled(blob), sha256=blob.sha256)
-        assert store.stat(blob.key) == BlobStat(blob.key, 7)
+        found = store.stat(blob.key)
+        assert found is not None
+        assert found == BlobStat(blob.key, 7, found.stored_at)
+        assert abs(time.time() - found.stored_at) < 60
 
-    def test_absent_blob_has_no_stat_and_cannot_be_opened(self, store: BlobStore) -> None:
+    def test_absent_blob_has_no_stat_and_cannot_be_read(self, store: BlobStore) -> None:
         blob = a_blob()
         assert store.stat(blob.key) is None
         with pytest.raises(FileNotFoundError):
-            store.open(blob.key)
+            _bytes_in(store, blob.key)
 
     def test_blob_set_aside_is_not_found_and_can_be_stored_again(self, store: BlobStore, spooled: Spooled) -> None:
         blob = _stored(store, spooled)
@@ -248,5 +252,5 @@ def _stored(store: BlobStore, spooled: Spooled, blob: Blob | None = None) -> Blo
 
 
 def _bytes_in(store: BlobStore, key: Key) -> bytes:
-    with store.open(key) as file:
-        return file.read()
+    with store.as_file(key) as path:
+        return path.read_bytes()

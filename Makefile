@@ -58,6 +58,7 @@ imports: .venv/dev.stamp
 
 unused: .venv/dev.stamp
 	$(BIN)/vulture
+	$(BIN)/vulture authsvc bench docs nginx scripts tests
 	$(BIN)/deptry .
 
 shell-check: .venv/dev.stamp

@@ -44,10 +44,6 @@ class ImageCatalog(ABC):
     def find_all_received(self, sha256s: Collection[str]) -> dict[str, Image]:
         """Return the images that were once received with these hex SHA-256, by them, as `find_all`."""
 
-    def find_received(self, sha256: str) -> Image | None:
-        """Return the image that was once received with this hex SHA-256, as `find`."""
-        return self.find_all_received([sha256]).get(sha256)
-
     @abstractmethod
     def page(self, *, after: Key | None, limit: int) -> Sequence[Image]:
         """Return up to `limit` images, newest first, older than `after`.

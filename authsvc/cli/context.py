@@ -15,7 +15,6 @@ from authsvc.errors import AuthsvcError
 from authsvc.settings import CONFIG_VARIABLE, ENV_PREFIX, Loaded, Settings, load
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 EXIT_DENIED = 3
 
 

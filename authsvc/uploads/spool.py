@@ -83,7 +83,7 @@ class Spool:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         # Not on a thread: a task that is cancelled here must leave no file either.
         self.discard()

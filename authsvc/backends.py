@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from authsvc.catalog.migrate import ensure_schema
-from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.catalog.opened import Catalog
+from authsvc.catalog.sqlite import open_catalog
 from authsvc.data_folder import make_folders
 from authsvc.errors import Broken
 from authsvc.settings import Settings

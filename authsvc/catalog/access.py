@@ -4,9 +4,9 @@ from concurrent.futures import Future
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from authsvc.catalog.engine import reading, writing
 from authsvc.catalog.port import AccessCatalog, AccessList, Revision
 from authsvc.catalog.schema import revisions, sites, tokens
+from authsvc.catalog.transactions import reading, writing
 from authsvc.catalog.writer import GroupWriter
 from authsvc.errors import BadName, NoSuchObject
 from authsvc.model import Scope, Token

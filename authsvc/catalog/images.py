@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import BindParameter, ColumnElement, Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from authsvc.catalog.engine import reading, writing
 from authsvc.catalog.port import ImageCatalog
 from authsvc.catalog.schema import images, received
+from authsvc.catalog.transactions import reading, writing
 from authsvc.catalog.writer import GroupWriter
 from authsvc.errors import Collision, NoSuchObject
 from authsvc.model import Digests, Image, Key

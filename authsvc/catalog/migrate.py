@@ -12,8 +12,9 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
-from authsvc.catalog.engine import reading, sqlite_engine
 from authsvc.catalog.schema import SCHEMA_REVISION
+from authsvc.catalog.sqlite import sqlite_engine
+from authsvc.catalog.transactions import WRITING, reading
 from authsvc.errors import Broken
 
 
@@ -52,7 +53,7 @@ def upgrade(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with engine.execution_options(authsvc_writing=True).begin() as connection:
+    with engine.execution_options(**WRITING).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

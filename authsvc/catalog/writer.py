@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from authsvc.catalog.engine import writing
+from authsvc.catalog.transactions import writing
 from authsvc.errors import Busy, DiskFull
 
 MAX_GROUP: Final = 256

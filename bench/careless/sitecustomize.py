@@ -7,9 +7,9 @@ bench/uploads.py puts this folder on the Python path of one service, its rival
 import os
 from typing import Any
 
-from authsvc.catalog import engine
+from authsvc.catalog import sqlite
 
-_prepare = engine._prepare  # noqa: SLF001 — the seam that is broken on purpose
+_prepare = sqlite._prepare  # noqa: SLF001 — the seam that is broken on purpose
 
 
 def _prepare_carelessly(connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own type
@@ -17,5 +17,5 @@ def _prepare_carelessly(connection: Any, _record: object) -> None:  # noqa: ANN4
     connection.execute("PRAGMA synchronous = OFF")
 
 
-engine._prepare = _prepare_carelessly  # noqa: SLF001 — as above
+sqlite._prepare = _prepare_carelessly  # noqa: SLF001 — as above
 os.fsync = lambda _descriptor: None  # type: ignore[assignment]  # on purpose

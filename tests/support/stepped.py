@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 
 from authsvc.catalog.images import SqlImageCatalog
-from authsvc.catalog.sql import Catalog
+from authsvc.catalog.opened import Catalog
 from authsvc.errors import Collision
 from authsvc.model import Digests, Image, Key
 from authsvc.settings import Settings

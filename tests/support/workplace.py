@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from authsvc.catalog.opened import Catalog
 from authsvc.catalog.port import ImageCatalog
-from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.catalog.sqlite import open_catalog
 from authsvc.data_folder import make_folders
 from authsvc.library.remove import finish_removals, remove
 from authsvc.model import Digests, Image, ImageType, Key, Spooled

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.catalog.opened import Catalog
+from authsvc.catalog.sqlite import open_catalog
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 import authsvc.catalog.migrate
-from authsvc.catalog.engine import reading, sqlite_engine, writing
 from authsvc.catalog.migrate import ensure_schema, upgrade
 from authsvc.catalog.schema import SCHEMA_REVISION, metadata
-from authsvc.catalog.sql import open_catalog
+from authsvc.catalog.sqlite import open_catalog, sqlite_engine
+from authsvc.catalog.transactions import reading, writing
 from authsvc.errors import Broken
 from tests.support.contract.actors import make_schema
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.catalog.sql import Catalog
+from authsvc.catalog.opened import Catalog
 from authsvc.store.filesystem import FilesystemStore
 from tests.support.contract.actors import add_images, change_access, put_for_ever
 from tests.support.contract.values import an_image

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from authsvc.catalog.engine import reading, sqlite_engine, writing
+from authsvc.catalog.opened import Catalog
 from authsvc.catalog.port import AccessCatalog, ImageCatalog
-from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.catalog.sqlite import open_catalog, sqlite_engine
+from authsvc.catalog.transactions import reading, writing
 from authsvc.errors import Broken, Busy, DiskFull
 from tests.support.contract.access_catalog import AccessCatalogContract
 from tests.support.contract.image_catalog import ImageCatalogContract
@@ -98,7 +99,7 @@ def test_failed_write_leaves_nothing(engine: Engine) -> None:
 
 @pytest.fixture
 def impatient(catalog_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
-    shorten(monkeypatch, "authsvc.catalog.engine", catalog_busy=0.2)
+    shorten(monkeypatch, "authsvc.catalog.sqlite", catalog_busy=0.2)
     catalog = open_catalog(catalog_path)
     yield catalog
     catalog.close()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from authsvc.catalog.engine import reading, sqlite_engine
+from authsvc.catalog.sqlite import sqlite_engine
+from authsvc.catalog.transactions import reading
 from authsvc.catalog.writer import MAX_GROUP, GroupWriter
 from authsvc.errors import Busy
 from tests.support.times import shorten
@@ -138,7 +139,7 @@ def test_close_finishes_what_was_submitted(engine: Engine, writes: int) -> None:
 def test_locked_database_makes_writes_that_wait_together_give_up_together(
     catalog_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shorten(monkeypatch, "authsvc.catalog.engine", catalog_busy=0.3)
+    shorten(monkeypatch, "authsvc.catalog.sqlite", catalog_busy=0.3)
     engine = sqlite_engine(catalog_path)
     tries: list[str] = []
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from authsvc.catalog.migrate import ensure_schema
-from authsvc.catalog.sql import Catalog, open_catalog
+from authsvc.catalog.opened import Catalog
+from authsvc.catalog.sqlite import open_catalog
 from authsvc.model import Image
 from authsvc.store.filesystem import FilesystemStore
 from tests.support.contract.values import a_blob, a_token, an_image, received_as

@@ -1,4 +1,4 @@
-"""Choose and open the back ends. The only module that names concrete ones."""
+"""Choose and open the back ends. This is the only module that names concrete ones."""
 
 import os
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ class Backends:
 
 
 def prepare_data_dir(settings: Settings) -> bool:
-    """Make folders, shards and catalog where missing. Returns whether it is new.
+    """Create missing folders and the catalog. Returns whether the data folder is new.
 
-    Safe to repeat. Raises Broken when a folder cannot be written, or the
-    catalog not be brought up to date.
+    Safe to repeat. Raises Broken when a folder cannot be written, or when the
+    catalog cannot be upgraded.
     """
     is_new = not settings.catalog_path.exists()
     try:
@@ -46,7 +46,7 @@ def prepare_data_dir(settings: Settings) -> bool:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Backends]:
-    """Open the back ends for the length of a context; see `open_backends`."""
+    """Open the back ends until the end of a context; see `open_backends`."""
     backends = open_backends(settings)
     try:
         yield backends
@@ -55,14 +55,14 @@ def opened(settings: Settings) -> Iterator[Backends]:
 
 
 def open_backends(settings: Settings) -> Backends:
-    """Open what `prepare_data_dir` has made; close its catalog when done.
+    """Open what `prepare_data_dir` has created. Close the catalog at the end.
 
-    Raises Broken when there is nothing to open.
+    Raises Broken when the data folder has no catalog.
     """
     if not settings.catalog_path.exists():
         raise Broken(
             reason=f"{str(settings.data_dir)!r} is not a data folder of authsvc; "
-            "name the right one with --data-dir, or make one: authsvc init"
+            "name the right one with --data-dir, or create one: authsvc init"
         )
     ensure_schema(settings.catalog_path)
     sizes = SizeCache(settings.sizes_dir, group_of=settings.run_dir, max_bytes=settings.size_cache_max_bytes)

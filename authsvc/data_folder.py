@@ -1,4 +1,4 @@
-"""Make the data folder, and decide who may read what in it."""
+"""Create the data folder, and decide who may read what in it."""
 
 import os
 import stat
@@ -10,18 +10,18 @@ from authsvc.errors import Broken
 from authsvc.settings import Settings
 from authsvc.system.durable import make_folder
 
-# nginx's group may look into these; set-group-ID hands the group on.
+# nginx's group may read these; with set-group-ID, new files and folders get the same group.
 _SHARED_MODE: Final = 0o2750
-# Closed, but it hands the group on as well: a blob is a spool file under
-# another name, and keeps the group that it was made with.
+# Closed to the group, but with set-group-ID as well: a blob is a spool file
+# under another name, and keeps the group that it was created with.
 _SPOOL_MODE: Final = 0o2700
 _PRIVATE_MODE: Final = 0o700
-# nginx's group reads what a command writes, and nobody else.
+# nginx's group may read what a command writes; other users may not.
 _OWNER_UMASK: Final = 0o027
 
 
 def make_folders(settings: Settings) -> None:
-    """Make the folders that are missing; modes of existing ones are left alone."""
+    """Create the missing folders; the modes of existing ones are not changed."""
     for folder in (settings.data_dir, *_shared_folders(settings)):
         _make(folder, _SHARED_MODE)
     _make(settings.spool_dir, _SPOOL_MODE)
@@ -52,7 +52,7 @@ def share_with_group(settings: Settings, gid: int, *, blobs: Path | None) -> Non
 
 
 def become_owner(folder: Path) -> None:
-    """As root become the user and group that own `folder`, if it is there. For good."""
+    """If this is root, become the user and group that own `folder`, for the rest of the process."""
     if os.geteuid() != 0 or not folder.is_dir():
         return
     owner = folder.stat()
@@ -65,14 +65,14 @@ def become_owner(folder: Path) -> None:
 
 
 def _shared_folders(settings: Settings) -> tuple[Path, ...]:
-    """Return what nginx's group looks into, besides the store."""
+    """Return the folders that nginx's group reads, besides the store."""
     return (settings.sizes_dir, settings.run_dir, settings.nginx_dir, settings.acme_dir)
 
 
 def _hand_over(folder: Path, gid: int, *, mode: int) -> None:
-    """Give a folder to a group. Raises Broken for another user's link: it may lead anywhere."""
+    """Give a folder to a group. Raises Broken for a link of another user, which may point anywhere."""
     if folder.is_symlink() and folder.lstat().st_uid != os.geteuid():
-        raise Broken(reason=f"{folder} is a link of another user's; root does not follow it")
+        raise Broken(reason=f"{folder} is a link of another user, which root does not follow; replace it by a folder")
     os.chown(folder, -1, gid)
     folder.chmod(mode)  # after it: chown may clear set-group-ID, chown(2)
 
@@ -87,10 +87,10 @@ class Account:
 
 
 def first_closed_folder(path: Path, account: Account) -> Path | None:
-    """Return the first folder on the way to `path` that `account` cannot pass.
+    """Return the first folder in `path` that `account` may not enter.
 
-    None when it can reach `path`. Folders that do not exist yet count as open;
-    access control lists are not looked at.
+    None when it can reach `path`. Folders that do not exist yet count as open.
+    Access control lists are not checked.
     """
     if account.uid == 0:
         return None

@@ -1,1 +1,1 @@
-"""Facts about blobs, tokens and sites: the ports in `port`, one SQL adapter."""
+"""Facts about blobs, tokens and sites: the ports in `port`, and one SQL adapter for all databases."""

@@ -61,7 +61,7 @@ class SqlAccessCatalog(AccessCatalog):
                     expires_at=token.expires_at,
                 )
             )
-            _raise_revision(connection, "tokens")
+            _increment_revision(connection, "tokens")
 
     def revoke_token(self, name: str, *, now: int) -> bool:
         """See AccessCatalog.revoke_token."""
@@ -72,7 +72,7 @@ class SqlAccessCatalog(AccessCatalog):
             if row.revoked_at is not None:
                 return False
             connection.execute(update(tokens).where(tokens.c.name == name).values(revoked_at=now))
-            _raise_revision(connection, "tokens")
+            _increment_revision(connection, "tokens")
             return True
 
     def note_use(self, token: Token, *, now: int) -> Future[None]:
@@ -89,7 +89,7 @@ class SqlAccessCatalog(AccessCatalog):
             if connection.scalar(select(sites.c.pattern).where(sites.c.pattern == pattern)) is not None:
                 return False
             connection.execute(insert(sites).values(pattern=pattern, created_at=now))
-            _raise_revision(connection, "sites")
+            _increment_revision(connection, "sites")
             return True
 
     def remove_site(self, pattern: str) -> bool:
@@ -97,7 +97,7 @@ class SqlAccessCatalog(AccessCatalog):
         with writing(self._engine) as connection:
             if connection.execute(delete(sites).where(sites.c.pattern == pattern)).rowcount == 0:
                 return False
-            _raise_revision(connection, "sites")
+            _increment_revision(connection, "sites")
             return True
 
 
@@ -106,11 +106,11 @@ def _revision(connection: Connection) -> Revision:
     return Revision(tokens=numbers["tokens"], sites=numbers["sites"])
 
 
-def _raise_revision(connection: Connection, scope: str) -> None:
+def _increment_revision(connection: Connection, scope: str) -> None:
     connection.execute(update(revisions).where(revisions.c.scope == scope).values(number=revisions.c.number + 1))
 
 
 def _clash(name: str, other: str) -> str:
     if name == other:
-        return f"a token named {name!r} exists; choose another name, or revoke it first"
-    return f"this token is known already, under the name {other!r}"
+        return f"a token named {name!r} exists; choose another name, or run `authsvc token revoke {name}` first"
+    return f"this token exists already, under the name {other!r}; `authsvc token list` shows all"

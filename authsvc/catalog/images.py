@@ -14,7 +14,7 @@ from authsvc.catalog.writer import GroupWriter
 from authsvc.errors import Collision, NoSuchObject
 from authsvc.model import Digests, Image, Key
 
-# Built once: SQLAlchemy needs longer to build and to recognise a statement than SQLite to run it.
+# Built once: SQLAlchemy needs longer to build and cache a statement than SQLite needs to run it.
 _DIGESTS: Final[BindParameter[Sequence[str]]] = bindparam("digests", expanding=True)
 _BY_DIGEST: Final = select(images).where(images.c.digest.in_(_DIGESTS))
 _FIND: Final = _BY_DIGEST.where(images.c.removed_at.is_(None))
@@ -69,7 +69,9 @@ class SqlImageCatalog(ImageCatalog):
             if after is not None:
                 start = connection.scalar(select(images.c.id).where(_is_key(after)))
                 if start is None:
-                    raise NoSuchObject(reason=f"there is no picture {after} to go on from")
+                    raise NoSuchObject(
+                        reason=f"there is no picture {after} to continue after; `authsvc image list` shows them"
+                    )
                 query = query.where(images.c.id < start)
             return [_image(row) for row in connection.execute(query)]
 

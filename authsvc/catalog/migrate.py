@@ -1,7 +1,7 @@
 """Bring the database to the schema that the code needs.
 
-The migrations run in a process of their own, under a lock: Alembic would cost
-every service process 20 MB that it never needs again.
+The migrations run in a separate process, under a lock: loading Alembic costs
+20 MB, which the service would never use again.
 """
 
 import fcntl
@@ -19,9 +19,9 @@ from authsvc.errors import Broken
 
 
 def ensure_schema(path: Path) -> None:
-    """Make the SQLite file at `path`, or bring it up to date, where needed.
+    """Create the SQLite file at `path`, or upgrade it, if necessary.
 
-    Raises Broken when that fails, or when a newer version has made the file.
+    Raises Broken when that fails, or when a newer version of authsvc has used the file.
     """
     if _is_up_to_date(path):
         return
@@ -36,7 +36,7 @@ def ensure_schema(path: Path) -> None:
 
 def _is_up_to_date(path: Path) -> bool:
     found = _revision_at(path) if path.exists() else None
-    # Revisions are numbers of one width, so their order is that of text.
+    # Revisions are numbers with the same number of digits, so they can be compared as text.
     if found is not None and found > SCHEMA_REVISION:
         raise Broken(
             reason=f"the catalog {str(path)!r} is at schema {found}, this version of authsvc needs "
@@ -46,8 +46,8 @@ def _is_up_to_date(path: Path) -> bool:
 
 
 def upgrade(engine: Engine) -> None:
-    """Run the migrations that the database lacks, in this process."""
-    # Here and not above: the service imports this module and must stay small.
+    """Run the missing migrations in this process."""
+    # Imported here, because the service loads this module and must not load Alembic.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
@@ -74,5 +74,5 @@ if __name__ == "__main__":
     try:
         upgrade(sqlite_engine(Path(sys.argv[1])))
     except DatabaseError as error:
-        # The rest of SQLAlchemy's text is the statement and an address.
+        # Without the rest of SQLAlchemy's text, which is the statement and a link.
         sys.exit(str(error.orig))

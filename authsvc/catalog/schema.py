@@ -1,11 +1,11 @@
-"""The catalog's tables. The migrations make them; a test holds both equal."""
+"""The catalog's tables. The migrations create them; a test checks that both agree."""
 
 from typing import Final
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table
 
 SCHEMA_REVISION: Final = "0001"
-"""The migration that this code needs the database to be at."""
+"""The migration that the database must be at for this code."""
 
 metadata: Final = MetaData(
     naming_convention={
@@ -41,8 +41,8 @@ received: Final = Table(
     Column("md5", String(32), nullable=False),
     Column("image_id", Integer, ForeignKey("images.id", ondelete="CASCADE"), nullable=False, index=True),
 )
-"""Digests of bytes as they came in. One image may have come in as several
-files, which cleaning made the same."""
+"""Digests of files as they were received. Several received files may be one
+image, because they are the same without their metadata."""
 
 tokens: Final = Table(
     "tokens",
@@ -71,4 +71,4 @@ revisions: Final = Table(
     Column("scope", String(16), primary_key=True),
     Column("number", Integer, nullable=False),
 )
-"""One row each for `tokens` and `sites`; both exist from the first migration on."""
+"""One row each for `tokens` and `sites`, which the first migration adds."""

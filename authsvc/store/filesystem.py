@@ -1,4 +1,4 @@
-"""Blobs as files in 256 folders, where nginx serves them from."""
+"""Blobs as files in 256 folders, from which nginx serves them."""
 
 import hashlib
 import os
@@ -15,9 +15,9 @@ from authsvc.store.port import Aside, BlobStat, BlobStore, Put
 from authsvc.system.durable import disk_full_when_no_room, make_folder, opened, sync_directory
 
 BLOB_MODE: Final = 0o640
-"""Readable by the group, to which nginx's user belongs; nobody else."""
+"""Readable by its group, to which nginx's user belongs, and by no other user."""
 FOLDER_MODE: Final = 0o2750
-"""Set-group-ID, so that blobs get the folder's group, whoever stores them."""
+"""Set-group-ID, so that every blob gets the folder's group, whatever process stores it."""
 TRASH_MODE: Final = 0o700
 """Closed to nginx's group: nothing in it is ever served."""
 
@@ -43,7 +43,7 @@ class FilesystemStore(BlobStore):
         return self._root
 
     def prepare(self) -> None:
-        """See BlobStore.prepare. Makes the folders; the one above them exists."""
+        """See BlobStore.prepare. Makes the folders; their parent folder exists."""
         for folder in (self._root, *(self._root / shard for shard in SHARDS)):
             _make_missing(folder, FOLDER_MODE)
         _make_missing(self._trash, TRASH_MODE)
@@ -52,14 +52,14 @@ class FilesystemStore(BlobStore):
 
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
         """See BlobStore.put_all."""
-        # Every file before the first link, every link before the first folder:
-        # of several syncs in a row, one writes the file system's journal for all.
+        # Sync every file before the first link, and make every link before the first folder is
+        # synced: of several syncs in a row, one writes the file system's journal for all.
         unsynced = [_failure(partial(_sync_file, put.source)) for put in puts]
         linked = [
             _outcome(partial(_link_or_compare, put, self._path(put.key))) if error is None else error
             for put, error in zip(puts, unsynced, strict=True)
         ]
-        # Also for a blob that is there: whoever linked it may not have got here yet.
+        # Also for a blob that was there: the process that linked it may not have synced it yet.
         shards = {put.key.shard for put, result in zip(puts, linked, strict=True) if isinstance(result, bool)}
         failed = {shard: _failure(partial(sync_directory, self._root / shard)) for shard in shards}
         return [
@@ -69,7 +69,7 @@ class FilesystemStore(BlobStore):
 
     @contextmanager
     def as_file(self, key: Key) -> Iterator[Path]:
-        """See BlobStore.as_file. The file is the blob itself."""
+        """See BlobStore.as_file. The file is the stored blob itself."""
         path = self._path(key)
         path.stat()
         yield path
@@ -85,14 +85,14 @@ class FilesystemStore(BlobStore):
     def set_aside(self, key: Key) -> Aside | None:
         """See BlobStore.set_aside. Renames the file into the trash."""
         source, aside = self._path(key), Aside(key, f"{key}.{uuid.uuid4().hex}")
-        # An older version has not made it.
+        # A data folder of an older version does not have it before the service has started once.
         if _make_missing(self._trash, TRASH_MODE):
             sync_directory(self._trash.parent)
         try:
             source.rename(self._trash / aside.name)
         except FileNotFoundError:
             return None
-        # Its new name before the loss of the old one: a power cut in between must not lose both.
+        # In this order: a power cut in between may leave both names, but must not lose both.
         sync_directory(self._trash)
         sync_directory(source.parent)
         return aside
@@ -111,7 +111,7 @@ class FilesystemStore(BlobStore):
                 self.put(aside.key, source, sha256=sha256)
 
     def drop(self, aside: Aside) -> None:
-        """See BlobStore.drop. A power cut may undo it; then it is done again at the next start."""
+        """See BlobStore.drop. A power cut may undo it; the next start repeats it."""
         (self._trash / aside.name).unlink(missing_ok=True)
 
     def keys(self, prefix: str = "") -> Iterator[Key]:
@@ -143,7 +143,7 @@ def _outcome(act: Callable[[], T]) -> T | Exception:
     try:
         with disk_full_when_no_room():
             return act()
-    except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to one of several puts
+    except Exception as error:  # noqa: BLE001 — any error is the result of one put
         return error
 
 
@@ -154,12 +154,12 @@ def _failure(act: Callable[[], object]) -> Exception | None:
 
 
 def _link_or_compare(put: Put, target: Path) -> bool:
-    """Return whether the file is linked now; False when these bytes are there. Raises Collision."""
+    """Link the file; return False if the same bytes are there already. Raises Collision."""
     while True:
         try:
             os.link(put.source, target)
         except FileExistsError:
-            with suppress(FileNotFoundError):  # deleted since, so there is nothing to be equal to
+            with suppress(FileNotFoundError):  # removed since: try again
                 if _sha256_of(target) != put.sha256:
                     raise Collision from None
                 return False

@@ -11,7 +11,7 @@ from authsvc.model import Key
 
 @dataclass(frozen=True, slots=True)
 class BlobStat:
-    """What a store knows of one blob: its size in bytes, and when it was stored, in seconds since the epoch."""
+    """What a store knows about a blob: its size in bytes, and when it was stored, in seconds since the epoch."""
 
     key: Key
     size: int
@@ -20,7 +20,7 @@ class BlobStat:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Aside:
-    """A blob that was set aside; `name` is the store's own for it, never used twice."""
+    """A blob that was set aside; `name` is the store's name for it there, which is never used twice."""
 
     key: Key
     name: str
@@ -28,7 +28,7 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A file to be stored under a key; `sha256` is the hex digest of its bytes."""
+    """A file to store under a key; `sha256` is the hex digest of its bytes."""
 
     key: Key
     source: Path
@@ -36,10 +36,10 @@ class Put:
 
 
 class BlobStore(ABC):
-    """Blobs under keys. Blocking; call it on a thread, from any number of them.
+    """Blobs under keys. Its methods block; call them on a thread, from any number of threads.
 
-    A blob is whole or absent to every reader at every moment, also after the
-    process is killed or the machine loses power.
+    Every reader finds a blob complete or not at all, also after the process was
+    killed or the machine lost power.
     """
 
     @property
@@ -53,21 +53,21 @@ class BlobStore(ABC):
 
     @abstractmethod
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
-        """Store each file as `put` does; together they wait for the disk less often.
+        """Store each file as `put` does, with fewer waits for the disk.
 
-        Returns, in their order, what `put` would have returned or raised: one
-        that fails harms no other.
+        Returns for each file, in their order, what `put` would have returned or
+        raised. A failure does not affect the other files.
         """
 
     def put(self, key: Key, source: Path, *, sha256: str) -> bool:
         """Store the file `source` under `key`, unless the same bytes are there.
 
         `sha256` is the hex digest of the file. Returns True when this call
-        stored it, False when the blob was there already; in both cases the
-        blob is durable when this returns. `source` stays and may share its
-        storage with the blob from now on: remove it, never write to it.
+        stored it, False when the blob was there before; in both cases the blob
+        is durable when this returns. `source` is kept, and may share its
+        storage with the blob from now on: delete it, but never write to it.
 
-        Raises Collision when other bytes are stored under `key` (they stay),
+        Raises Collision when other bytes are stored under `key` (they are kept),
         DiskFull when there is no room (nothing is stored).
         """
         (result,) = self.put_all([Put(key, source, sha256)])
@@ -77,43 +77,43 @@ class BlobStore(ABC):
 
     @abstractmethod
     def as_file(self, key: Key) -> AbstractContextManager[Path]:
-        """Return a context in which the blob is a file, to be read by another program.
+        """Return a context in which the blob is a local file, for example for another program.
 
-        The file is only read, and may be gone behind the context. Raises
-        FileNotFoundError without the blob.
+        Do not write to the file; it may not exist after the context. Raises
+        FileNotFoundError if there is no such blob.
         """
 
     @abstractmethod
     def stat(self, key: Key) -> BlobStat | None:
-        """Return what is known of the blob, or None without one."""
+        """Return what is known about the blob; None if there is no such blob."""
 
     @abstractmethod
     def set_aside(self, key: Key) -> Aside | None:
-        """Move the blob durably to where no reader finds it; None without one.
+        """Move the blob durably to where no reader finds it; None if there is no such blob.
 
-        It is there, whatever happens, until it is dropped.
+        It is kept there until `drop`, also when the process ends.
         """
 
     @abstractmethod
     def aside(self) -> Iterator[Aside]:
-        """Yield everything that is aside, in order of keys."""
+        """Yield every blob that is set aside, in the order of their keys."""
 
     @abstractmethod
     def put_back(self, aside: Aside, *, sha256: str) -> None:
-        """Put a blob that is aside back into its place as well, if its bytes have this hex SHA-256.
+        """Store a blob that is set aside under its key again, if its bytes have this hex SHA-256.
 
-        Durable when this returns. Does nothing when the blob is not aside any
-        more, or has other bytes. Raises Collision when other bytes are in the
-        place (they are kept).
+        It is durable when this returns, and also stays aside until `drop`. Does
+        nothing if the blob is no longer aside, or has other bytes. Raises
+        Collision when other bytes are stored under the key (they are kept).
         """
 
     @abstractmethod
     def drop(self, aside: Aside) -> None:
-        """Delete a blob that is aside, if it still is."""
+        """Delete a blob that is set aside. Does nothing if it is no longer aside."""
 
     @abstractmethod
     def keys(self, prefix: str = "") -> Iterator[Key]:
         """Yield the keys whose digest begins with `prefix`, in order.
 
-        `prefix` is 0 to 32 hex digits. Files that are no blobs are passed over.
+        `prefix` is 0 to 32 hex digits. Files that are not blobs are ignored.
         """

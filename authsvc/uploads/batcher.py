@@ -1,4 +1,4 @@
-"""Blocking work on what arrives at any time, done in groups."""
+"""Blocking work on things that arrive at any time, done in groups."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 class Batcher(Generic[T]):
-    """Calls `act` on a thread with whatever has come meanwhile, one group at a time. For one event loop.
+    """Calls `act` on a thread with everything that has arrived meanwhile, one group at a time. For one event loop.
 
-    `act` blocks; a group has `max_size` members at most.
+    `act` blocks; a group has at most `max_size` members.
     """
 
     def __init__(self, act: Callable[[Sequence[T]], None], *, max_size: int) -> None:
@@ -20,7 +20,7 @@ class Batcher(Generic[T]):
         self._acting: asyncio.Task[None] | None = None
 
     async def run(self, member: T) -> None:
-        """Return when `act` is done with a group to which `member` belongs. Raises what `act` raises."""
+        """Return when `act` has run on a group with this member. Raises what `act` raises."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((member, done))
         if self._acting is None or self._acting.done():
@@ -32,18 +32,18 @@ class Batcher(Generic[T]):
             del self._waiting[: self._max_size]
             error = await self._act_on([member for member, _ in group])
             for _, done in group:
-                _end(done, error)
+                _finish(done, error)
 
     async def _act_on(self, members: Sequence[T]) -> Exception | None:
         try:
             await asyncio.to_thread(self._act, members)
-        except Exception as error:  # noqa: BLE001 — whatever it is, nobody may wait for ever
+        except Exception as error:  # noqa: BLE001 — any error: otherwise its members would wait for ever
             return error
         return None
 
 
-def _end(done: asyncio.Future[None], error: Exception | None) -> None:
-    """Tell whoever waits, unless they have gone."""
+def _finish(done: asyncio.Future[None], error: Exception | None) -> None:
+    """Wake up the waiting task, unless it was cancelled."""
     if done.done():
         return
     if error is None:

@@ -1,11 +1,12 @@
-"""Take spooled uploads into store and catalog, those that arrive together in groups.
+"""Store uploaded pictures and record them in the catalog; uploads that arrive together go in groups.
 
-A wait for the disk, a commit and a change of threads cost about as much for
-one picture as for several. One group is on its way at a time, and what arrives
-meanwhile is the next: with three at a time each upload took twice the
-processor, because their threads wait for each other's turn at the interpreter.
-In between each is decoded by itself, so that none waits for another's pixels,
-and meanwhile a clean file gets its digests: both read the whole file, in two processes.
+A wait for the disk, a commit and a switch to another thread cost about as much
+for several pictures as for one. Only one group is processed at a time, and the
+uploads that arrive meanwhile are the next one. With three groups at a time each
+upload took twice the CPU time, because their threads wait for the interpreter.
+Between two groups each upload is decoded on its own, so that no upload waits
+for another's pixels. Meanwhile a clean file is hashed: both read the whole
+file, in two processes.
 """
 
 import asyncio
@@ -31,25 +32,28 @@ MAX_GROUP: Final = 64
 
 
 class Incoming(Protocol):
-    """An upload whose bytes are here, most of them in a file. Its methods block."""
+    """An upload that was received completely, most of it in a file. Its methods block."""
 
     def complete(self) -> Spooled:
-        """Return the complete file; again, return it again."""
+        """Return the complete file. May be called again."""
 
     def discard(self) -> None:
-        """Remove the file, unless it is gone."""
+        """Delete the file. May be called again."""
 
 
 class Decoder(Protocol):
-    """Decodes pictures elsewhere: see `imaging.decoder.pool.DecoderPool.check`."""
+    """Decodes pictures in another process: see `imaging.decoder.pool.DecoderPool.check`."""
 
     async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
-        """Decode all of the picture. Raises an UploadRefused for one that cannot be or has more pixels, Busy."""
+        """Decode the whole picture.
+
+        Raises an UploadRefused if it cannot be decoded or has more than `pixels`, and Busy.
+        """
 
 
 @dataclass(eq=False, slots=True)
 class _Upload:
-    """One upload, as far as it has got; an outcome ends it."""
+    """One upload and its progress. It ends with an outcome."""
 
     incoming: Incoming
     name: str
@@ -59,18 +63,18 @@ class _Upload:
     """Of the prepared file."""
     image: Image = field(init=False)
     clean: Path | None = None
-    """A file that was written because something had to be left out of the received one."""
+    """A file without metadata, written because the received file had some."""
     is_fit: bool = False
-    """Whether it is prepared and was decoded."""
+    """Whether it was prepared and decoded."""
     is_stored_now: bool = False
-    """Whether its blob was put there by this upload."""
+    """Whether this upload stored its blob."""
     outcome: Image | Exception | None = None
 
 
 class Ingest:
-    """Keeps uploads. One instance serves all of them at once, on one event loop.
+    """Stores and records uploads. One instance serves all of them, on one event loop.
 
-    `strips` takes metadata out of them.
+    `strips` removes their metadata.
     """
 
     def __init__(
@@ -89,20 +93,19 @@ class Ingest:
     async def keep(self, incoming: Incoming, *, name: str) -> Image:
         """Store the picture, unless it is stored already; return its facts.
 
-        `incoming` is completed and discarded on a thread.
-        When this returns, the blob and its row survive a power cut; the order
-        is blob, then row, so that a crash leaves at most a blob without a row.
-        `name` is the file's name at its uploader, "" for unknown.
+        `incoming` is completed and discarded on a thread. `name` is the name of
+        the uploaded file, "" if unknown. When this returns, the blob and its row
+        survive a power cut. The blob is stored before the row, so that a crash
+        leaves at most a blob without a row.
 
-        Raises what `incoming.complete` raises, Unsupported or Corrupt for a file that is
-        no accepted picture, what `prepare` raises for one that is cut off or beyond the
-        limits and what `decoder` raises, unless it is stored already, Collision for a
-        forged md5, DiskFull without room; nothing new is then served. Busy when the catalog
-        stays locked: the blob may then be there without its row, until the next upload
-        of it, a removal or a reindex.
+        Raises what `incoming.complete` and `prepare` raise, and what `decoder` raises
+        unless the picture is stored already; Collision for a forged md5; DiskFull
+        without room. Nothing new is served then. Raises Busy when the catalog stays
+        locked: then the blob may be stored without a row, until the same picture is
+        uploaded again or removed, or until a reindex.
         """
         upload = _Upload(incoming, name)
-        # A task of its own: it goes on when whoever waits has gone.
+        # A separate task: it goes on when the client closes the connection.
         keeping = asyncio.create_task(self._keep(upload))
         self._under_way.add(keeping)
         keeping.add_done_callback(self._under_way.discard)
@@ -112,24 +115,24 @@ class Ingest:
         return upload.outcome
 
     async def close(self) -> None:
-        """Wait for the uploads that are on their way, whose clients may be gone: their rows are still to come."""
+        """Wait for the uploads in progress, also those whose clients have closed the connection."""
         while self._under_way:
             await asyncio.wait(self._under_way)
 
     async def _keep(self, upload: _Upload) -> None:
         try:
-            # One that has lost its blob to a removal comes by once more.
+            # Again, if a removal has taken its blob.
             while _pending([upload]):
                 await self._arriving.run(upload)
                 if _pending([upload]) and not upload.is_fit:
                     await self._decode_and_hash(upload)
                 if _pending([upload]):
                     await self._storing.run(upload)
-        except Exception as error:  # noqa: BLE001 — whatever it is, it is this upload's answer
+        except Exception as error:  # noqa: BLE001 — any error is this upload's answer
             upload.outcome = error
 
     async def _decode_and_hash(self, upload: _Upload) -> None:
-        """Decode the picture, and meanwhile hash what is new of it."""
+        """Decode the picture, and hash the clean file at the same time, if there is one."""
         work = [self._decode(upload)]
         if upload.clean is not None:
             work.append(self._hashing.run(upload))
@@ -142,11 +145,11 @@ class Ingest:
         try:
             prepared = upload.prepared
             await self._decoder.check(prepared.path, prepared.kind, pixels=prepared.width * prepared.height)
-        except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to this upload
+        except Exception as error:  # noqa: BLE001 — any error is this upload's answer
             upload.outcome = error
 
     def _receive(self, group: Sequence[_Upload]) -> None:
-        """Bring each upload to where it may be decoded, or to its outcome."""
+        """Prepare each upload for the decoder, or set its outcome."""
         for upload in group:
             _record_failure([upload], partial(_complete, upload))
         _record_failure(_pending(group), partial(self._skip_known, _pending(group)))
@@ -156,14 +159,14 @@ class Ingest:
         _remove_ended(group)
 
     def _store_and_record(self, group: Sequence[_Upload]) -> None:
-        """Bring each upload to its outcome, except those that have to be kept once more."""
+        """Set the outcome of each upload, except those that have to start again."""
         _record_failure(group, partial(self._put, group))
         if stored := _pending(group):
             self._record(stored)
         _remove_ended(group)
 
     def _skip_known(self, uploads: Sequence[_Upload]) -> None:
-        """End the uploads of bytes that were received before, if their blob is there."""
+        """Set the outcome of uploads that were received before, if their blob is stored."""
         known = self._images.find_all_received([upload.received.digests.sha256 for upload in uploads])
         for upload in uploads:
             image = known.get(upload.received.digests.sha256)
@@ -188,7 +191,7 @@ class Ingest:
         rows: Sequence[Image | Exception]
         try:
             rows = self._images.add_all([(upload.image, upload.received.digests) for upload in stored]).result()
-        except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to each of the group
+        except Exception as error:  # noqa: BLE001 — any error is the answer of each upload in the group
             rows = [error] * len(stored)
         for upload, row in zip(stored, rows, strict=True):
             _record_failure([upload], partial(self._finish, upload, row))
@@ -199,7 +202,7 @@ class Ingest:
         if isinstance(row, Exception):
             raise row
         if row.key != upload.image.key:
-            # The row was there all the time, under a tombstone.
+            # The row existed, with a tombstone.
             self._discard(upload)
         # A removal that was running may have set the blob aside before the row was written.
         # One that sets it aside later finds the row, and puts the blob back.
@@ -210,7 +213,7 @@ class Ingest:
             upload.outcome = image
 
     def _discard(self, upload: _Upload) -> None:
-        """Delete a blob that got no row, unless another upload has made one for it."""
+        """Delete a blob without a row, unless another upload has recorded it."""
         if upload.is_stored_now:
             discard(upload.image.key, images=self._images, store=self._store)
 
@@ -220,20 +223,20 @@ def _pending(uploads: Sequence[_Upload]) -> list[_Upload]:
 
 
 def _record_failure(uploads: Sequence[_Upload], act: Callable[[], None]) -> None:
-    """Call `act` for the uploads, if any; what it raises is the outcome of each that has none."""
+    """Call `act` if there are uploads; an error is the outcome of each that has none yet."""
     try:
         if uploads:
             act()
-    except Exception as error:  # noqa: BLE001 — whatever it is, it belongs to these uploads alone
+    except Exception as error:  # noqa: BLE001 — any error is the outcome of these uploads
         for upload in _pending(uploads):
             upload.outcome = error
 
 
 def _remove_ended(uploads: Sequence[_Upload]) -> None:
-    """Remove the files of the uploads that have their outcome."""
+    """Delete the files of the uploads that have an outcome."""
     for upload in uploads:
         if upload.outcome is not None:
-            # A file that stays is removed at the next start; the upload is what it is.
+            # A file that cannot be deleted is deleted at the next start; the outcome is the same.
             with suppress(OSError):
                 upload.incoming.discard()
             with suppress(OSError):
@@ -247,7 +250,7 @@ def _complete(upload: _Upload) -> None:
 
 def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
     upload.prepared = prepare(upload.received, limits, strips=strips)
-    # The disk is at work while it is decoded, and has all files of a group to do at once.
+    # The disk writes while the picture is decoded, and has all files of a group to write at once.
     begin_to_write(upload.prepared.path)
     if upload.prepared.path == upload.received.path:
         upload.digests = upload.received.digests
@@ -265,13 +268,13 @@ def _hash_clean(upload: _Upload) -> None:
 
 
 def _name(upload: _Upload, known: Image | None) -> None:
-    """Give the upload its facts; `known` is the image with its md5."""
+    """Set the facts of the upload; `known` is the recorded image with its md5, if there is one."""
     prepared, digests = upload.prepared, upload.digests
     if known is not None and known.sha256 != digests.sha256:
         upload.outcome = Collision()
         return
     upload.image = Image(
-        # A blob that moved in from the 2018 script may be called .jpeg.
+        # A blob from the 2018 script may have the extension .jpeg.
         key=known.key if known is not None else Key(digests.md5, prepared.kind.value),
         sha256=digests.sha256,
         size=prepared.size,

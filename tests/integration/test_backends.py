@@ -12,7 +12,7 @@ from tests.support.pictures import picture
 from tests.support.workplace import Workplace, settings_in
 
 
-def test_new_data_folder_is_made_whole_and_said_to_be_new(tmp_path: Path) -> None:
+def test_new_data_folder_is_complete_and_reported_as_new(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "data")
     assert prepare_data_dir(settings) is True
     modes = {
@@ -38,7 +38,7 @@ def test_new_data_folder_is_made_whole_and_said_to_be_new(tmp_path: Path) -> Non
     backends.catalog.close()
 
 
-def test_prepared_data_folder_is_left_as_it_is(place: Workplace) -> None:
+def test_existing_data_folder_is_not_changed(place: Workplace) -> None:
     image = place.keep(content := picture())
     place.settings.run_dir.chmod(0o755)
     assert prepare_data_dir(place.settings) is False
@@ -48,20 +48,20 @@ def test_prepared_data_folder_is_left_as_it_is(place: Workplace) -> None:
 
 
 @pytest.mark.needs_root
-def test_folder_that_is_no_data_folder_is_not_opened_or_made_one(tmp_path: Path) -> None:
+def test_other_folder_is_not_opened_and_not_changed(tmp_path: Path) -> None:
     with pytest.raises(Broken, match="authsvc init"):
         open_backends(settings_in(tmp_path / "elsewhere"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_file_in_the_way_is_said_with_its_path(tmp_path: Path) -> None:
+def test_file_in_place_of_the_folder_is_reported_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(Broken, match=r"data.*choose another --data-dir"):
         prepare_data_dir(settings_in(tmp_path / "data"))
 
 
 @pytest.mark.needs_root
-def test_folder_that_this_user_may_not_write_is_said_in_one_sentence(open_path: Path) -> None:
+def test_unwritable_folder_is_reported_in_one_sentence(open_path: Path) -> None:
     closed = open_path / "closed"
     closed.mkdir(mode=0o555)
     script = (

@@ -28,7 +28,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.needs_root
-def test_what_nginx_reads_is_handed_to_its_group_and_the_rest_is_not(settings: Settings) -> None:
+def test_only_what_nginx_reads_is_given_to_its_group(settings: Settings) -> None:
     blob = settings.blobs_dir / "7b" / f"{'0' * 30}.png"
     blob.write_bytes(b"bytes")
     blob.chmod(0o640)
@@ -43,7 +43,7 @@ def test_what_nginx_reads_is_handed_to_its_group_and_the_rest_is_not(settings: S
 
 
 @pytest.mark.needs_root
-def test_data_folder_that_lets_no_group_in_keeps_its_own(settings: Settings) -> None:
+def test_data_folder_closed_to_its_group_keeps_its_group(settings: Settings) -> None:
     settings.data_dir.chmod(0o700)
     before = _state(settings.data_dir)
     share_with_group(settings, GROUP, blobs=settings.blobs_dir)
@@ -59,7 +59,7 @@ def test_later_pictures_get_the_group_too(place: Workplace) -> None:
 
 
 @pytest.mark.needs_root
-def test_shared_blobs_are_not_walked_again(settings: Settings) -> None:
+def test_blobs_shared_before_are_not_changed_again(settings: Settings) -> None:
     share_with_group(settings, GROUP, blobs=settings.blobs_dir)
     stray = settings.blobs_dir / "7b" / "stray"
     stray.touch()
@@ -112,7 +112,7 @@ def test_link_of_another_user_is_not_followed_by_root_and_roots_own_is(settings:
         "closed to its owner, though open to others",
     ],
 )
-def test_first_folder_that_an_account_cannot_pass_is_found(
+def test_first_folder_that_an_account_may_not_enter_is_found(
     open_path: Path, owner: int, group: int, mode: int, *, is_closed: bool
 ) -> None:
     middle = open_path / "middle"
@@ -128,6 +128,6 @@ def test_folders_that_do_not_exist_yet_count_as_open(open_path: Path) -> None:
     assert first_closed_folder(open_path / "later" / "data", READER) is None
 
 
-def test_root_passes_everywhere(tmp_path: Path) -> None:
+def test_root_may_enter_every_folder(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     assert first_closed_folder(tmp_path / "closed", Account("root", 0, 0)) is None

@@ -1,4 +1,4 @@
-"""What reading smaller sizes needs: a picture that has some."""
+"""A picture that has smaller sizes."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from tests.support.stack import Stack
 
 @pytest.fixture
 def photo(stack: Stack) -> str:
-    """The address of a photograph of 1000 x 700 pixels, of which nobody has asked for a smaller size yet."""
+    """The address of a photograph of 1000 x 700 pixels, without any sizes yet."""
     return stack.upload(photograph())

@@ -1,4 +1,4 @@
-"""Sizes are shown to those who are shown pictures, with the same headers."""
+"""Readers that may see pictures also get sizes, with the same headers."""
 
 import pytest
 
@@ -11,7 +11,7 @@ STRANGER = "http://stranger.example/post"
 
 
 @pytest.mark.parametrize("is_made", [False, True], ids=["not made yet", "made"])
-def test_stranger_gets_the_hotlink_picture_and_has_nothing_made(stack: Stack, photo: str, *, is_made: bool) -> None:
+def test_stranger_gets_the_hotlink_picture_and_no_size_is_made(stack: Stack, photo: str, *, is_made: bool) -> None:
     if is_made:
         shown(stack, f"{photo}?w=320")
     before = jobs(stack, "made")
@@ -28,7 +28,7 @@ def test_missing_picture_has_no_sizes(stack: Stack) -> None:
     assert answer.content == stack.placeholder("missing.png")
 
 
-def test_site_that_only_the_service_knows_is_shown_sizes() -> None:
+def test_site_that_only_the_service_knows_gets_sizes() -> None:
     with Stack() as stack:
         path = stack.upload(photograph())
         change_sites(stack, add=["new.example"])
@@ -38,7 +38,7 @@ def test_site_that_only_the_service_knows_is_shown_sizes() -> None:
         assert ask(stack, f"{path}?w=640", WEBP, Referer=page).headers["content-type"] == "image/webp"
 
 
-def test_answer_has_the_headers_of_pictures_and_varies_by_accept_too(stack: Stack, photo: str) -> None:
+def test_size_has_the_headers_of_a_picture_and_varies_by_accept(stack: Stack, photo: str) -> None:
     picture, size = ask(stack, photo), ask(stack, f"{photo}?w=320")
     differing = {"date", "content-length", "etag", "last-modified", "vary"}
     assert {k: v for k, v in size.headers.items() if k not in differing} == {
@@ -47,19 +47,19 @@ def test_answer_has_the_headers_of_pictures_and_varies_by_accept_too(stack: Stac
     assert size.headers["vary"] == f"Accept, {picture.headers['vary']}"
 
 
-def test_head_makes_a_size_as_well(stack: Stack, photo: str) -> None:
+def test_head_request_makes_a_size(stack: Stack, photo: str) -> None:
     head = stack.client.head(f"{photo}?w=800", headers={"Accept": PLAIN})
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == str(len(shown(stack, f"{photo}?w=800").content))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_sizes_are_only_read(stack: Stack, photo: str, method: str) -> None:
+def test_other_methods_than_get_and_head_are_refused(stack: Stack, photo: str, method: str) -> None:
     answer = stack.client.request(method, f"{photo}?w=320")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_part_of_a_size_and_one_that_is_known_already(stack: Stack, photo: str) -> None:
+def test_range_and_etag_of_a_size(stack: Stack, photo: str) -> None:
     whole = ask(stack, f"{photo}?w=320")
     part = ask(stack, f"{photo}?w=320", Range="bytes=2-5")
     assert (part.status_code, part.content) == (206, whole.content[2:6])
@@ -68,7 +68,7 @@ def test_part_of_a_size_and_one_that_is_known_already(stack: Stack, photo: str) 
 
 @pytest.mark.parametrize("address", ["/_sized/", "/_asked/_sized/", "/_derive", "/_derived", "/_original"])
 @pytest.mark.parametrize("query", ["", "?w=320"])
-def test_what_is_inside_is_nothing_outside(stack: Stack, photo: str, address: str, query: str) -> None:
+def test_internal_addresses_are_404_outside(stack: Stack, photo: str, address: str, query: str) -> None:
     assert ask(stack, address + query).status_code == 404
     if address.endswith("/"):
         assert ask(stack, address + photo[1:] + query).status_code == 404
@@ -85,7 +85,7 @@ def test_what_is_inside_is_nothing_outside(stack: Stack, photo: str, address: st
     ],
     ids=["a path", "another width", "another format", "one more slash", "nothing"],
 )
-def test_service_makes_nothing_but_the_sizes(stack: Stack, size: str, accepts: str) -> None:
+def test_service_makes_only_sizes_that_exist(stack: Stack, size: str, accepts: str) -> None:
     headers = {"X-Derivative": size, "X-Accepts": accepts}
     assert stack.ask_service("/derive", headers).status_code == 404
 

@@ -1,4 +1,4 @@
-"""Readers get a picture whatever happens to service, workers and cache."""
+"""Readers get a picture when the service, workers or the cache fail."""
 
 import os
 import shutil
@@ -41,12 +41,12 @@ def workers(stack: Stack) -> list[int]:
 
 
 def assert_original(answer: Shown, stack: Stack, path: str) -> None:
-    """Check that it is the picture itself, which nobody keeps."""
+    """Check that the answer is the picture itself, not to be cached."""
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     assert answer.content == (stack.data_dir / "blobs" / path[1:]).read_bytes()
 
 
-def test_any_number_of_first_requests_are_one_job(stack: Stack) -> None:
+def test_simultaneous_first_requests_share_one_job(stack: Stack) -> None:
     path = stack.upload(photograph(size=(3000, 2000)))
     before = jobs(stack, "made")
     gate = threading.Barrier(ASKERS)
@@ -58,20 +58,20 @@ def test_any_number_of_first_requests_are_one_job(stack: Stack) -> None:
     with ThreadPoolExecutor(ASKERS) as pool:
         answers = list(pool.map(one, range(ASKERS)))
     assert {answer.status for answer in answers} == {200}
-    # Whoever asks late may get AVIF already.
+    # Late requests may get AVIF already.
     assert {answer.mime for answer in answers} <= {"image/webp", "image/avif"}
     assert len({answer.content for answer in answers if answer.mime == "image/webp"}) == 1
     assert jobs(stack, "made") == before + 1
 
 
-def test_size_that_is_made_outlives_the_service(fragile: Stack, photo: str) -> None:
+def test_existing_size_is_served_without_the_service(fragile: Stack, photo: str) -> None:
     made = shown(fragile, f"{photo}?w=320", WEBP)
     with frozen(fragile.pid("service")):
         assert shown(fragile, f"{photo}?w=320", WEBP).content == made.content
 
 
 @pytest.mark.waits_for("size_answer")
-def test_first_request_before_a_frozen_service_gets_the_picture() -> None:
+def test_first_request_with_a_frozen_service_gets_the_picture() -> None:
     with Stack(times=shortened("size_answer"), decode_workers=1) as stack:
         path = stack.upload(photograph())
         with frozen(stack.pid("service")):
@@ -79,7 +79,7 @@ def test_first_request_before_a_frozen_service_gets_the_picture() -> None:
         wait_until(lambda: ask(stack, f"{path}?w=320", WEBP).headers["content-type"] == "image/webp", "it is made")
 
 
-def test_first_request_before_a_dead_service_gets_the_picture_or_the_size(fragile: Stack, photo: str) -> None:
+def test_first_request_with_a_dead_service_gets_the_picture_or_the_size(fragile: Stack, photo: str) -> None:
     victim = fragile.pid("service")
     os.kill(victim, signal.SIGKILL)
     answer = shown(fragile, f"{photo}?w=320", WEBP)
@@ -93,7 +93,7 @@ def test_first_request_before_a_dead_service_gets_the_picture_or_the_size(fragil
 
 
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "hanging"])
-def test_worker_that_is_lost_costs_no_reader_anything(*, is_killed: bool) -> None:
+def test_reader_gets_a_picture_when_a_worker_dies(*, is_killed: bool) -> None:
     with Stack(decode_timeout=2, decode_workers=1) as stack:
         path = stack.upload(photograph())
         (victim,) = workers(stack)
@@ -110,7 +110,7 @@ def test_worker_that_is_lost_costs_no_reader_anything(*, is_killed: bool) -> Non
 
 
 @pytest.mark.parametrize("is_whole", [False, True], ids=["what is in it", "the folder itself"])
-def test_wiped_cache_is_not_noticed_by_readers(fragile: Stack, photo: str, *, is_whole: bool) -> None:
+def test_readers_get_pictures_while_the_cache_is_deleted(fragile: Stack, photo: str, *, is_whole: bool) -> None:
     cache = fragile.data_dir / "derivatives"
     enough = threading.Event()
 
@@ -131,7 +131,7 @@ def test_wiped_cache_is_not_noticed_by_readers(fragile: Stack, photo: str, *, is
         finally:
             enough.set()
     assert [each.result() for each in reading] == [{200}] * 3
-    # Not one that nginx still holds open.
+    # A size that nginx does not have open any more.
     assert shown(fragile, f"{photo}?w=800", WEBP).mime == "image/webp"
     assert cache.stat().st_gid == group
     assert stat.S_IMODE(cache.stat().st_mode) == 0o2750
@@ -153,11 +153,11 @@ def test_full_cache_disk_shows_the_picture_itself(fragile: Stack, photo: str) ->
         subprocess.run(["umount", "--lazy", str(cache)], check=True)
 
 
-def test_sizes_of_a_removed_picture_are_gone_within_ten_seconds(fragile: Stack, photo: str) -> None:
+def test_sizes_of_a_removed_picture_are_404_within_ten_seconds(fragile: Stack, photo: str) -> None:
     for accept in (PLAIN, WEBP):
         shown(fragile, f"{photo}?w=320", accept)
     fragile.cli("image", "rm", photo)
-    wait_until(lambda: ask(fragile, f"{photo}?w=320", WEBP).status_code == 404, "it is gone", seconds=promised(10))
+    wait_until(lambda: ask(fragile, f"{photo}?w=320", WEBP).status_code == 404, "it is removed", seconds=promised(10))
     assert ask(fragile, f"{photo}?w=320").status_code == 404
     assert not (fragile.data_dir / "derivatives" / photo[1:]).exists()
 

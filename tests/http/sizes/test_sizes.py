@@ -1,4 +1,4 @@
-"""Which file a reader gets behind `?w=`."""
+"""Which file a reader gets for `?w=`."""
 
 import io
 
@@ -17,7 +17,7 @@ from tests.support.stack import Stack, wait_until
     [(PLAIN, "image/jpeg"), (WEBP, "image/webp"), (AVIF, "image/webp")],
     ids=["plain", "webp", "avif"],
 )
-def test_first_request_gets_the_width_in_a_format_that_the_reader_takes(
+def test_first_request_gets_the_width_in_a_format_that_the_reader_accepts(
     stack: Stack, photo: str, width: int, accept: str, mime: str
 ) -> None:
     answer = shown(stack, f"{photo}?w={width}", accept)
@@ -30,7 +30,7 @@ def test_picture_is_never_enlarged(stack: Stack, photo: str, width: int) -> None
     assert [shown(stack, f"{photo}?w={width}", accept).size for accept in (PLAIN, WEBP)] == [(1000, 700)] * 2
 
 
-def test_avif_is_served_once_it_is_there_and_smaller(stack: Stack, photo: str) -> None:
+def test_avif_is_served_as_soon_as_it_is_made(stack: Stack, photo: str) -> None:
     webp = shown(stack, f"{photo}?w=640", WEBP)
     wait_until(lambda: ask(stack, f"{photo}?w=640", AVIF).headers["content-type"] == "image/avif", "AVIF is there")
     avif = ask(stack, f"{photo}?w=640", AVIF)
@@ -89,7 +89,7 @@ def test_transparency_is_kept(stack: Stack) -> None:
         assert (corner[3] > 240, centre[3] < 20) == (True, True)
 
 
-def test_animation_stays_one_as_gif_and_as_webp(stack: Stack) -> None:
+def test_animation_keeps_its_frames_as_gif_and_as_webp(stack: Stack) -> None:
     frames = [Image.effect_noise((500, 300), 80).convert("P") for _ in range(4)]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=[100, 200, 300, 400], loop=3)
@@ -102,8 +102,8 @@ def test_animation_stays_one_as_gif_and_as_webp(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("accept", [PLAIN, WEBP], ids=["plain", "webp"])
-def test_picture_itself_stands_for_a_size_that_is_of_no_use(stack: Stack, accept: str) -> None:
-    # No encoder makes less of it.
+def test_reader_gets_the_picture_itself_when_a_size_is_not_smaller(stack: Stack, accept: str) -> None:
+    # No encoder makes it smaller.
     path = stack.upload(content := smallest_webp())
     stack.cli("image", "rm", path)
     assert stack.upload(content) == path
@@ -115,7 +115,7 @@ def test_picture_itself_stands_for_a_size_that_is_of_no_use(stack: Stack, accept
     assert jobs(stack, "linked") == before + 1
 
 
-def test_thumbnail_of_an_upload_is_there(stack: Stack) -> None:
+def test_thumbnail_url_of_an_upload_works(stack: Stack) -> None:
     answer = stack.post(photograph(), "holiday.jpg").json()["data"]
     assert shown(stack, answer["thumbnail_url"].removeprefix(f"http://localhost:{stack.port}")).size == (320, 224)
 
@@ -124,7 +124,7 @@ def test_thumbnail_of_an_upload_is_there(stack: Stack) -> None:
     "query",
     ["w=0", "w=161", "w=0320", "w=320&", "w=320&w=320", "W=320", "w=%3320", "w=320%0a", "w=", "w=320&a=1", "x=320", ""],
 )
-def test_other_query_strings_are_no_address(stack: Stack, photo: str, query: str) -> None:
+def test_other_query_strings_are_404(stack: Stack, photo: str, query: str) -> None:
     assert ask(stack, f"{photo}?{query}").status_code == 404
 
 

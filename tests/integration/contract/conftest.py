@@ -1,4 +1,4 @@
-"""A catalog of the test's own."""
+"""A separate catalog for each test."""
 
 import shutil
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from authsvc.catalog.sqlite import open_catalog
 
 @pytest.fixture
 def catalog_path(new_catalog: Path, tmp_path: Path) -> Path:
-    """A catalog's file of the test's own."""
+    """The file of the test's catalog."""
     return Path(shutil.copy(new_catalog, tmp_path / "catalog.sqlite3"))
 
 

@@ -1,4 +1,4 @@
-"""What is acknowledged survives a power cut: the system calls and their order say so."""
+"""Acknowledged writes survive a power cut: checked by the system calls and their order."""
 
 import re
 import subprocess
@@ -83,7 +83,7 @@ def test_put_syncs_the_bytes_then_links_then_syncs_the_folder(
     assert synced[0] < linked[0] < folder_synced[-1]
 
 
-def test_put_of_a_known_blob_syncs_the_folder_for_whoever_linked_it(
+def test_put_of_a_known_blob_syncs_the_folder_too(
     store_calls: tuple[Path, list[list[tuple[str, str]]]],
 ) -> None:
     shard, (_, second_put, *_) = store_calls
@@ -91,7 +91,7 @@ def test_put_of_a_known_blob_syncs_the_folder_for_whoever_linked_it(
     assert _positions(second_put, ("fsync",), f"{shard}>")
 
 
-def test_blob_set_aside_is_safe_there_before_its_place_is_given_up(
+def test_set_aside_syncs_the_trash_before_the_shard(
     store_calls: tuple[Path, list[list[tuple[str, str]]]],
 ) -> None:
     shard, (_, _, moved, *_) = store_calls
@@ -101,7 +101,7 @@ def test_blob_set_aside_is_safe_there_before_its_place_is_given_up(
     assert renamed < trash_synced < shard_synced
 
 
-def test_blob_put_back_is_linked_then_its_folder_is_synced(
+def test_put_back_links_then_syncs_the_folder(
     store_calls: tuple[Path, list[list[tuple[str, str]]]],
 ) -> None:
     shard, (_, _, _, put_back, *_) = store_calls
@@ -110,7 +110,7 @@ def test_blob_put_back_is_linked_then_its_folder_is_synced(
 
 
 @pytest.mark.parametrize("write", [1, 2], ids=["row of an image, by the grouping writer", "site"])
-def test_commit_syncs_the_log_behind_its_last_write(catalog_path: Path, tmp_path: Path, write: int) -> None:
+def test_commit_syncs_the_log_after_its_last_write(catalog_path: Path, tmp_path: Path, write: int) -> None:
     calls = _until_acknowledged(_calls_of(tmp_path, "write-rows", str(catalog_path)))[write]
     log = f"{catalog_path.name}-wal>"
     written = _positions(calls, ("pwrite64", "write"), log)

@@ -49,9 +49,7 @@ class TestFilesystemStore(BlobStoreContract):
             use_up_names(disk)
             yield store, source
 
-    def test_blob_is_readable_by_the_group_and_nobody_else(
-        self, store: FilesystemStore, root: Path, spooled: Spooled
-    ) -> None:
+    def test_blob_is_readable_by_its_group_only(self, store: FilesystemStore, root: Path, spooled: Spooled) -> None:
         blob = a_blob()
         source = spooled(blob)
         before = os.umask(0o077)
@@ -61,20 +59,20 @@ class TestFilesystemStore(BlobStoreContract):
             os.umask(before)
         assert _mode(root / blob.key.path.removeprefix("/")) == 0o640
 
-    def test_blob_lies_where_its_address_says(self, store: FilesystemStore, root: Path, spooled: Spooled) -> None:
+    def test_blob_is_in_the_folder_that_its_address_names(
+        self, store: FilesystemStore, root: Path, spooled: Spooled
+    ) -> None:
         blob = a_blob()
         store.put(blob.key, spooled(blob), sha256=blob.sha256)
         assert (root / blob.key.digest[:2] / f"{blob.key.digest[2:]}.png").read_bytes() == blob.content
 
-    def test_blob_takes_no_second_copy_of_the_bytes(self, store: FilesystemStore, root: Path, spooled: Spooled) -> None:
+    def test_blob_is_a_link_to_the_source(self, store: FilesystemStore, root: Path, spooled: Spooled) -> None:
         blob = a_blob()
         source = spooled(blob)
         store.put(blob.key, source, sha256=blob.sha256)
         assert (root / blob.key.path.removeprefix("/")).samefile(source)
 
-    def test_files_that_are_no_blobs_are_passed_over(
-        self, store: FilesystemStore, root: Path, spooled: Spooled
-    ) -> None:
+    def test_files_that_are_not_blobs_are_ignored(self, store: FilesystemStore, root: Path, spooled: Spooled) -> None:
         blob = a_blob()
         store.put(blob.key, spooled(blob), sha256=blob.sha256)
         shard = root / blob.key.shard
@@ -84,13 +82,13 @@ class TestFilesystemStore(BlobStoreContract):
         (root / "zz").mkdir()
         assert list(store.keys()) == [blob.key]
 
-    def test_shards_hand_their_group_to_blobs_and_close_others_out(self, store: FilesystemStore, root: Path) -> None:
+    def test_shards_give_blobs_their_group_and_are_closed_to_others(self, store: FilesystemStore, root: Path) -> None:
         assert store.folder == root
         shards = sorted(root.iterdir())
         assert [shard.name for shard in shards] == [f"{number:02x}" for number in range(256)]
         assert {_mode(shard) for shard in shards} == {0o2750}
 
-    def test_missing_folders_are_made_again_and_others_are_left_alone(self, store: FilesystemStore, root: Path) -> None:
+    def test_missing_folders_are_made_again_and_others_are_unchanged(self, store: FilesystemStore, root: Path) -> None:
         (root / "7b").rmdir()
         (root / "7c").chmod(0o2755)
         root.with_name("trash").rmdir()
@@ -98,7 +96,7 @@ class TestFilesystemStore(BlobStoreContract):
         assert _mode(root / "7b") == 0o2750
         assert _mode(root / "7c") == 0o2755
 
-    def test_what_is_aside_is_outside_the_folders_that_nginx_serves_and_closed_to_its_group(
+    def test_blob_set_aside_is_not_in_a_folder_that_nginx_can_read(
         self, store: FilesystemStore, root: Path, spooled: Spooled
     ) -> None:
         blob = a_blob()
@@ -110,7 +108,7 @@ class TestFilesystemStore(BlobStoreContract):
         assert _mode(trash) == 0o700
         assert [path for path in root.rglob("*") if path.is_file()] == []
 
-    def test_blob_is_set_aside_also_in_the_folders_of_an_older_version(
+    def test_blob_is_set_aside_in_a_data_folder_of_an_older_version(
         self, store: FilesystemStore, root: Path, spooled: Spooled
     ) -> None:
         blob = a_blob()

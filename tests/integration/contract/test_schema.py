@@ -81,7 +81,7 @@ def test_upgrade_in_this_process_makes_a_usable_catalog(tmp_path: Path, engine_o
     catalog.close()
 
 
-def test_catalog_that_is_up_to_date_is_left_alone(catalog_path: Path) -> None:
+def test_current_catalog_is_not_changed(catalog_path: Path) -> None:
     before = catalog_path.read_bytes()
     ensure_schema(catalog_path)
     assert catalog_path.read_bytes() == before
@@ -100,7 +100,7 @@ def test_several_processes_make_one_catalog(tmp_path: Path, *, has_file: bool) -
     catalog.close()
 
 
-def test_catalog_of_a_newer_version_is_refused_and_left_alone(
+def test_catalog_of_a_newer_version_is_refused_and_not_changed(
     catalog_path: Path, engine_on: Callable[[Path], Engine]
 ) -> None:
     with writing(engine_on(catalog_path)) as connection:
@@ -111,9 +111,7 @@ def test_catalog_of_a_newer_version_is_refused_and_left_alone(
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "9999"
 
 
-def test_failed_migration_says_why_and_leaves_no_half_schema(
-    tmp_path: Path, engine_on: Callable[[Path], Engine]
-) -> None:
+def test_failed_migration_reports_why_and_changes_nothing(tmp_path: Path, engine_on: Callable[[Path], Engine]) -> None:
     path = tmp_path / "catalog.sqlite3"
     with writing(engine_on(path)) as connection:
         connection.exec_driver_sql("CREATE TABLE sites (other INTEGER)")

@@ -174,7 +174,7 @@ def test_write_without_room_raises_full_and_works_again_with_room(new_catalog: P
 
 
 @pytest.mark.parametrize("act", [_write_image, READS["read"]], ids=["write", "read"])
-def test_file_that_is_no_database_is_broken(tmp_path: Path, act: Callable[[Catalog], object]) -> None:
+def test_file_that_is_not_a_database_is_broken(tmp_path: Path, act: Callable[[Catalog], object]) -> None:
     path = tmp_path / "catalog.sqlite3"
     path.write_bytes(b"not a database, " * 1000)
     catalog = open_catalog(path)

@@ -95,19 +95,21 @@ def test_writes_that_wait_share_a_commit(writer: GroupWriter, engine: Engine, co
         futures = [writer.submit(_adding(name)) for name in names]
     assert [future.result() for future in futures] == names
     assert _sites(engine) == names
-    # The one held up, a full group, and the rest; then our own look.
+    # The delayed write, a full group, and the rest; then the read of this test.
     assert len(commits) == 3 + 1
 
 
-def test_failing_write_leaves_nothing_and_harms_no_other_of_its_group(writer: GroupWriter, engine: Engine) -> None:
+def test_failing_write_leaves_nothing_and_does_not_affect_others_of_its_group(
+    writer: GroupWriter, engine: Engine
+) -> None:
     with _HeldUp(writer):
         before = writer.submit(_adding("before.example"))
         refused = writer.submit(_refusing)
-        behind = writer.submit(_adding("behind.example"))
-    assert behind.result() == "behind.example"
+        after = writer.submit(_adding("after.example"))
+    assert after.result() == "after.example"
     assert before.result() == "before.example"
     assert isinstance(refused.exception(), _Refused)
-    assert _sites(engine) == ["before.example", "behind.example"]
+    assert _sites(engine) == ["before.example", "after.example"]
 
 
 def test_write_that_fails_by_itself_gets_its_own_error(writer: GroupWriter, engine: Engine) -> None:
@@ -153,13 +155,13 @@ def test_locked_database_makes_writes_that_wait_together_give_up_together(
         other.execute("BEGIN IMMEDIATE")
         futures = [writer.submit(_adding(f"{number}.example")) for number in range(20)]
         assert {type(future.exception()) for future in futures} == {Busy}
-    # The writer takes what is there, and then the rest: not each by itself.
+    # The writer takes the writes that are there, and then the rest: not one by one.
     assert len(tries) <= 3
     writer.close()
     engine.dispose()
 
 
-def test_write_behind_the_close_is_busy(engine: Engine) -> None:
+def test_write_after_close_is_busy(engine: Engine) -> None:
     writer = GroupWriter(engine)
     writer.close()
     assert isinstance(writer.submit(_adding("late.example")).exception(timeout=5), Busy)

@@ -17,13 +17,13 @@ from tests.support.stepped import Gate, SteppedImages, SteppedStore
 from tests.support.workplace import Workplace, open_workplace
 
 STEPS = ("bury", "set_aside", "forget", "drop")
-"""Of a removal that nothing comes in between."""
+"""The steps of a removal during which nothing else happens."""
 LIFTED_STEPS = ("set_aside", "forget", "put_back", "find", "drop")
-"""Of one whose tombstone an upload lifts."""
+"""The steps of a removal whose tombstone an upload lifts."""
 
 
 class _KilledError(BaseException):
-    """Ends a removal as a kill does: nothing of it runs afterwards."""
+    """Ends a removal as a kill does: none of its steps run afterwards."""
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def test_reindexed_blob_is_found_by_the_next_upload(place: Workplace) -> None:
     assert place.blobs_of(content) == [key]
 
 
-def test_blob_beyond_the_limits_of_today_gets_its_row_and_its_address_back(place: Workplace) -> None:
+def test_blob_beyond_the_current_limits_is_recorded_and_keeps_its_address(place: Workplace) -> None:
     content = picture(size=(LIMITS.max_side + 1, 2))
     key = _orphan(place, content)
     assert _reindex(place) == [Indexed(key, "")]
@@ -64,7 +64,7 @@ def test_lost_catalog_is_rebuilt_from_the_store(place: Workplace) -> None:
     assert {image.key for image in place.catalog.images.page(after=None, limit=50)} == before
 
 
-def test_blobs_that_cannot_be_recorded_are_reported_and_left(place: Workplace) -> None:
+def test_blobs_that_cannot_be_recorded_are_reported_and_kept(place: Workplace) -> None:
     good = _orphan(place, picture())
     text = _orphan(place, b"not a picture")
     renamed = Key(digests_of(b"what it was").md5, "png")
@@ -91,7 +91,7 @@ def test_blob_removed_meanwhile_does_not_stop_the_others(place: Workplace) -> No
     assert place.catalog.images.find(removed.digest) is None
 
 
-def test_picture_under_removal_is_not_brought_back(place: Workplace) -> None:
+def test_picture_that_is_being_removed_is_not_recorded(place: Workplace) -> None:
     content = picture()
     image = place.keep(content)
     place.catalog.images.bury(image.key, now=1)

@@ -66,7 +66,7 @@ def test_removal_of_an_unknown_picture_is_refused(place: Workplace, extension: s
         place.remove(Key(digests_of(content).md5, extension))
 
 
-def test_blob_that_never_got_its_row_can_be_removed(place: Workplace) -> None:
+def test_blob_without_a_row_can_be_removed(place: Workplace) -> None:
     content = picture()
     key = Key(digests_of(content).md5, "png")
     place.store_blob(content, key)

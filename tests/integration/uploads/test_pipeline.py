@@ -79,7 +79,7 @@ def test_same_new_picture_uploaded_by_many_at_once_is_one_file_and_equal_answers
     assert place.blobs_of(content) == [images[0].key]
 
 
-def test_orphan_blob_of_a_crash_is_taken_over(place: Workplace) -> None:
+def test_blob_left_without_a_row_by_a_crash_is_used(place: Workplace) -> None:
     content = picture()
     key = Key(digests_of(content).md5, "png")
     place.store_blob(content, key)
@@ -96,7 +96,7 @@ def test_orphan_blob_of_a_crash_is_taken_over(place: Workplace) -> None:
     ],
     ids=["text", "svg", "damaged header"],
 )
-def test_what_is_no_accepted_picture_leaves_nothing(place: Workplace, content: bytes, error: type[Exception]) -> None:
+def test_refused_file_leaves_nothing(place: Workplace, content: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         place.keep(content)
     assert place.blobs_of(content) == []
@@ -124,7 +124,7 @@ def test_forged_md5_of_an_orphan_blob_is_refused_and_leaves_it(place: Workplace)
 
 
 @pytest.mark.parametrize("has_orphan", [False, True], ids=["its own blob goes", "a blob from before stays"])
-def test_forgery_that_only_the_catalog_sees_leaves_no_blob_of_its_own(place: Workplace, *, has_orphan: bool) -> None:
+def test_forgery_refused_by_the_catalog_leaves_no_blob(place: Workplace, *, has_orphan: bool) -> None:
     image = place.keep(content := picture())
     # While the first picture is being removed, `find` does not show it.
     place.catalog.images.bury(image.key, now=1)
@@ -139,7 +139,7 @@ def test_forgery_that_only_the_catalog_sees_leaves_no_blob_of_its_own(place: Wor
 
 
 @pytest.mark.parametrize("step", ["set_aside", "forget", "drop"])
-def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(place: Workplace, step: str) -> None:
+def test_refused_forgery_does_not_delete_the_blob_of_an_answered_upload(place: Workplace, step: str) -> None:
     image = place.keep(picture())
     forged = picture("GIF")
     place.catalog.images.bury(image.key, now=1)
@@ -157,7 +157,7 @@ def test_refused_forgery_takes_no_blob_that_another_upload_has_been_promised(pla
     assert [place.path_of(each.key).read_bytes() for each in promised] == [forged]
 
 
-def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(place: Workplace) -> None:
+def test_upload_during_several_removals_leaves_no_row_without_its_blob(place: Workplace) -> None:
     content = picture()
     key = place.keep(content).key
     place.lose_blob(key)
@@ -175,7 +175,7 @@ def test_upload_that_meets_removal_after_removal_leaves_no_row_without_its_blob(
 
 
 @pytest.mark.parametrize("content", [picture(), b"just text"], ids=["kept", "refused"])
-def test_received_file_is_gone_when_the_upload_is_answered(place: Workplace, content: bytes) -> None:
+def test_received_file_is_deleted_before_the_answer(place: Workplace, content: bytes) -> None:
     received = place.received(content)
     with suppress(Unsupported):
         image = asyncio.run(place.ingest.keep(received, name=""))
@@ -184,7 +184,7 @@ def test_received_file_is_gone_when_the_upload_is_answered(place: Workplace, con
     assert list(Path(place.settings.spool_dir).iterdir()) == []
 
 
-def test_received_file_that_cannot_be_removed_fails_no_upload(place: Workplace) -> None:
+def test_upload_succeeds_though_its_received_file_cannot_be_deleted(place: Workplace) -> None:
     class Stuck(Received):
         def discard(self) -> None:
             raise PermissionError
@@ -194,7 +194,7 @@ def test_received_file_that_cannot_be_removed_fails_no_upload(place: Workplace) 
     assert place.row_of(content) == image
 
 
-def test_private_picture_is_stored_clean_and_nothing_stays_in_the_spool(place: Workplace) -> None:
+def test_picture_with_metadata_is_stored_clean_and_the_spool_is_empty(place: Workplace) -> None:
     _, content = PRIVATE["JPEG, turned 6"]
     image = place.keep(content)
     stored = place.path_of(image.key).read_bytes()
@@ -206,14 +206,14 @@ def test_private_picture_is_stored_clean_and_nothing_stays_in_the_spool(place: W
 
 
 class Undecodable:
-    """Takes no picture."""
+    """Refuses every picture."""
 
     async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
         raise Corrupt(kind=kind.name, reason=f"{path.suffix} of {pixels} pixels is not taken")
 
 
 @pytest.mark.parametrize("content", [PRIVATE["JPEG, turned 6"][1], picture()], ids=["to be cleaned", "clean"])
-def test_picture_that_is_not_decoded_leaves_nothing(place: Workplace, content: bytes) -> None:
+def test_picture_that_cannot_be_decoded_leaves_nothing(place: Workplace, content: bytes) -> None:
     ingest = Ingest(images=place.catalog.images, store=place.store, limits=LIMITS, strips=True, decoder=Undecodable())
     with pytest.raises(Corrupt, match="is not taken"):
         asyncio.run(ingest.keep(place.received(content), name=""))

@@ -1,4 +1,4 @@
-"""Uploads that arrive while others are on their way to the disk are kept together."""
+"""Uploads that arrive while others are stored are stored together."""
 
 import asyncio
 import errno
@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 60
 
 
 class CountingImages(SqlImageCatalog):
-    """The real catalog, noting how many images each call records."""
+    """The real catalog; it notes how many images each call records."""
 
     def __init__(self, place: Workplace) -> None:
         super().__init__(place.catalog._engine, place.catalog._writer)
@@ -37,7 +37,7 @@ class CountingImages(SqlImageCatalog):
 
 @dataclass
 class Crowd:
-    """Uploads that wait behind the first, which stands still until `go`."""
+    """Uploads that wait for the first one, which stops until `go`."""
 
     place: Workplace
     images: CountingImages
@@ -49,7 +49,7 @@ class Crowd:
         return asyncio.create_task(self.ingest.keep(self.place.received(content, md5=md5), name=""))
 
     async def go(self) -> None:
-        """Let the first one go on, and wait until it is kept."""
+        """Let the first one continue, and wait until it is stored."""
         # Every task has come to its place in the line.
         await asyncio.sleep(0)
         self.may_go.set()
@@ -92,7 +92,7 @@ def test_uploads_that_wait_are_recorded_by_one_call(place: Workplace) -> None:
     asyncio.run(run())
 
 
-def test_group_has_a_largest_size(place: Workplace) -> None:
+def test_group_has_a_maximum_size(place: Workplace) -> None:
     async def run() -> None:
         async with crowd(place) as made:
             content = picture()
@@ -106,7 +106,7 @@ def test_group_has_a_largest_size(place: Workplace) -> None:
 
 
 @pytest.mark.parametrize("position", [0, 2, 4], ids=["first", "in the middle", "last"])
-def test_upload_that_is_refused_harms_no_other_of_its_group(place: Workplace, position: int) -> None:
+def test_refused_upload_does_not_affect_others_of_its_group(place: Workplace, position: int) -> None:
     async def run() -> None:
         async with crowd(place) as made:
             contents = [picture() for _ in range(4)]
@@ -127,7 +127,7 @@ def test_upload_that_is_refused_harms_no_other_of_its_group(place: Workplace, po
     asyncio.run(run())
 
 
-def test_of_two_forgeries_of_one_name_in_a_group_one_is_kept(place: Workplace) -> None:
+def test_one_of_two_files_with_the_same_md5_in_a_group_is_kept(place: Workplace) -> None:
     async def run() -> None:
         async with crowd(place) as made:
             content = picture()
@@ -143,7 +143,7 @@ def test_of_two_forgeries_of_one_name_in_a_group_one_is_kept(place: Workplace) -
     asyncio.run(run())
 
 
-def test_upload_whose_client_went_away_harms_no_other_of_its_group(place: Workplace) -> None:
+def test_upload_of_a_disconnected_client_does_not_affect_others_of_its_group(place: Workplace) -> None:
     async def run() -> None:
         async with crowd(place) as made:
             contents = [picture() for _ in range(3)]
@@ -159,7 +159,7 @@ def test_upload_whose_client_went_away_harms_no_other_of_its_group(place: Workpl
     asyncio.run(run())
 
 
-def test_file_that_is_gone_fails_its_own_upload_alone(place: Workplace) -> None:
+def test_missing_file_fails_only_its_own_upload(place: Workplace) -> None:
     async def run() -> None:
         async with crowd(place) as made:
             content = picture()
@@ -179,7 +179,7 @@ def test_file_that_is_gone_fails_its_own_upload_alone(place: Workplace) -> None:
     asyncio.run(run())
 
 
-def test_no_upload_waits_behind_groups_that_are_done(place: Workplace) -> None:
+def test_no_upload_waits_after_the_last_group_is_done(place: Workplace) -> None:
     async def run() -> None:
         ingest = place.ingest
         for _ in range(3):
@@ -188,7 +188,7 @@ def test_no_upload_waits_behind_groups_that_are_done(place: Workplace) -> None:
     asyncio.run(run())
 
 
-def test_blob_that_cannot_be_looked_at_fails_its_own_upload_alone(place: Workplace) -> None:
+def test_unreadable_blob_fails_only_its_own_upload(place: Workplace) -> None:
     async def run() -> None:
         broken, good, new = picture(), picture(), picture()
         stored = [await place.ingest.keep(place.received(content), name="") for content in (broken, good)]
@@ -211,9 +211,7 @@ def test_blob_that_cannot_be_looked_at_fails_its_own_upload_alone(place: Workpla
 
 
 @pytest.mark.parametrize("error", [Busy, DiskFull], ids=["locked", "full"])
-def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
-    place: Workplace, error: type[Busy | DiskFull]
-) -> None:
+def test_failing_catalog_fails_the_group_and_not_the_next(place: Workplace, error: type[Busy | DiskFull]) -> None:
     class Failing(CountingImages):
         is_failing = False
 
@@ -244,7 +242,7 @@ def test_catalog_that_takes_no_rows_fails_the_group_and_not_the_next(
     asyncio.run(run())
 
 
-def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workplace) -> None:
+def test_close_waits_for_the_row_of_a_disconnected_client(place: Workplace) -> None:
     async def run() -> None:
         async with crowd(place) as made:
             assert made.first is not None
@@ -261,24 +259,24 @@ def test_close_waits_for_the_row_of_an_upload_whose_client_has_gone(place: Workp
 
 
 class HeldStore(FilesystemStore):
-    """Stands still before or behind its work, until it may go on."""
+    """Stops before or after its work until it may continue."""
 
-    def __init__(self, place: Workplace, *, is_behind: bool) -> None:
+    def __init__(self, place: Workplace, *, is_after: bool) -> None:
         super().__init__(place.settings.blobs_dir, trash=place.settings.trash_dir)
         self.reached, self.may_go = threading.Event(), threading.Event()
-        self._is_behind = is_behind
+        self._is_after = is_after
 
     def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
-        results = super().put_all(puts) if self._is_behind else []
+        results = super().put_all(puts) if self._is_after else []
         self.reached.set()
         assert self.may_go.wait(DEADLINE_SECONDS)
         return results or super().put_all(puts)
 
 
-@pytest.mark.parametrize("is_behind", [False, True], ids=["before its file is in the store", "behind that"])
-def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, *, is_behind: bool) -> None:
+@pytest.mark.parametrize("is_after", [False, True], ids=["before its file is stored", "after that"])
+def test_cancelled_upload_leaves_no_file(place: Workplace, *, is_after: bool) -> None:
     leaving, staying = picture(), picture()
-    store = HeldStore(place, is_behind=is_behind)
+    store = HeldStore(place, is_after=is_after)
 
     async def run() -> None:
         ingest = ingest_of(place.catalog.images, store)
@@ -301,11 +299,11 @@ def test_cancelled_upload_leaves_its_group_and_no_file_behind(place: Workplace, 
     asyncio.run(run())
     assert list(place.settings.spool_dir.iterdir()) == []
     # With a blob there is a row, and without one there is none.
-    assert (place.row_of(leaving) is not None) == is_behind
-    assert len(place.blobs_of(leaving)) == is_behind
+    assert (place.row_of(leaving) is not None) == is_after
+    assert len(place.blobs_of(leaving)) == is_after
 
 
-def test_upload_that_no_thread_takes_any_more_is_answered(place: Workplace) -> None:
+def test_upload_after_the_threads_have_ended_is_answered(place: Workplace) -> None:
     async def run() -> None:
         threads = ThreadPoolExecutor(1)
         asyncio.get_running_loop().set_default_executor(threads)

@@ -60,7 +60,7 @@ def test_file_has_the_bytes_and_their_size_and_digests(tmp_path: Path, sizes: li
 
 
 @pytest.mark.parametrize("size", [1, BLOCK_BYTES, BLOCK_BYTES + 1], ids=["small", "one block", "a byte more"])
-def test_end_leaves_the_file_to_finish_and_changes_nothing_of_it(tmp_path: Path, size: int) -> None:
+def test_hash_rest_does_not_change_the_file(tmp_path: Path, size: int) -> None:
     content = os.urandom(size)
 
     async def write() -> None:
@@ -76,7 +76,7 @@ def test_end_leaves_the_file_to_finish_and_changes_nothing_of_it(tmp_path: Path,
     asyncio.run(write())
 
 
-def test_end_refuses_an_upload_without_a_byte(tmp_path: Path) -> None:
+def test_hash_rest_refuses_an_empty_upload(tmp_path: Path) -> None:
     async def write() -> None:
         async with Spool(tmp_path, max_bytes=LIMIT) as spool:
             with pytest.raises(Empty):
@@ -85,7 +85,7 @@ def test_end_refuses_an_upload_without_a_byte(tmp_path: Path) -> None:
     asyncio.run(write())
 
 
-def test_file_is_gone_behind_the_context(tmp_path: Path) -> None:
+def test_file_is_deleted_at_the_end_of_the_context(tmp_path: Path) -> None:
     _spooled(tmp_path, [b"some bytes"])
     assert list(tmp_path.iterdir()) == []
 
@@ -104,7 +104,7 @@ def test_link_to_the_file_keeps_its_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pieces", [[], [b""]], ids=["no piece", "an empty piece"])
-def test_upload_without_a_byte_is_refused_and_leaves_nothing(tmp_path: Path, pieces: list[bytes]) -> None:
+def test_empty_upload_is_refused_and_leaves_nothing(tmp_path: Path, pieces: list[bytes]) -> None:
     with pytest.raises(Empty):
         _spooled(tmp_path, pieces)
     assert list(tmp_path.iterdir()) == []
@@ -174,7 +174,7 @@ def _leave_by(tmp_path: Path, act: Callable[[asyncio.Event], Awaitable[None]], c
     [(_fail, 0), (_hang, 1), (_hang, 2)],
     ids=["by an exception", "by a cancellation", "by a cancellation during the clean-up"],
 )
-def test_file_is_gone_however_the_context_is_left(
+def test_file_is_deleted_however_the_context_ends(
     tmp_path: Path, act: Callable[[asyncio.Event], Awaitable[None]], cancellations: int
 ) -> None:
     _leave_by(tmp_path, act, cancellations)
@@ -182,7 +182,7 @@ def test_file_is_gone_however_the_context_is_left(
 
 
 @pytest.mark.needs_root
-def test_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m") as disk:
         spool = disk / "spool"
         spool.mkdir()
@@ -193,7 +193,7 @@ def test_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_root
-def test_disk_without_room_for_a_name_is_said(tmp_path: Path) -> None:
+def test_disk_without_room_for_a_file_name_is_reported(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m,nr_inodes=20") as disk:
         use_up_names(disk)
         with pytest.raises(DiskFull):
@@ -201,7 +201,7 @@ def test_disk_without_room_for_a_name_is_said(tmp_path: Path) -> None:
         assert list(disk.glob("*.part")) == []
 
 
-def test_uploads_at_once_do_not_mix(tmp_path: Path) -> None:
+def test_simultaneous_uploads_do_not_mix(tmp_path: Path) -> None:
     contents = [os.urandom(BLOCK_BYTES + number) for number in range(20)]
 
     async def one(content: bytes) -> Digests:
@@ -217,7 +217,7 @@ def test_uploads_at_once_do_not_mix(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_leftovers_of_a_killed_service_are_cleared_and_counted(tmp_path: Path) -> None:
+def test_files_of_a_killed_service_are_deleted_and_counted(tmp_path: Path) -> None:
     for name in ("a.part", "b.part", "notes.txt"):
         (tmp_path / name).touch()
     assert clear_spool(tmp_path) == 2

@@ -1,5 +1,4 @@
-"""What tests have done in processes of its own: by several at once, under
-strace, or until one is killed."""
+"""What tests run in other processes: several at once, under strace, or until one is killed."""
 
 import os
 import sys

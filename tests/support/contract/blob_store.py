@@ -28,7 +28,7 @@ class BlobStoreContract:
 
     @pytest.fixture
     def full_store(self) -> Iterator[tuple[BlobStore, Path]]:
-        """A store without room for another blob, and a file that it shall not take."""
+        """A store without room for another blob, and a file that it must refuse."""
         raise NotImplementedError
 
     def test_new_blob_is_stored_and_read_back(self, store: BlobStore, spooled: Spooled) -> None:
@@ -57,7 +57,7 @@ class BlobStoreContract:
         assert store.put(twin.key, spooled(twin), sha256=twin.sha256) is True
         assert list(store.keys()) == [twin.key, blob.key]
 
-    def test_source_stays_and_its_removal_leaves_the_blob(self, store: BlobStore, spooled: Spooled) -> None:
+    def test_source_is_kept_and_can_be_deleted_without_the_blob(self, store: BlobStore, spooled: Spooled) -> None:
         blob = a_blob()
         source = spooled(blob)
         store.put(blob.key, source, sha256=blob.sha256)
@@ -159,7 +159,7 @@ class BlobStoreContract:
         prefix = keys[0].digest[:length]
         assert list(store.keys(prefix)) == sorted(key for key in keys if key.digest.startswith(prefix))
 
-    def test_prefix_that_nothing_has_gives_no_keys(self, store: BlobStore, spooled: Spooled) -> None:
+    def test_prefix_without_blobs_gives_no_keys(self, store: BlobStore, spooled: Spooled) -> None:
         key = _stored(store, spooled).key
         other = f"{(int(key.digest[:2], 16) + 1) % 256:02x}"
         assert list(store.keys(other)) == []
@@ -231,7 +231,7 @@ class BlobStoreContract:
         for blob in (known, new, other):
             assert _bytes_in(store, blob.key) == blob.content
 
-    def test_file_that_is_not_there_harms_no_other_put_with_it(self, store: BlobStore, spooled: Spooled) -> None:
+    def test_missing_file_does_not_affect_other_puts(self, store: BlobStore, spooled: Spooled) -> None:
         blob, gone = a_blob(), a_blob()
         source = spooled(gone)
         source.unlink()

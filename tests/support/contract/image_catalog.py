@@ -70,12 +70,12 @@ class ImageCatalogContract:
         assert elsewhere.find_all_received([image.sha256 for image in entries]) == received
         assert images.buried() == []
 
-    def test_nothing_added_and_nothing_asked_is_nothing(self, images: ImageCatalog) -> None:
+    def test_empty_arguments_give_empty_results(self, images: ImageCatalog) -> None:
         assert images.add_all([]).result() == []
         assert images.find_all([]) == {}
         assert images.find_all_received([]) == {}
 
-    def test_image_is_found_by_every_form_in_which_it_was_received(self, images: ImageCatalog) -> None:
+    def test_image_is_found_by_every_file_it_was_received_as(self, images: ImageCatalog) -> None:
         image = an_image()
         forms = [some_digests(), some_digests()]
         for form in forms:
@@ -83,7 +83,7 @@ class ImageCatalogContract:
         assert [_found_received(images, form.sha256) for form in forms] == [image, image]
         assert images.page(after=None, limit=10) == [image]
 
-    def test_form_that_is_cleaned_differently_now_leads_to_its_newest_image(self, images: ImageCatalog) -> None:
+    def test_file_that_is_cleaned_differently_now_leads_to_its_newest_image(self, images: ImageCatalog) -> None:
         form = some_digests()
         images.add(an_image(), form).result()
         newer = an_image()
@@ -99,7 +99,7 @@ class ImageCatalogContract:
             assert opened.page(after=None, limit=10) == []
             assert opened.buried() == [image.key]
 
-    def test_burial_of_an_unknown_image_says_so(self, images: ImageCatalog) -> None:
+    def test_burial_of_an_unknown_image_returns_false(self, images: ImageCatalog) -> None:
         image = _added(images, an_image(extension="jpeg"))
         assert images.bury(an_image().key, now=2) is False
         assert images.bury(Key(image.key.digest, "jpg"), now=2) is False
@@ -167,17 +167,17 @@ class ImageCatalogContract:
         while page := images.page(after=seen[-1].key if seen else None, limit=3):
             assert len(page) <= 3
             seen += page
-            # What comes meanwhile is newer than all pages to come.
+            # Images added meanwhile are newer than all following pages.
             _added(images, an_image())
         assert seen == added[::-1]
 
-    def test_page_goes_on_behind_an_image_buried_meanwhile(self, images: ImageCatalog) -> None:
+    def test_page_continues_after_an_image_buried_meanwhile(self, images: ImageCatalog) -> None:
         oldest, middle, _ = (_added(images, an_image()) for _ in range(3))
         images.bury(middle.key, now=2)
         assert images.page(after=middle.key, limit=5) == [oldest]
 
     @pytest.mark.parametrize("is_other_extension", [False, True], ids=["unknown digest", "other extension"])
-    def test_page_behind_an_unknown_image_is_refused(self, images: ImageCatalog, *, is_other_extension: bool) -> None:
+    def test_page_after_an_unknown_image_is_refused(self, images: ImageCatalog, *, is_other_extension: bool) -> None:
         image = _added(images, an_image(extension="jpg"))
         after = Key(image.key.digest, "jpeg") if is_other_extension else an_image().key
         with pytest.raises(NoSuchObject):

@@ -1,11 +1,12 @@
-"""Decide what becomes of a blob that was set aside: it is put back or deleted, as the catalog says.
+"""Decide what happens to a blob that was set aside: it is deleted or put back, depending on the catalog.
 
-Whoever removes a blob sets it aside first, and asks the catalog afterwards. A
-blob is deleted only after the catalog was seen without its row, or when the
-blob is in its place again. An upload looks for its blob after its row is
-written, and stores it again when it is missing. So whatever processes do at
-the same time, and wherever one of them stops or dies: the blob of a recorded
-picture is in its place, or aside until the next start puts it back.
+Every removal of a blob first sets the blob aside and then reads the catalog.
+It deletes the blob only if the catalog had no row for it at that time, or if
+the blob is in its place again. An upload checks for its blob after its row was
+written, and stores it again if it is missing. So the blob of a recorded picture
+is always in its place or aside, whatever several processes do at the same time
+and wherever one of them stops. What is aside after a crash is put back or
+deleted at the next start. docs/architecture.md explains the order in full.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,22 +20,22 @@ SetAside = Callable[[Key], Aside | None]
 
 
 def discard(key: Key, *, images: ImageCatalog, store: BlobStore) -> bool:
-    """Delete a blob that has no row. Returns False when the catalog has one by now, so that the blob is kept."""
+    """Delete a blob without a row. Returns False if the catalog has a row for it now, so that the blob is kept."""
     return settle(key, [store.set_aside(key)], images=images, store=store, set_aside=store.set_aside)
 
 
 def settle(
     key: Key, aside: Iterable[Aside | None], *, images: ImageCatalog, store: BlobStore, set_aside: SetAside
 ) -> bool:
-    """Forget the image if its tombstone still stands; then delete what is aside, or put it back. Blocking.
+    """Delete the image's row if it still has a tombstone; then delete what is aside, or put it back. Blocking.
 
-    `set_aside` is called when something else came into the blob's place
-    meanwhile. Returns whether the image is removed; False when an upload has
-    recorded it again. Another process may do the same at the same time.
+    `set_aside` is called if another blob was stored under the key meanwhile.
+    Returns whether the image is removed; False if an upload has recorded it
+    again. Several processes may call this for the same key at the same time.
     """
     found = [each for each in aside if each is not None]
     while (image := images.forget(key)) is not None:
-        # Asked again: a removal that ran meanwhile has not seen what was put back here.
+        # Read again: another removal may have run before the blob was put back, and did not see it.
         if _put_back(found, image, store) and images.find(key.digest) == image:
             break
         found += filter(None, [set_aside(key)])
@@ -49,6 +50,6 @@ def _put_back(aside: Iterable[Aside], image: Image, store: BlobStore) -> bool:
         for each in aside:
             store.put_back(each, sha256=image.sha256)
     except Collision:
-        # A forgery that was stored while the place was empty; its upload is refused by the catalog.
+        # A file with the same md5 was stored while the blob was aside. The catalog refuses its upload.
         return False
     return True

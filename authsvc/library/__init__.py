@@ -1,1 +1,1 @@
-"""Work on pictures that are stored: remove, reindex."""
+"""Operations on stored pictures: remove, reindex."""

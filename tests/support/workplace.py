@@ -42,7 +42,7 @@ class Received:
 
 
 class Undecoded:
-    """Takes every picture, for tests of what is around the decoding."""
+    """Accepts every picture, for tests of everything except the decoding."""
 
     async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
         pass

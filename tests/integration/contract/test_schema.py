@@ -35,7 +35,7 @@ def engine_on() -> Iterator[Callable[[Path], Engine]]:
 
 
 def _schema(path: Path) -> dict[str, object]:
-    """Return all that SQLite says of tables, columns, keys and indexes."""
+    """Return tables, columns, keys and indexes as SQLite describes them."""
     with closing(sqlite3.connect(path)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found: dict[str, object] = {}

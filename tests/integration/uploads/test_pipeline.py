@@ -123,7 +123,7 @@ def test_forged_md5_of_an_orphan_blob_is_refused_and_leaves_it(place: Workplace)
     assert place.row_of(content) is None
 
 
-@pytest.mark.parametrize("has_orphan", [False, True], ids=["its own blob goes", "a blob from before stays"])
+@pytest.mark.parametrize("has_orphan", [False, True], ids=["its own blob is deleted", "an older blob is kept"])
 def test_forgery_refused_by_the_catalog_leaves_no_blob(place: Workplace, *, has_orphan: bool) -> None:
     image = place.keep(content := picture())
     # While the first picture is being removed, `find` does not show it.

@@ -147,14 +147,14 @@ def test_upload_of_a_disconnected_client_does_not_affect_others_of_its_group(pla
     async def run() -> None:
         async with crowd(place) as made:
             contents = [picture() for _ in range(3)]
-            stays, leaves, stays_too = [made.wait_in_line(content) for content in contents]
+            first, leaving, last = [made.wait_in_line(content) for content in contents]
             await asyncio.sleep(0)
-            leaves.cancel()
+            leaving.cancel()
             await made.go()
-            for task, content in ((stays, contents[0]), (stays_too, contents[2])):
+            for task, content in ((first, contents[0]), (last, contents[2])):
                 assert place.path_of((await task).key).read_bytes() == content
             with pytest.raises(asyncio.CancelledError):
-                await leaves
+                await leaving
 
     asyncio.run(run())
 
@@ -169,12 +169,12 @@ def test_missing_file_fails_only_its_own_upload(place: Workplace) -> None:
                 spooled.path.unlink()
                 return spooled
 
-            stays = made.wait_in_line(content)
-            gone = asyncio.create_task(made.ingest.keep(Received(unlinked), name=""))
+            other = made.wait_in_line(content)
+            missing = asyncio.create_task(made.ingest.keep(Received(unlinked), name=""))
             await made.go()
-            assert place.path_of((await stays).key).read_bytes() == content
+            assert place.path_of((await other).key).read_bytes() == content
             with pytest.raises(FileNotFoundError):
-                await gone
+                await missing
 
     asyncio.run(run())
 
@@ -287,13 +287,13 @@ def test_cancelled_upload_leaves_no_file(place: Workplace, *, is_after: bool) ->
                 spool.hash_rest()
                 return await ingest.keep(spool, name="")
 
-        leaves, stays = asyncio.create_task(upload(leaving)), asyncio.create_task(upload(staying))
+        cancelled, other = asyncio.create_task(upload(leaving)), asyncio.create_task(upload(staying))
         assert await asyncio.to_thread(store.reached.wait, DEADLINE_SECONDS)
-        leaves.cancel()
-        await asyncio.wait([leaves], timeout=DEADLINE_SECONDS)
-        assert leaves.cancelled()
+        cancelled.cancel()
+        await asyncio.wait([cancelled], timeout=DEADLINE_SECONDS)
+        assert cancelled.cancelled()
         store.may_go.set()
-        assert place.path_of((await stays).key).read_bytes() == staying
+        assert place.path_of((await other).key).read_bytes() == staying
         await ingest.close()
 
     asyncio.run(run())

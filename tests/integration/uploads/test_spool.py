@@ -123,8 +123,8 @@ def test_byte_over_the_limit_is_refused_at_once_and_not_written(tmp_path: Path) 
                 await spool.write(b"x")
             return before, _written_below(tmp_path)
 
-    before, behind = asyncio.run(write())
-    assert before == behind == LIMIT
+    before, after = asyncio.run(write())
+    assert before == after == LIMIT
     assert list(tmp_path.iterdir()) == []
 
 

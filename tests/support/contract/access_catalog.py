@@ -98,9 +98,9 @@ class AccessCatalogContract:
         access.add_token(a_token("laptop"))
         access.revoke_token("laptop", now=5)
         before = access.revision()
-        anew = a_token("laptop")
-        access.add_token(anew)
-        assert access.read().tokens == (anew,)
+        again = a_token("laptop")
+        access.add_token(again)
+        assert access.read().tokens == (again,)
         assert access.revision() == _raised(before, tokens=1)
 
     def test_revoked_token_keeps_its_facts_and_raises_the_revision(self, access: AccessCatalog) -> None:

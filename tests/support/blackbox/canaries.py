@@ -15,8 +15,8 @@ KEY: Final = "0c/0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c.png"
 SETTINGS: Final = f"# {SECRET}\nupload_rate = 1000\n"
 
 _FOLDERS: Final = (
-    "tmp", "trash", "catalog", "run", "log", "nginx", "nginx/conf", "nginx/conf/snippets", "nginx/conf/placeholders", "acme",
-    "acme/.well-known", "private", "blobs-secret", "blobs.bak", "blob", "_picture", "_asked", "static", "",
+    "tmp", "trash", "catalog", "run", "log", "nginx", "nginx/conf", "nginx/conf/snippets", "nginx/conf/placeholders",
+    "acme", "acme/.well-known", "private", "blobs-secret", "blobs.bak", "blob", "_picture", "_asked", "static", "",
 )  # fmt: skip
 _FILES: Final = ("canary.png", "privkey.pem", "000000000000000000000000000000.png", KEY)
 _IN_STORE: Final = (
@@ -27,8 +27,8 @@ _IN_STORE: Final = (
 
 _PIECES: Final = (
     "..", ".", "", "%2e%2e", "%2E.", ".%2e", "..%2f", "%2f", "%5c", "..\\", "..;", "%252e%252e", "%c0%ae%c0%ae",
-    "%u002e", "....", "..%00", "..%0d%0a", "%e0%80%ae", "00", "0c", "7b", "tmp", "trash", "catalog", "run", "log", "nginx",
-    "conf", "snippets", "blobs", "blobs-secret", "blobs..", "acme", "private", "privkey.pem", "canary.png",
+    "%u002e", "....", "..%00", "..%0d%0a", "%e0%80%ae", "00", "0c", "7b", "tmp", "trash", "catalog", "run", "log",
+    "nginx", "conf", "snippets", "blobs", "blobs-secret", "blobs..", "acme", "private", "privkey.pem", "canary.png",
     "_picture", "_picture..", "_asked", "_asked..", "_placeholder", "_auth", "_token", "_error",
     "legacy", "verdict", "metrics",
     "static", "etc", "passwd", "proc", "self", "environ", "fd", "var", "~root", ".git", ".env", ".well-known",

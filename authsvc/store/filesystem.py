@@ -85,16 +85,17 @@ class FilesystemStore(BlobStore):
     def set_aside(self, key: Key) -> Aside | None:
         """See BlobStore.set_aside. Renames the file into the trash."""
         source, aside = self._path(key), Aside(key, f"{key}.{uuid.uuid4().hex}")
-        # A data folder of an older version does not have it before the service has started once.
-        if _make_missing(self._trash, TRASH_MODE):
-            sync_directory(self._trash.parent)
-        try:
-            source.rename(self._trash / aside.name)
-        except FileNotFoundError:
-            return None
-        # In this order: a power cut in between may leave both names, but must not lose both.
-        sync_directory(self._trash)
-        sync_directory(source.parent)
+        with disk_full_when_no_room():
+            # A data folder of an older version does not have it before the service has started once.
+            if _make_missing(self._trash, TRASH_MODE):
+                sync_directory(self._trash.parent)
+            try:
+                source.rename(self._trash / aside.name)
+            except FileNotFoundError:
+                return None
+            # In this order: a power cut in between may leave both names, but must not lose both.
+            sync_directory(self._trash)
+            sync_directory(source.parent)
         return aside
 
     def aside(self) -> Iterator[Aside]:

@@ -91,7 +91,8 @@ class BlobStore(ABC):
     def set_aside(self, key: Key) -> Aside | None:
         """Move the blob durably to where no reader finds it; None if there is no such blob.
 
-        It is kept there until `drop`, also when the process ends.
+        It is kept there until `drop`, also when the process ends. Raises
+        DiskFull when there is no room for its name there (it is not moved).
         """
 
     @abstractmethod

@@ -95,7 +95,7 @@ class OwnNginx:
         }
         self.settings = load(flags=self.flags).settings
         make_folders(self.settings)
-        (self.settings.blobs_dir / "7b").mkdir()
+        (self.settings.blobs_dir / "7b").mkdir(parents=True)
         self.publish(SITES)
 
     def configure(self, *, http: str = DEBIAN_HTTP, top: str = "include modules-enabled/*.conf;") -> None:

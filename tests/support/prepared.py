@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from authsvc.access.tokens import fingerprint, new_token
 from authsvc.catalog.migrate import ensure_schema
-from authsvc.catalog.sql import open_catalog
+from authsvc.catalog.sqlite import open_catalog
 from authsvc.model import Scope, Token
 
 

@@ -150,6 +150,26 @@ def test_failed_start_that_may_succeed_later_exits_with_1(folder: Path) -> None:
     assert said.startswith(f"<3>{folder}/data")
 
 
+@pytest.mark.parametrize(
+    "file", ["blobs", "catalog/catalog.sqlite3"], ids=["folder is a file", "catalog is unreadable"]
+)
+def test_failed_start_up_work_is_one_line_and_never_ready(folder: Path, file: str) -> None:
+    broken = folder / "data" / file
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"not what belongs here" * 1000)
+    with (
+        listening(str(folder / "n")) as systemd,
+        service(folder, JOURNAL_STREAM="1:2", NOTIFY_SOCKET=str(folder / "n")) as process,
+    ):
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert said.startswith("<3>")
+        assert said.count("\n") == 1
+        systemd.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+
+
 def test_log_line_on_a_terminal_starts_with_the_program_name(folder: Path) -> None:
     with service(folder) as process:
         assert b"400 Bad Request" in ask(folder, b"garbage\r\n\r\n")

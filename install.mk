@@ -1,15 +1,15 @@
 # `make install` and `make uninstall`; the Makefile includes this file.
 #
-#   DOMAIN           names of the server, the first in the addresses: DOMAIN="img.example.com pics.example.org"
-#   CERTIFICATE, CERTIFICATE_KEY   PEM files, unless certbot makes them
-#   PREFIX           where programs go
-#   STATE_DIR        where pictures go
-#   NGINX_USER       as whom nginx's workers run
-#   DESTDIR          a folder to stage the files in, for packages: nothing else is done then
+#   DOMAIN           names of the server; addresses begin with the first: DOMAIN="img.example.com pics.example.org"
+#   CERTIFICATE, CERTIFICATE_KEY   PEM files, if certbot does not create them
+#   PREFIX           where programs are installed
+#   STATE_DIR        where pictures are stored
+#   NGINX_USER       the user of nginx's workers
+#   DESTDIR          only stage the files in this folder, for packages
 
-# Not from the environment: units and command know it by this name.
+# Not from the environment: the units and the command use this name.
 override CONFIG := /etc/authsvc/authsvc.toml
-# What an earlier installation was told, so that an upgrade needs no arguments.
+# The choices of an earlier installation, so that an upgrade needs no arguments.
 -include $(dir $(CONFIG))install.conf
 
 DOMAIN     ?=
@@ -18,7 +18,7 @@ CERTIFICATE_KEY ?=
 DESTDIR    ?=
 PREFIX     ?= /usr/local
 STATE_DIR  ?= /var/lib/authsvc
-# Where systemd looks besides /etc, which is for changes of one's own.
+# Folders that systemd reads besides /etc, which is for the administrator's changes.
 override UNIT_DIR     := /usr/local/lib/systemd/system
 override SYSUSERS_DIR := /usr/local/lib/sysusers.d
 override TMPFILES_DIR := /usr/local/lib/tmpfiles.d
@@ -80,7 +80,7 @@ install-files:
 	scripts/place 644 completions/authsvc.zsh $(SHARE)/zsh/site-functions/_authsvc
 	scripts/place 644 completions/authsvc.fish $(SHARE)/fish/vendor_completions.d/authsvc.fish
 
-# Data, settings, certificates and the account stay.
+# Data, settings, certificates and the account are kept.
 uninstall:
 	$(if $(DESTDIR),,! test -x $(AUTHSVC) || $(AUTHSVC) nginx uninstall)
 	$(if $(DESTDIR),,scripts/install-units stop)
@@ -88,9 +88,9 @@ uninstall:
 	rm -rf $(DESTDIR)$(LIB_DIR) $(SHARE)/doc/authsvc
 	$(if $(DESTDIR),,rm -rf /run/authsvc-verdicts)
 	$(if $(DESTDIR),,! test -d /run/systemd/system || systemctl daemon-reload)
-	@echo 'authsvc is removed. What stays is yours to keep or to delete:'
+	@echo 'authsvc is removed. These are kept; delete them if you like:'
 	@echo '  pictures and catalog   $(STATE_DIR)'
 	@echo '  settings               $(dir $(CONFIG))'
 	@echo '  certificates           where certbot or you have put them'
-	@echo '  log of readers         authsvc.log* in the folder of nginx'"'"'s logs'
+	@echo '  access log             authsvc.log* in the folder of nginx'"'"'s logs'
 	@echo '  user and group         userdel authsvc; groupdel authsvc'

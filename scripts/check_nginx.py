@@ -1,4 +1,4 @@
-"""Render nginx's files with every optional part, and let nginx and gixy judge them."""
+"""Render nginx's files with every optional part, and have nginx and gixy check them."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ SITES = SiteList(7, ("*.example.com", "[::1]", "default", "example.com", "includ
 
 
 def check(name: str, flags: dict[str, object]) -> bool:
-    """Render one variant below a fresh folder; return whether nobody objects."""
+    """Render one variant below a fresh folder; return whether both accept it."""
     with tempfile.TemporaryDirectory(prefix="authsvc-") as folder:
         settings = load(flags={**flags, "data_dir": Path(folder)}).settings
         conf = settings.nginx_dir / "conf"
@@ -33,7 +33,7 @@ def check(name: str, flags: dict[str, object]) -> bool:
         check_config(nginx_program(settings), conf / MAIN_FILE)
         gixy = [str(Path(sys.executable).with_name("gixy")), str(conf / MAIN_FILE)]
         run = subprocess.run(gixy, capture_output=True, text=True, check=False)
-    # gixy ends with 0 when it could not read a file, too: its summary has to say so.
+    # gixy also ends with 0 when it could not read a file, so its summary is checked, too.
     is_clean = run.returncode == 0 and "No issues found" in run.stdout
     print(f"nginx -t and gixy on {name}: {'0 findings' if is_clean else run.stdout + run.stderr}")
     return is_clean

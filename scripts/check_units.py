@@ -1,4 +1,4 @@
-"""Hold the units to their exposure, let systemd verify them, and see that each directive says why."""
+"""Check the units: their exposure, systemd's own checks, and a comment above each directive."""
 
 import os
 import re
@@ -21,7 +21,7 @@ SELF_EXPLANATORY = ("Description", "Documentation")
 
 
 def uncommented(unit: Path) -> list[str]:
-    """Return the directives that no comment stands right above, nor above the same one before it."""
+    """Return the directives without a comment right above them, or above the same directive before."""
     missing = []
     explained = ""
     is_explained = False
@@ -32,7 +32,7 @@ def uncommented(unit: Path) -> list[str]:
         elif is_directive and (is_explained or name == explained):
             explained, is_explained = name, False
         elif is_directive and name not in SELF_EXPLANATORY:
-            missing.append(f"{unit.name}: no comment says why {line}")
+            missing.append(f"{unit.name}: no comment above {line}")
         else:
             is_explained = False
     return missing
@@ -44,7 +44,7 @@ def place(prefix: Path) -> Path:
     for unit in UNITS:
         command: list[str | Path] = [Path(__file__).with_name("place"), "644", SOURCES / unit, folder / unit]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PREFIX": str(prefix)})
-    # `verify` looks whether the program of ExecStart is there.
+    # `verify` checks that the program of ExecStart exists.
     program = prefix / "lib/authsvc/current/bin/python"
     program.parent.mkdir(parents=True)
     program.symlink_to(sys.executable)
@@ -52,7 +52,7 @@ def place(prefix: Path) -> Path:
 
 
 def analyze(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run systemd-analyze on the units in `folder`, and on the distribution's behind them."""
+    """Run systemd-analyze on the units in `folder`, and on the distribution's after them."""
     command = ["systemd-analyze", *arguments, "--no-pager"]
     environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:", "LANG": "C.UTF-8"}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -64,7 +64,7 @@ def systemd_version(folder: Path) -> int:
 
 
 def is_verified(folder: Path) -> bool:
-    """Let systemd verify all units; print what it says. It ends with 0 also after a warning."""
+    """Let systemd verify all units; print the result. It ends with 0 also after a warning."""
     run = analyze(folder, "verify", "--man=no", *UNITS)
     print(f"systemd-analyze verify: {run.stderr.strip() or 'clean'}")
     return run.returncode == 0 and not run.stderr.strip()
@@ -80,7 +80,7 @@ def is_closed(folder: Path, unit: str, tenths: int, note: str = "") -> bool:
 
 
 def main() -> int:
-    """Print what the units come to; return an exit status."""
+    """Print the results; return an exit status."""
     if shutil.which("systemd-analyze") is None:
         print("systemd-analyze is missing; run: sudo apt-get install systemd", file=sys.stderr)
         return 1

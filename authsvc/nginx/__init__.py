@@ -1,2 +1,1 @@
-"""nginx: its files rendered from the templates in `nginx/`, its program, and
-the nginx that a server has already."""
+"""nginx: its files, rendered from the templates in `nginx/`, its program, and the nginx that a server already has."""

@@ -1,4 +1,4 @@
-"""How to get a certificate, and how to read the one that a server presents, without trusting it."""
+"""How to get a certificate, and how to read the one that a server presents."""
 
 import socket
 import ssl
@@ -14,27 +14,26 @@ _CERTBOTS: Final = Path("/etc/letsencrypt")
 _PLUG_IN_MARK: Final = "# managed by Certbot"
 _USE_IT: Final = "authsvc nginx install --reload"
 
-# OpenSSL's X509_V_FLAG_NO_CHECK_TIME: an expired certificate is to be read, too.
+# OpenSSL's X509_V_FLAG_NO_CHECK_TIME: read expired certificates, too.
 _NO_CHECK_TIME: Final = 0x200000
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate as it was presented: DER bytes, end of validity in Unix
-    seconds, and the host names that it is for."""
+    """A certificate as a server presents it: DER bytes, end of validity in Unix seconds, and host names."""
 
     der: bytes
     expires: float
     hosts: tuple[str, ...]
 
     def covers(self, host: str) -> bool:
-        """Return whether `host` is among its names (RFC 6125: a `*` is one label)."""
+        """Return whether it is valid for `host` (RFC 6125: a `*` is one label)."""
         wildcard = f"*.{host.partition('.')[2]}"
         return host in self.hosts or wildcard in self.hosts
 
 
 def how_to_get(settings: Settings, *, site: Path | None = None) -> str:
-    """Return the commands that put a good certificate where the settings want it.
+    """Return the commands that get a valid certificate for the paths in the settings.
 
     `site` is nginx's site file, which certbot's plug-in may have edited.
     """
@@ -42,37 +41,37 @@ def how_to_get(settings: Settings, *, site: Path | None = None) -> str:
         return f"cp YOUR-CHAIN.pem {settings.certificate} && cp YOUR-KEY.pem {settings.certificate_key} && {_USE_IT}"
     names = " ".join(f"-d {domain}" for domain in settings.domains)
     if settings.has_certificate and settings.certificate is not None:
-        # Under the name that the settings know, and without a question.
+        # With the name that the settings use, and without a question.
         names += f" --cert-name {settings.certificate.parent.name} --renew-with-new-domains"
     if site is not None and site.is_file() and _PLUG_IN_MARK in site.read_text():
-        # Its plain server answers no challenge but the plug-in's own.
+        # The server on port 80 that the plug-in wrote answers only its own challenges.
         return f"certbot --nginx --redirect {names}"
     return f"certbot certonly --webroot -w {settings.acme_dir} {names} --deploy-hook '{_USE_IT}'"
 
 
 def how_to_renew(settings: Settings) -> str:
-    """Return the commands that put a newer certificate in the place of this one."""
+    """Return the commands that renew the certificate."""
     return how_to_get(settings) if is_own(settings) else "certbot renew"
 
 
 def is_certificate_missing(settings: Settings) -> bool:
-    """Return whether nginx is meant to speak HTTPS, and cannot yet."""
+    """Return whether the settings ask for HTTPS, but the certificate does not exist yet."""
     is_meant = settings.certificate is not None and settings.base_url.startswith("https://")
     return is_meant and not settings.has_certificate
 
 
 def is_own(settings: Settings) -> bool:
-    """Return whether the files are the owner's affair, not certbot's."""
+    """Return whether the owner, and not certbot, manages the files."""
     return settings.certificate is not None and _CERTBOTS not in settings.certificate.parents
 
 
 def presented_certificate(host: str, *, address: tuple[str, int]) -> Certificate:
-    """Ask the server at `address` for the certificate that it has for `host`.
+    """Return the certificate that the server at `address` presents for `host`, without trusting it.
 
     Raises OSError, of which ssl.SSLError is one.
     """
     der = _handshake(ssl._create_unverified_context(), host, address)[0]  # noqa: S323, SLF001 — to read, not to trust
-    # Python tells a certificate's fields only when it was verified: by itself.
+    # Python parses a certificate only if it was verified, so it is verified against itself.
     context = ssl.create_default_context(cadata=der)
     context.check_hostname = False
     # Python 3.13 sets it by default, and then refuses certificates that browsers accept.

@@ -1,7 +1,7 @@
-"""Read the configuration of the nginx that a server has already.
+"""Read the configuration of the nginx that a server already has.
 
-Only as far as needed to fit in: which folders it includes, which directives
-that may stand once are taken. Everything else is judged by `nginx -t`.
+Only what an installation needs: the folders that it includes, and the
+directives that may be set only once. `nginx -t` checks everything else.
 """
 
 import re
@@ -12,8 +12,8 @@ from typing import Final
 
 from authsvc.nginx.program import dump_config, read_build
 
-# One token of nginx's syntax: a quoted string, a word, `;`, `{`, `}`; comments
-# match nothing. A `${name}` within a word is not a block.
+# One token of nginx's syntax: a quoted string, a word, `;`, `{` or `}`. A comment
+# matches without a group. `${name}` in a word does not begin a block.
 _TOKEN: Final = re.compile(
     r"""
     \#[^\n]*
@@ -29,7 +29,7 @@ _FILE_HEAD: Final = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One directive: its words, and the names of the blocks around it within its file."""
+    """One directive: its words, and the names of the blocks around it in its file."""
 
     file: Path
     words: tuple[str, ...]
@@ -38,7 +38,7 @@ class Directive:
 
 @dataclass(frozen=True, slots=True)
 class ServerNginx:
-    """The nginx of a server: its program, its files, and what they say."""
+    """The nginx of a server: its program, its files, and their directives."""
 
     program: str
     version: tuple[int, ...]
@@ -48,21 +48,21 @@ class ServerNginx:
     default_pid_file: Path
     default_access_log: Path
     warnings: str
-    """What nginx says against it, though it takes it."""
+    """What nginx warns about in this configuration."""
 
     @property
     def pid_file(self) -> Path:
-        """Where its master's process number is."""
+        """The file with the process number of its master."""
         return self._path_of("pid", ()) or self.default_pid_file
 
     @property
     def log_dir(self) -> Path:
-        """Where its access logs lie."""
+        """The folder of its access logs."""
         return (self._path_of("access_log", ("http",)) or self.default_access_log).parent
 
     @property
     def worker_user(self) -> str:
-        """As whom its workers run; "" when its configuration leaves that open."""
+        """The user of its workers; "" if its configuration does not set one."""
         return next((d.words[1] for d in self.named("user") if not d.blocks and len(d.words) > 1), "")
 
     def named(self, name: str) -> list[Directive]:
@@ -70,7 +70,7 @@ class ServerNginx:
         return [directive for directive in self.directives if directive.words[0] == name]
 
     def included_folders(self, *blocks: str) -> list[Path]:
-        """Return the folders whose `*.conf` the main file includes within `blocks`."""
+        """Return the folders whose `*.conf` the main file includes in `blocks`."""
         patterns = [
             self.main_file.parent / d.words[1]
             for d in self.named("include")
@@ -92,8 +92,8 @@ class ServerNginx:
 def read_server(program: str, main_file: Path | None = None) -> ServerNginx:
     """Read the configuration that nginx would load now.
 
-    `main_file` is the built-in one when None. Raises Broken with nginx's words
-    when the configuration is not in order.
+    `main_file` is the built-in one if None. Raises Broken, with nginx's message,
+    if nginx refuses the configuration.
     """
     build = read_build(program)
     main_file = main_file or build.main_file
@@ -111,12 +111,12 @@ def read_server(program: str, main_file: Path | None = None) -> ServerNginx:
 
 
 def _is_file(words: tuple[str, ...]) -> bool:
-    """Return whether a log goes to a file: not nowhere, to syslog or to a device."""
+    """Return whether a log is written to a file, and not to syslog, to a device or nowhere."""
     return bool(words) and words[0] != "off" and not words[0].startswith(("syslog:", "/dev/"))
 
 
 def _directives(dump: str) -> Iterator[Directive]:
-    """Walk `nginx -T`'s output: files one behind the other, each under its name."""
+    """Yield the directives in the output of `nginx -T`, which has one file after the other, each after its name."""
     _, *parts = _FILE_HEAD.split(dump)
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         yield from _file_directives(Path(name), text)

@@ -11,12 +11,12 @@ from authsvc.nginx.templates import template_dir
 from authsvc.settings import Settings
 
 MAX_PLACEHOLDER_BYTES: Final = 2**20
-"""Strangers fetch placeholders all day, uncached; a larger one is a mistake."""
+"""Placeholders are sent often, and no cache keeps them; a larger one is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """One of the two: `hotlink` or `missing`, with the status it is sent with."""
+    """One placeholder, `hotlink` or `missing`, and the status of the answer that sends it."""
 
     name: str
     path: Path
@@ -34,7 +34,7 @@ class Placeholder:
 
 
 def check_placeholders(settings: Settings) -> None:
-    """Raise BadSetting unless every placeholder can be read and shown."""
+    """Raise BadSetting if a placeholder cannot be read or is not a picture."""
     for _ in placeholders(settings):
         pass
 
@@ -45,7 +45,7 @@ def placeholder_files(settings: Settings) -> dict[str, bytes]:
 
 
 def placeholders(settings: Settings) -> Iterator[Placeholder]:
-    """Yield both. Raises BadSetting for one that cannot be shown."""
+    """Yield both. Raises BadSetting for one that cannot be read or is not a picture."""
     built_in = template_dir() / "placeholders"
     for name, chosen, status in (
         ("hotlink", settings.hotlink_placeholder, settings.hotlink_status),

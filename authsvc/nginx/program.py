@@ -1,4 +1,4 @@
-"""nginx's program: where it is, what it was built with, and what it says."""
+"""nginx's program: where it is, how it was built, and how to test and reload its configuration."""
 
 import os
 import re
@@ -17,26 +17,25 @@ from authsvc.system.durable import read_distrusted
 _MORE_FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin")
 
 RELOAD_SECONDS: Final = 20.0
-"""Within which new workers take over: each reads the whole configuration, on a
-machine that may be busy."""
+"""How long new workers may take to start: each reads the whole configuration, on a machine that may be busy."""
 _RELOAD_POLL_SECONDS: Final = 0.02
 _PID_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What `nginx -V` tells: version, and the paths it was built with."""
+    """What `nginx -V` reports: the version, and the paths it was built with."""
 
     version: tuple[int, ...]
     main_file: Path
     prefix: Path
-    """What relative paths of logs and the pid file are counted from."""
+    """The folder to which relative paths of logs and of the pid file refer."""
     pid_file: Path
     access_log: Path
 
 
 def nginx_program(settings: Settings) -> str:
-    """Return the path of nginx's program. Raises Broken when there is none."""
+    """Return the path of nginx's program. Raises Broken if there is none."""
     search = os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_FOLDERS])
     program = shutil.which(settings.nginx, path=search)
     if program is None:
@@ -45,11 +44,11 @@ def nginx_program(settings: Settings) -> str:
 
 
 def read_build(program: str) -> Build:
-    """Ask nginx how it was built. Raises Broken when the answer is no nginx's."""
+    """Return how nginx was built. Raises Broken if the program is not nginx."""
     said = _run(program, "-V").stderr
     version = re.search(r"^nginx version: \S+/([0-9.]+)", said, re.MULTILINE)
     if version is None:
-        raise Broken(reason=f"{program!r} does not say that it is nginx; set `nginx` to its path")
+        raise Broken(reason=f"{program!r} is not nginx; set `nginx` to the path of nginx")
     return Build(
         version=tuple(map(int, version[1].split("."))),
         main_file=_built_in(said, "conf-path", "/etc/nginx/nginx.conf"),
@@ -60,25 +59,25 @@ def read_build(program: str) -> Build:
 
 
 def check_config(program: str, main_file: Path) -> str:
-    """Let nginx test its configuration; return its warnings.
+    """Have nginx test its configuration; return its warnings.
 
-    Raises Broken with nginx's own words.
+    Raises Broken with nginx's own message.
     """
     return _tested(program, main_file, "-t")[1]
 
 
 def dump_config(program: str, main_file: Path) -> tuple[str, str]:
-    """Return `nginx -T`, every file of the configuration, each behind its name; and the warnings.
+    """Return the output of `nginx -T`, every file of the configuration after its name, and the warnings.
 
-    Raises Broken with nginx's own words.
+    Raises Broken with nginx's own message.
     """
     return _tested(program, main_file, "-T")
 
 
 def is_running(pid_file: Path, *, main_file: Path | None = None) -> bool:
-    """Return whether the process that `pid_file` names is an nginx, and was started with `main_file`.
+    """Return whether the process in `pid_file` is an nginx that was started with `main_file` (None: with any).
 
-    None: with any. After a power cut the number may be somebody else's.
+    After a power cut, the number may belong to another program.
     """
     try:
         title = Path(f"/proc/{_number_in(pid_file)}/cmdline").read_bytes()
@@ -88,10 +87,10 @@ def is_running(pid_file: Path, *, main_file: Path | None = None) -> bool:
 
 
 def reload(program: str, main_file: Path, pid_file: Path) -> None:
-    """Have the running nginx read its configuration again; return when it answers by it.
+    """Have the running nginx read its configuration again; return when it uses it.
 
-    Raises Broken when it does not: what fails behind nginx's test, such as a
-    port that is taken, it tells its log alone.
+    Raises Broken if it does not: errors after nginx's test, such as a port that is
+    in use, are only in its log.
     """
     before = _workers(pid_file)
     run = _run(program, "-s", "reload", "-e", "stderr", "-c", str(main_file))
@@ -100,12 +99,12 @@ def reload(program: str, main_file: Path, pid_file: Path) -> None:
     deadline = time.monotonic() + RELOAD_SECONDS
     while any(map(_takes_requests, before)):
         if time.monotonic() > deadline:
-            raise Broken(reason="nginx goes on with its former configuration; its error log says why")
+            raise Broken(reason="nginx still uses its former configuration; its error log has the reason")
         time.sleep(_RELOAD_POLL_SECONDS)
 
 
 def _workers(pid_file: Path) -> list[str]:
-    """Return the processes that nginx has started, as their numbers."""
+    """Return the numbers of the processes that nginx has started."""
     try:
         number = _number_in(pid_file)
         return Path(f"/proc/{number}/task/{number}/children").read_text().split()
@@ -114,12 +113,12 @@ def _workers(pid_file: Path) -> list[str]:
 
 
 def _number_in(pid_file: Path) -> int:
-    """Return the process number in a file, which may be the service's: that of `up` is. Raises OSError, ValueError."""
+    """Return the process number in a file that the service may be able to write. Raises OSError, ValueError."""
     return int(read_distrusted(pid_file, _PID_BYTES))
 
 
 def _takes_requests(process: str) -> bool:
-    """Return whether it is a worker that still listens: it says so in its title."""
+    """Return whether it is a worker that still listens, by its process title."""
     try:
         title = Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
@@ -128,7 +127,7 @@ def _takes_requests(process: str) -> bool:
 
 
 def _tested(program: str, main_file: Path, option: str) -> tuple[str, str]:
-    # Its own errors go to the terminal of whoever asked, not to the log yet.
+    # Errors go to the caller and not to the log.
     run = _run(program, option, "-q", "-e", "stderr", "-c", str(main_file))
     if run.returncode != 0:
         raise Broken(reason=f"nginx refuses its configuration: {run.stderr.strip()}")

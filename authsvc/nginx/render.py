@@ -20,7 +20,7 @@ from authsvc.verdict import embedder
 
 MAIN_FILE: Final = "nginx.conf"
 SERVER_FILE: Final = "authsvc-site.conf"
-"""The `server` blocks for the nginx that a server has already."""
+"""The `server` blocks for the nginx that a server already has."""
 
 JIT_FILE: Final = "authsvc-jit.conf"
 """What stands outside of all blocks in the nginx that a server has already."""
@@ -37,16 +37,15 @@ _FORMER_NAMES: Final = {
 """An edited site file may still include these files by the names that they once had."""
 
 _WORKER_CONNECTIONS: Final = 16384
-"""So many that 10,000 which never get done keep no reader out of one worker. Each
-takes 424 bytes from the start."""
+"""So many that 10,000 stalled connections leave room for readers in one worker. Each takes 424 bytes from the
+start."""
 _FILES_PER_CONNECTION: Final = 2
 _AGENTS_A_PATTERN: Final = 8
-"""A word of nginx's configuration holds less than 4,096 characters; an agent of 200 becomes 400 at most."""
+"""A word in nginx's configuration has less than 4,096 characters; an agent of 200 becomes at most 400."""
 _KEPT_FILES: Final = 1000
 _KEPT_FILES_ON_A_SERVER: Final = 80
-"""Twice this, because two locations keep some, besides 32 verdicts and the placeholders: a distribution's
-nginx opens 1,024 files at most, 768 of them connections, and at the limit it refuses every read until
-some are closed."""
+"""Twice this number, because two locations keep files open, and 32 verdicts and the placeholders besides. A
+distribution's nginx opens at most 1,024 files, 768 of them connections; at the limit it refuses every read."""
 
 _ACCEPT_PATTERN: Final = (
     r"(?:^|,)\s*image/TYPE\s*(?:;(?!(?:(?!\s*q=)[^,;]*;)*\s*q=0(?:\.0*)?\s*(?:[,;]|$))[^,]*)?(?:,|$)"
@@ -56,13 +55,13 @@ _ACCEPT_PATTERN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RenderTarget:
-    """What the rendered files find around them.
+    """The nginx for which files are rendered.
 
     `worker_user` is the user (and group) for nginx's `user` directive, or ""
     to leave it out, as for an nginx that is not started by root.
     `bucket_bytes` is nginx's `map_hash_bucket_size`, as far as it is known.
-    `verdict_cache` is a folder that nginx makes itself; where root's nginx does,
-    it must lie where the service cannot write. Copies of the placeholders are in
+    `verdict_cache` is a folder that nginx creates; if nginx runs as root, the
+    service must not be able to write beside it. Copies of the placeholders are in
     `placeholder_dir`. `access_log` is None under `up`, which has its own.
     """
 
@@ -79,7 +78,7 @@ class RenderTarget:
 def render(settings: Settings, site_list: SiteList, folder: Path, target: RenderTarget) -> dict[str, str]:
     """Return the text of every nginx file, by its path below `folder`.
 
-    Raises BadSetting for a placeholder that cannot be shown.
+    Raises BadSetting for a placeholder that cannot be read or is not a picture.
     """
     environment = template_environment()
     context = _context(settings, site_list, folder, target)
@@ -124,7 +123,7 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, target: Rend
         "conf": folder,
         "target": target,
         "sets_hash_sizes": target.bucket_bytes == OWN_BUCKET_BYTES,
-        # The service's user, who renders for `up`, may not look where certificates lie.
+        # Under `up`, nginx speaks plain HTTP, and our user may not read certificates.
         "has_certificate": target.access_log is not None and settings.has_certificate,
         "open_files": open_files,
         "connections": open_files // _FILES_PER_CONNECTION,
@@ -154,6 +153,6 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, target: Rend
 
 
 def _agent_patterns(agents: Sequence[str]) -> list[str]:
-    """Return patterns that find any of the agents: several in one, because nginx searches with each in turn."""
+    """Return patterns for the agents: several agents in one pattern, because nginx tries them one after the other."""
     patterns = [embedder.agent_pattern(agent) for agent in agents]
     return ["|".join(patterns[at : at + _AGENTS_A_PATTERN]) for at in range(0, len(patterns), _AGENTS_A_PATTERN)]

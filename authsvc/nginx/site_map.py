@@ -1,4 +1,4 @@
-"""nginx's map of the sites: rendered from the list, and put in place of the old one."""
+"""nginx's map of sites: rendered from the list, and installed in place of the old one."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ WORDS: Final = {"none": embedder.NONE, "hidden": embedder.HIDDEN, "invalid": emb
 OWN_BUCKET_BYTES: Final = 512
 """`map_hash_bucket_size` where authsvc sets it: every legal host fits."""
 FOREIGN_BUCKET_BYTES: Final = 64
-"""What is counted on where it may not be set: nginx's smallest default."""
+"""What is assumed where authsvc may not set it: nginx's smallest default."""
 
 _POINTER_BYTES: Final = 8
 
@@ -30,7 +30,7 @@ def render_sites(settings: Settings, site_list: SiteList, *, bucket_bytes: int =
 
 
 def sites_context(settings: Settings, site_list: SiteList, bucket_bytes: int) -> dict[str, object]:
-    """Join the sites and the own hosts: twice the same would stop nginx's load."""
+    """Return the sites and our own hosts as keys of the map. nginx refuses duplicates."""
     patterns = sorted({*site_list.patterns, *settings.own_hosts})
     return {"revision": site_list.revision, "map_keys": [_map_key(pattern, bucket_bytes) for pattern in patterns]}
 
@@ -63,13 +63,13 @@ def _map_key(pattern: str, bucket_bytes: int) -> str:
     r"""Write one pattern as a key of an nginx map with `hostnames`.
 
     A host is written \\host, because `default` and `include` are legal host
-    names and directives there; with one backslash \news would begin with the
-    end of a line. One that no bucket could hold would stop
-    nginx's load: it becomes a regular expression, which is slower.
+    names, but directives in a map. With one backslash, \news would begin with a
+    line break. nginx refuses a host that does not fit into a bucket, so such a
+    host becomes a regular expression, which is slower.
     """
     host = pattern.removeprefix("*.")
     is_wildcard = host != pattern
-    # A wildcard is kept as a tree of its labels, a host as a whole.
+    # nginx stores a wildcard label by label, and a host as a whole.
     pieces = host.split(".") if is_wildcard else [host]
     if max(map(_element_bytes, pieces)) > bucket_bytes:
         start = r"\." if is_wildcard else "^"
@@ -78,6 +78,6 @@ def _map_key(pattern: str, bucket_bytes: int) -> str:
 
 
 def _element_bytes(name: str) -> int:
-    """Room that one name takes in a bucket of nginx's: NGX_HASH_ELT_SIZE and a closing pointer."""
+    """Return the bytes that a name takes in a bucket of nginx: NGX_HASH_ELT_SIZE and a closing pointer."""
     aligned = -(-(len(name) + 2) // _POINTER_BYTES) * _POINTER_BYTES
     return _POINTER_BYTES + aligned + _POINTER_BYTES

@@ -1,4 +1,4 @@
-"""Where the templates of nginx's files are, and how they are read."""
+"""Where the templates of nginx's files are, and how they are loaded."""
 
 import sys
 from pathlib import Path
@@ -11,8 +11,8 @@ from authsvc.errors import Broken
 def template_dir() -> Path:
     """Return the folder of templates and placeholders.
 
-    It lies beside the package in a checkout, below the prefix's `share` after
-    an installation. Raises Broken when it is in neither place.
+    It is beside the package in a checkout, and in the prefix's `share` after an
+    installation. Raises Broken if it is in neither place.
     """
     candidates = (Path(__file__).parents[2] / "nginx", Path(sys.prefix) / "share" / "authsvc" / "nginx")
     for candidate in candidates:
@@ -22,14 +22,14 @@ def template_dir() -> Path:
 
 
 def template_environment() -> Environment:
-    """Return Jinja's environment for these templates."""
+    """Return the Jinja environment of these templates."""
     environment = Environment(
         loader=FileSystemLoader(template_dir()),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 — nginx's files are no HTML; the settings' types keep its special characters out
+        autoescape=False,  # noqa: S701 — nginx's files are not HTML; the types of the settings exclude its special characters
     )
     environment.filters["duration"] = nginx_duration
     return environment

@@ -54,7 +54,7 @@ def test_units_are_as_closed_as_they_promise(copy: Path) -> None:
         ("authsvc.socket", "DirectoryMode=0755", "DirectoryMode=many", "many"),
         ("network.conf", "IPAddressAllow=any", "CapabilityBoundingSet=~", "Overall exposure level"),
         ("network.conf", "[Service]", "[Servce]", "Unknown section 'Servce'"),
-        ("authsvc-sites.path", "[Path]", "[Path]\nTriggerLimitBurst=1\n", "no comment says why TriggerLimitBurst=1"),
+        ("authsvc-sites.path", "[Path]", "[Path]\nTriggerLimitBurst=1\n", "no comment above TriggerLimitBurst=1"),
     ],
     ids=[
         "unknown directive",
@@ -77,7 +77,7 @@ def test_check_sees(copy: Path, unit: str, old: str, new: str, complaint: str) -
 
 def test_comment_of_another_paragraph_is_no_reason(copy: Path) -> None:
     replace(copy, "authsvc.socket", "DirectoryMode=0755", "\nDirectoryMode=0755")
-    assert "authsvc.socket: no comment says why DirectoryMode=0755" in check(copy)[1]
+    assert "authsvc.socket: no comment above DirectoryMode=0755" in check(copy)[1]
 
 
 def test_computer_without_systemd_is_told_what_to_install(copy: Path) -> None:

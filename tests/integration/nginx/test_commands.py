@@ -73,7 +73,7 @@ def test_reload_that_failed_behind_the_test_is_told_and_done_by_the_next(
         nginx.put("conf.d/theirs.conf", "server { listen 8081; }")
         with taken_port(nginx.network, 8081):
             said = nginx.command("install", "--reload", status=1)
-            assert "nginx goes on with its former configuration; its error log says why" in said
+            assert "nginx still uses its former configuration; its error log has the reason" in said
             assert "8081 failed (98: Address already in use)" in (nginx.folder / "log" / "error.log").read_text()
         assert "nginx: reloaded" in nginx.command("install")
         assert "nginx: everything is in place already" in nginx.command("install")
@@ -133,7 +133,7 @@ def test_port_that_is_taken_takes_everything_back(nginx: OwnNginx, monkeypatch: 
     before = nginx.state()
     with nginx.running():
         said = nginx.command("install", status=1)
-        assert "nginx goes on with its former configuration" in said
+        assert "nginx still uses its former configuration" in said
         assert nginx.state() == before
         assert nginx.ask([(DOMAIN, "/", {})]) == [(200, "theirs")]
     with nginx.running():

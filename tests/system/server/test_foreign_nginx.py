@@ -144,7 +144,7 @@ def test_faulty_nginx_configuration_stops_the_installation(fresh: Machine) -> No
     before = fresh.listing(*folders)
     said = _refusal(fresh)
     assert 'unknown directive "this" in /etc/nginx/conf.d/theirs.conf:1' in said
-    assert "mend that first, nothing was changed" in said
+    assert "fix that first, nothing was changed" in said
     assert fresh.listing(*folders) == before
     assert fresh.run("id", "authsvc", check=False).returncode != 0
     assert _curl(fresh, "blog.test") == "the blog\n"
@@ -224,7 +224,7 @@ def test_nginx_install_drops_a_directive_that_another_file_now_sets(server: Mach
     assert "duplicate" in server.run("nginx", "-t", check=False).stderr
     refused = server.run("make", "install", cwd=PLACE, check=False)
     assert refused.returncode != 0
-    assert "if authsvc has a part in it: sudo authsvc nginx install" in refused.stderr
+    assert "if a file of authsvc is the cause: sudo authsvc nginx install" in refused.stderr
     server.run("authsvc", "nginx", "install")
     assert "successful" in server.run("nginx", "-t").stderr
     assert read(server, path, "blog.example.com") == "200"

@@ -50,7 +50,7 @@ def test_installation_prints_what_each_step_did(server: Machine) -> None:
         "wrote /usr/local/lib/systemd/system/authsvc.service",
         "settings: wrote /etc/authsvc/authsvc.toml",
         "/var/lib/authsvc is ready",
-        "starting the service anew",
+        "restarting the service",
         "nginx: wrote /etc/nginx/sites-available/authsvc.conf",
         "nginx: reloaded",
     ):

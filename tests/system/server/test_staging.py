@@ -130,11 +130,14 @@ def test_installation_without_root_is_refused_and_changes_nothing(switched_off: 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "under which name? run: make install DOMAIN=img.example.com"),
-        (["DOMAIN=https://img.example.com/"], "https://img.example.com/ is no domain; write it like img.example.com"),
-        ([DOMAIN, "STATE_DIR=/home/pictures"], "/home/pictures: the service may not look there; choose another"),
-        ([DOMAIN, "STATE_DIR=pictures"], "pictures: write it from the root, such as /srv/authsvc"),
-        ([DOMAIN, "PREFIX=/root/local"], "/root/local: the service may not look there; choose another"),
+        ([], "no domain is given; run: make install DOMAIN=img.example.com"),
+        (
+            ["DOMAIN=https://img.example.com/"],
+            "https://img.example.com/ is not a domain; write it like img.example.com",
+        ),
+        ([DOMAIN, "STATE_DIR=/home/pictures"], "/home/pictures: the service cannot read there; choose another"),
+        ([DOMAIN, "STATE_DIR=pictures"], "pictures: not an absolute path; write it like /srv/authsvc"),
+        ([DOMAIN, "PREFIX=/root/local"], "/root/local: the service cannot read there; choose another"),
         ([DOMAIN, "STATE_DIR=/srv/my pictures"], "/srv/my pictures: PREFIX, STATE_DIR and NGINX_USER take letters"),
     ],
     ids=["no domain", "an address for a domain", "a home", "no full path", "programs in a home", "a space"],
@@ -154,5 +157,8 @@ def test_python_in_a_home_folder_is_refused_and_changes_nothing(switched_off: Ma
     python = "PYTHON=/root/python/bin/python3"
     refused = switched_off.chroot("make", "-C", PLACE, "install", DOMAIN, python, check=False)
     assert refused.returncode != 0
-    assert "lies in a home, where the service may not look; run: make install PYTHON=/usr/bin/python3" in refused.stderr
+    assert (
+        "is in a home folder, which the service cannot read; run: make install PYTHON=/usr/bin/python3"
+        in refused.stderr
+    )
     assert changes(switched_off) == {}

@@ -179,7 +179,7 @@ def test_configuration_that_nginx_refuses_is_told_in_its_own_words(read: Read) -
 
 
 def test_program_that_is_no_nginx_is_refused() -> None:
-    with pytest.raises(Broken, match="'/bin/true' does not say that it is nginx"):
+    with pytest.raises(Broken, match="'/bin/true' is not nginx"):
         read_server("/bin/true")
 
 

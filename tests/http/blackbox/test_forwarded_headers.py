@@ -135,6 +135,6 @@ def test_headers_of_other_names_change_no_upload(scene: Scene, wire: Wire, added
         assert "X-Accel-Redirect" not in answer
 
 
-def test_answers_compared_differ_among_each_other(scene: Scene, wire: Wire) -> None:
+def test_compared_answers_differ_from_each_other(scene: Scene, wire: Wire) -> None:
     statuses = {kind: read(scene, wire, kind, {}).status for kind in READS}
     assert set(statuses.values()) == {200, 403, 404, 405}

@@ -140,7 +140,7 @@ def test_service_sends_nginx_to_nothing_but_a_key_that_was_asked_for(watched: Wa
     assert 0 < sent < count
 
 
-def test_straight_addresses_of_secrets_show_nothing(watched: Watched) -> None:
+def test_direct_addresses_of_secrets_show_nothing(watched: Watched) -> None:
     root = f"{watched.stack.data_dir}/"
     starts = ("/", "/?path=", "/?path=/", "/?path=%2F", "/_picture/", "/_picture/../", "/_picture../", "/00/../",
               "/.well-known/acme-challenge/../")  # fmt: skip

@@ -101,7 +101,7 @@ def test_refused_host_sees_pictures_soon_after_it_is_listed(shared: Stack, fresh
     wait_for_status(shared, path, "late.example", 403)
 
 
-def test_private_answers_are_kept_by_no_shared_cache(guarded: Stack) -> None:
+def test_private_answers_are_not_stored_by_a_shared_cache(guarded: Stack) -> None:
     """Unless the owner says so, a cache that many share keeps no picture at all."""
     path = guarded.upload(picture())
     with SharedCache(guarded) as cache:
@@ -119,7 +119,7 @@ def test_c2cgeoportal_answer_for_one_origin_goes_to_another(front: SharedCache, 
     assert front.wire.ask(path, BLOG).all("Access-Control-Allow-Origin") == []
 
 
-def test_head_or_part_stands_for_no_whole_picture(front: SharedCache, shared: Stack) -> None:
+def test_head_and_partial_answers_are_not_cached_as_the_whole_picture(front: SharedCache, shared: Stack) -> None:
     """What a stranger asks of a cache first is not what others get from it."""
     content = picture()
     path = shared.upload(content)

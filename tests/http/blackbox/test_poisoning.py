@@ -178,7 +178,7 @@ def behind(own: Stack) -> Iterator[Behind]:
         os.kill(parent, signal.SIGCONT)
 
 
-def test_kept_permission_serves_the_very_host_alone(behind: Behind) -> None:
+def test_cached_permission_applies_only_to_its_host(behind: Behind) -> None:
     assert 204 in kept_verdicts(behind.stack).values()
     host = behind.host
     near = (
@@ -194,7 +194,7 @@ def test_kept_permission_serves_the_very_host_alone(behind: Behind) -> None:
     assert behind.status_of(f"https://{host}/") == 200
 
 
-def test_kept_refusal_keeps_no_known_host_out(behind: Behind) -> None:
+def test_cached_refusal_does_not_exclude_a_known_host(behind: Behind) -> None:
     for known in ("localhost", "127.0.0.1", behind.host):
         near = (f"x.{known}", f"{known}.evil.example", f"evil-{known}")
         assert {behind.status_of(f"https://{host}/") for host in near} == {403}

@@ -96,7 +96,7 @@ def test_oracle_shares_with_the_allowed_origin_alone() -> None:
     assert sharings(Request((b"Origin: https://evil.test",))) == {""}
 
 
-def test_what_browsers_send_is_never_judged_by_its_spelling() -> None:
+def test_spelling_of_a_referer_that_browsers_send_does_not_matter() -> None:
     values = Values(random.Random(7))
     for _ in range(5000):
         request = Request((b"Referer: " + values.from_browser(),))

@@ -135,13 +135,13 @@ def test_picture_is_served_under_any_host_name(wire: Wire, path: str) -> None:
     assert [wire.ask(path, {"Host": host}).status for host in ("a.example", "127.0.0.1:80", "[::1]")] == [200] * 3
 
 
-def test_robots_are_kept_from_what_is_no_picture(wire: Wire) -> None:
+def test_robots_are_excluded_from_everything_but_pictures(wire: Wire) -> None:
     answer = wire.ask("/robots.txt")
     assert (answer.status, answer["Content-Type"]) == (200, "text/plain")
     assert answer.body.decode().splitlines() == ["User-agent: *", "Disallow: /api/", "Disallow: /admin/"]
 
 
-def test_favicon_is_no_error(wire: Wire) -> None:
+def test_favicon_is_not_an_error(wire: Wire) -> None:
     answer = wire.ask("/favicon.ico")
     assert (answer.status, answer.body) == (204, b"")
 

@@ -47,7 +47,7 @@ def test_allowed_answer_has_exactly_the_designed_headers(wire: Wire, path: str, 
 
 
 @pytest.mark.parametrize("number", [0, 1, 2], ids=["canonical", "old", "escaped old"])
-def test_denied_answer_is_the_hotlink_picture_and_kept_by_nobody(
+def test_denied_answer_is_the_hotlink_picture_and_not_cacheable(
     stack: Stack, wire: Wire, path: str, number: int
 ) -> None:
     answer = wire.ask(spellings(path)[number], STRANGER)
@@ -57,7 +57,7 @@ def test_denied_answer_is_the_hotlink_picture_and_kept_by_nobody(
 
 
 @pytest.mark.parametrize("number", [0, 1, 2], ids=["canonical", "old", "escaped old"])
-def test_missing_answer_is_the_missing_picture_and_kept_by_nobody(stack: Stack, wire: Wire, number: int) -> None:
+def test_missing_answer_is_the_missing_picture_and_not_cacheable(stack: Stack, wire: Wire, number: int) -> None:
     answer = wire.ask(spellings(ABSENT)[number], LOCAL_PAGE)
     assert (answer.status, named(answer)) == (404, HARMLESS | {"Cache-Control": "no-store"})
     missing = stack.placeholder("missing.png")
@@ -128,7 +128,7 @@ def test_malformed_range_is_ignored_or_refused_but_never_partial(wire: Wire, pat
         assert wire.ask(path, {"Range": value}).status in {200, 416}, value
 
 
-def test_known_etag_saves_the_transfer(wire: Wire, path: str) -> None:
+def test_unchanged_etag_gives_304(wire: Wire, path: str) -> None:
     whole = wire.ask(path)
     for value in (whole["ETag"], f'"x", {whole["ETag"]}', f"W/{whole['ETag']}", "*"):
         answer = wire.ask(path, {"If-None-Match": value})
@@ -138,7 +138,7 @@ def test_known_etag_saves_the_transfer(wire: Wire, path: str) -> None:
     assert wire.ask(path, {"If-None-Match": '"other"'}).status == 200
 
 
-def test_known_date_saves_the_transfer(wire: Wire, path: str) -> None:
+def test_unchanged_date_gives_304(wire: Wire, path: str) -> None:
     modified = wire.ask(path)["Last-Modified"]
     assert wire.ask(path, {"If-Modified-Since": modified}).status == 304
 

@@ -36,7 +36,7 @@ ADDED: dict[str, Headers] = {
 
 
 @pytest.mark.parametrize("number", range(len(ADDED)), ids=ADDED.keys())
-def test_added_headers_let_no_stranger_in(wire: Wire, path: str, number: int) -> None:
+def test_added_headers_do_not_admit_a_stranger(wire: Wire, path: str, number: int) -> None:
     added = list(ADDED.values())[number]
     # A stranger of its own: nobody's earlier verdict may stand in for this one.
     stranger = ("Referer", f"http://poison{number}.example/")
@@ -47,7 +47,7 @@ def test_added_headers_let_no_stranger_in(wire: Wire, path: str, number: int) ->
 
 
 @pytest.mark.parametrize("added", ADDED.values(), ids=ADDED.keys())
-def test_added_headers_keep_no_known_site_out(wire: Wire, path: str, content: bytes, added: Headers) -> None:
+def test_added_headers_do_not_exclude_a_known_site(wire: Wire, path: str, content: bytes, added: Headers) -> None:
     answer = wire.ask(path, [KNOWN, *added])
     assert (answer.status, answer.body) == (200, content)
 

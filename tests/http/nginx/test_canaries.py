@@ -89,7 +89,7 @@ def test_no_made_up_address_shows_a_file_beside_the_pictures(stack: Stack, canar
             assert answer.status in {400, 404}, target
 
 
-def test_straight_addresses_of_other_files_show_nothing(stack: Stack, canaries: list[str]) -> None:
+def test_direct_addresses_of_other_files_show_nothing(stack: Stack, canaries: list[str]) -> None:
     assert len(canaries) >= 8
     with Wire(stack.port) as wire:
         for place in (*PLACES, *canaries):

@@ -48,6 +48,6 @@ def test_nginx_answers_as_the_table_says(host: Stack, picture_path: str, content
     assert (answer.status, answer.body) == expected
 
 
-def test_rows_are_told_apart_and_show_every_reason() -> None:
+def test_rows_are_distinct_and_show_every_reason() -> None:
     assert len({row.situation for row in DECISIONS}) == len({row.sent for row in DECISIONS}) == len(DECISIONS)
     assert {row.reason for row in DECISIONS} == set(Reason)

@@ -145,7 +145,7 @@ def test_pictures_are_served_by_it(own: OwnServer, line: Wire, template: str) ->
     assert line.ask("/00/000000000000000000000000000000.png").status == 404
 
 
-def test_surroundings_change_nothing_in_the_answers_headers(own: OwnServer, line: Wire) -> None:
+def test_including_files_do_not_change_the_headers(own: OwnServer, line: Wire) -> None:
     answer = line.ask(own.path, {"Accept-Encoding": "gzip"})
     assert answer.all("Cache-Control") == ["private, max-age=31536000, immutable"]
     assert "X-Of-Its-Own" not in answer
@@ -156,7 +156,7 @@ def test_surroundings_change_nothing_in_the_answers_headers(own: OwnServer, line
     assert "Expires" not in denied
 
 
-def test_site_beside_it_stays_what_it_was(own: OwnServer, line: Wire) -> None:
+def test_other_site_is_not_affected(own: OwnServer, line: Wire) -> None:
     stranger = {"Host": "blog.example", "Referer": "https://stranger.example/"}
     assert line.ask("/", stranger).body == b"the blog"
     missing = line.ask("/nothing", stranger)

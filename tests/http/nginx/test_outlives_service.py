@@ -90,7 +90,7 @@ def _is_ready(stack: Stack) -> bool:
     return stack.ask_service("/readyz").status_code == 200
 
 
-def test_dead_service_costs_known_sites_nothing(fragile: Stack, shown: str) -> None:
+def test_dead_service_does_not_affect_known_sites(fragile: Stack, shown: str) -> None:
     dead = fragile.pid("service")
     with frozen(fragile.process.pid):  # the parent, so that it stays dead
         os.kill(dead, signal.SIGKILL)
@@ -105,7 +105,7 @@ def test_dead_service_costs_known_sites_nothing(fragile: Stack, shown: str) -> N
 
 @pytest.mark.waits_for("verdict_answer")
 @pytest.mark.waits_for("legacy_answer")
-def test_frozen_service_costs_known_sites_nothing(fragile: Stack, shown: str) -> None:
+def test_frozen_service_does_not_affect_known_sites(fragile: Stack, shown: str) -> None:
     with frozen(fragile.pid("service")):
         assert_serving(fragile, shown)
         denied = read(fragile, shown, "http://never-met.example/")

@@ -87,7 +87,7 @@ def test_verdict_follows_the_settings(far: Wire, shown: str, headers: Headers, e
         assert (answer.status, answer.body) == (200, expected)
 
 
-def test_own_placeholders_keep_their_own_types(far: Wire, shown: str) -> None:
+def test_configured_placeholders_have_their_own_types(far: Wire, shown: str) -> None:
     assert far.ask(shown, STRANGER)["Content-Type"] == "image/jpeg"
     assert far.ask(ABSENT, OWN_PAGE)["Content-Type"] == "image/gif"
     assert far.ask("/nothing", OWN_PAGE).body == MISSING
@@ -105,7 +105,7 @@ PROBES: dict[str, Headers] = {
 
 
 @pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES.keys())
-def test_placeholder_with_status_200_is_whole_and_kept_by_nobody(far: Wire, shown: str, probe: Headers) -> None:
+def test_placeholder_with_status_200_is_whole_and_not_cacheable(far: Wire, shown: str, probe: Headers) -> None:
     for target, page, placeholder in (
         (shown, STRANGER, HOTLINK),
         (ABSENT, STRANGER, HOTLINK),

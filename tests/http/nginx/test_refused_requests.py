@@ -21,7 +21,7 @@ def test_head_is_get_without_the_bytes(wire: Wire, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", OTHER_METHODS)
-def test_other_methods_are_told_which_ones_there_are(wire: Wire, path: str, method: str) -> None:
+def test_other_methods_get_the_allowed_ones(wire: Wire, path: str, method: str) -> None:
     for target in (path, f"/?path={path}", f"/?path={path.replace('/', '%2F')}", "/"):
         answer = wire.ask(target, {"Content-Length": "0"}, method=method)
         assert (answer.status, answer["Allow"], answer["Cache-Control"]) == (405, "GET, HEAD", "no-store")

@@ -102,7 +102,7 @@ def test_no_byte_beside_the_telling_words_makes_a_hidden_page_look_like_none(twi
     assert set(read_all(twin, sets)) == {(HIDDEN, False)}
 
 
-def test_nginx_and_python_agree_on_editors_of_ones_own() -> None:
+def test_nginx_and_python_agree_on_configured_editors() -> None:
     agents = [
         agent.rstrip("$").replace("*", fill) + end
         for agent in OWN_AGENTS

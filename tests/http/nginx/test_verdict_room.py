@@ -26,26 +26,26 @@ def is_not_to_be_kept(stack: Stack, folder: str) -> bool:
     return answer.headers.get("X-Not-Kept") == "1"
 
 
-def test_verdict_is_kept_where_there_is_room(stack: Stack, tmp_path: Path) -> None:
+def test_verdict_is_cached_if_the_disk_has_room(stack: Stack, tmp_path: Path) -> None:
     assert not is_not_to_be_kept(stack, str(tmp_path))
     assert not is_not_to_be_kept(stack, "")
 
 
-def test_verdict_is_not_kept_on_a_disk_without_room(stack: Stack, tmp_path: Path) -> None:
+def test_verdict_is_not_cached_on_a_full_disk(stack: Stack, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", f"size={2 * ROOM_BYTES}") as disk:
         assert not is_not_to_be_kept(stack, str(disk))
         fill(disk)
         assert is_not_to_be_kept(stack, str(disk))
 
 
-def test_verdict_is_not_kept_on_a_disk_without_names(stack: Stack, tmp_path: Path) -> None:
+def test_verdict_is_not_cached_on_a_disk_without_free_inodes(stack: Stack, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", f"size={2 * ROOM_BYTES},nr_inodes=300") as disk:
         assert not is_not_to_be_kept(stack, str(disk))
         use_up_names(disk)
         assert is_not_to_be_kept(stack, str(disk))
 
 
-def test_verdict_is_not_kept_in_a_folder_that_cannot_be_looked_at(stack: Stack, tmp_path: Path) -> None:
+def test_verdict_is_not_cached_in_a_folder_that_cannot_be_checked(stack: Stack, tmp_path: Path) -> None:
     assert is_not_to_be_kept(stack, str(tmp_path / "nowhere"))
 
 

@@ -64,7 +64,7 @@ def taken_port(network: Network, port: int) -> Iterator[None]:
             listener.kill()
 
 
-def test_reload_that_failed_behind_the_test_is_told_and_done_by_the_next(
+def test_reload_that_failed_after_the_test_is_reported_and_done_by_the_next_command(
     nginx: OwnNginx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "RELOAD_SECONDS", 2.0)
@@ -85,7 +85,7 @@ def test_warnings_of_nginx_are_passed_on(nginx: OwnNginx) -> None:
     assert 'conflicting server name "twice.test"' in nginx.command("install")
 
 
-def test_folder_without_data_is_no_reason_to_write_anything(nginx: OwnNginx) -> None:
+def test_folder_without_data_is_refused_and_nothing_is_written(nginx: OwnNginx) -> None:
     nginx.flags["data_dir"] = nginx.folder / "elsewhere"
     before = nginx.state()
     said = nginx.command("install", status=1)
@@ -93,18 +93,18 @@ def test_folder_without_data_is_no_reason_to_write_anything(nginx: OwnNginx) -> 
     assert nginx.state() == before
 
 
-def test_nobody_who_does_without_https_is_told_to_get_a_certificate(nginx: OwnNginx) -> None:
+def test_certificate_is_advised_only_for_https(nginx: OwnNginx) -> None:
     assert CERTBOT not in nginx.command("install")
     nginx.flags["public_url"] = f"https://{DOMAIN}"
     assert CERTBOT not in nginx.command("install")
 
 
-def test_nginx_that_does_not_run_is_left_so_and_it_is_said(nginx: OwnNginx) -> None:
+def test_nginx_that_does_not_run_is_not_started_and_that_is_reported(nginx: OwnNginx) -> None:
     assert "nginx: not running; start it: systemctl start nginx" in nginx.command("install")
     assert not (nginx.folder / "nginx.pid").exists() or not (nginx.folder / "nginx.pid").read_text()
 
 
-def test_reload_that_fails_is_told_and_all_is_as_before(nginx: OwnNginx) -> None:
+def test_failed_reload_is_reported_and_everything_is_as_before(nginx: OwnNginx) -> None:
     before = nginx.state()
     with subprocess.Popen(["bash", "-c", "exec -a 'nginx: master process' sleep infinity"]) as process:
         try:
@@ -121,12 +121,12 @@ def test_reload_that_fails_is_told_and_all_is_as_before(nginx: OwnNginx) -> None
 
 
 @pytest.mark.parametrize("text", ["1", "no number", ""], ids=["another process", "no number", "nothing"])
-def test_file_that_names_no_nginx_is_no_reason_to_signal_anybody(nginx: OwnNginx, text: str) -> None:
+def test_process_that_is_not_nginx_gets_no_signal(nginx: OwnNginx, text: str) -> None:
     (nginx.folder / "nginx.pid").write_text(text)
     assert "nginx: not running" in nginx.command("install")
 
 
-def test_port_that_is_taken_takes_everything_back(nginx: OwnNginx, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_in_use_undoes_the_installation(nginx: OwnNginx, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "RELOAD_SECONDS", 2.0)
     # Its socket takes IPv4 along, which nginx's test does not see.
     nginx.put("conf.d/theirs.conf", "server { listen [::]:80 ipv6only=off; return 200 theirs; }")
@@ -154,7 +154,7 @@ def test_certificate_switches_to_https(nginx: OwnNginx) -> None:
     [("install", False), ("install", True), ("uninstall", True), ("apply-sites", True)],
     ids=["the first installation", "a later one", "the removal", "a change of sites"],
 )
-def test_fault_of_somebody_else_stops_the_command_and_nothing_changes(
+def test_error_in_another_file_stops_the_command_and_nothing_changes(
     nginx: OwnNginx, word: str, *, is_installed: bool
 ) -> None:
     if is_installed:
@@ -179,7 +179,7 @@ def test_fault_of_somebody_else_stops_the_command_and_nothing_changes(
     ],
     ids=["pcre_jit", "the size of buckets", "a map, and pcre_jit"],
 )
-def test_what_somebody_else_sets_later_is_given_up_by_the_next_installation(
+def test_directive_that_another_file_sets_later_is_dropped_by_the_next_installation(
     nginx: OwnNginx, top: str, theirs: str
 ) -> None:
     nginx.publish(SiteList(7, (f"{'l' * 63}.example", "localhost")))
@@ -192,7 +192,7 @@ def test_what_somebody_else_sets_later_is_given_up_by_the_next_installation(
     assert "everything is in place already" in nginx.command("install")
 
 
-def test_refusal_behind_what_somebody_else_has_set_leaves_everything_as_before(nginx: OwnNginx) -> None:
+def test_refusal_after_a_duplicate_directive_leaves_everything_as_before(nginx: OwnNginx) -> None:
     nginx.command("install")
     nginx.configure(top="pcre_jit on;\ninclude modules-enabled/*.conf;")
     nginx.put("conf.d/theirs.conf", f"map_hash_bucket_size 128; server {{ listen 80; server_name {DOMAIN}; }}")
@@ -201,7 +201,7 @@ def test_refusal_behind_what_somebody_else_has_set_leaves_everything_as_before(n
     assert nginx.state() == before
 
 
-def test_whoever_is_not_root_is_told_to_use_sudo(nginx: OwnNginx) -> None:
+def test_user_without_rights_is_advised_to_use_sudo(nginx: OwnNginx) -> None:
     nginx.flags["nginx"] = real_program()
     for folder in (nginx.conf, nginx.folder):
         folder.chmod(0o555)
@@ -282,7 +282,7 @@ def test_map_that_nginx_refuses_is_put_back(nginx: OwnNginx) -> None:
 
 
 @pytest.mark.parametrize("is_named", [True, False], ids=["a folder that is named", "the data folder"])
-def test_files_are_rendered_for_an_nginx_of_ones_own(nginx: OwnNginx, *, is_named: bool) -> None:
+def test_files_are_rendered_for_an_nginx_that_is_managed_by_hand(nginx: OwnNginx, *, is_named: bool) -> None:
     folder = nginx.folder / "rendered" if is_named else nginx.settings.nginx_dir / "rendered"
     said = nginx.cli("nginx", "render", *([str(folder)] if is_named else []), "--user", "www-data")
     assert sorted(said.split()) == sorted(str(path) for path in folder.rglob("*") if path.is_file())
@@ -292,7 +292,7 @@ def test_files_are_rendered_for_an_nginx_of_ones_own(nginx: OwnNginx, *, is_name
     assert str(folder / "authsvc-http.conf") in main
 
 
-def test_fault_of_ours_that_writing_anew_does_not_mend_is_told(nginx: OwnNginx) -> None:
+def test_own_error_that_a_new_installation_does_not_fix_is_reported(nginx: OwnNginx) -> None:
     one, other = (make_pair(nginx.folder / name, DOMAIN) for name in ("one", "other"))
     nginx.flags |= {"certificate": one.certificate, "certificate_key": other.key}
     before = nginx.state()

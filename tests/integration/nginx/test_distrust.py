@@ -103,7 +103,7 @@ def test_root_stays_root_for(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.needs_root
-def test_whoever_is_not_root_stays_what_he_is(tmp_path: Path) -> None:
+def test_other_users_do_not_change(tmp_path: Path) -> None:
     os.chown(tmp_path, 4242, 4242)
     child = os.fork()
     if child == 0:

@@ -53,7 +53,7 @@ def test_site_is_a_file_where_only_conf_d_is_included(nginx: OwnNginx) -> None:
     assert nginx.test() == ""
 
 
-def test_nginx_without_a_folder_of_sites_is_told_the_line_to_add(nginx: OwnNginx) -> None:
+def test_nginx_without_a_folder_of_sites_gets_the_line_to_add(nginx: OwnNginx) -> None:
     nginx.configure(http="include conf.d/other.txt;")
     nginx.put("conf.d/other.txt", "")
     before = nginx.state()
@@ -181,7 +181,7 @@ def _around_releases(state: dict[str, tuple[object, ...]]) -> dict[str, tuple[ob
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_installation_puts_right_what_was_left_half_way(nginx: OwnNginx, how: str) -> None:
+def test_installation_repairs_damaged_files(nginx: OwnNginx, how: str) -> None:
     _install(nginx)
     before = nginx.state()
     installed = files_in(nginx.conf / "authsvc")
@@ -192,7 +192,7 @@ def test_installation_puts_right_what_was_left_half_way(nginx: OwnNginx, how: st
     assert _around_releases(nginx.state()) == _around_releases(before)
 
 
-def test_certificate_that_is_gone_ends_https_and_nothing_else(nginx: OwnNginx) -> None:
+def test_removed_certificate_ends_only_https(nginx: OwnNginx) -> None:
     pair = make_pair(nginx.folder / "pair", DOMAIN)
     nginx.settings = nginx.settings.model_copy(update={"certificate": pair.certificate, "certificate_key": pair.key})
     _install(nginx)
@@ -206,7 +206,7 @@ def test_certificate_that_is_gone_ends_https_and_nothing_else(nginx: OwnNginx) -
         assert nginx.ask([(DOMAIN, PICTURE, {})]) == [(200, "bytes")]
 
 
-def test_removal_gets_past_what_was_left_half_way(nginx: OwnNginx) -> None:
+def test_removal_works_with_damaged_files(nginx: OwnNginx) -> None:
     before = nginx.state()
     _install(nginx)
     _break(nginx, "a snippet is missing")
@@ -233,7 +233,7 @@ def test_edited_site_outlives_the_repair(nginx: OwnNginx, name: str) -> None:
     [("80", False), ("*:80", False), ("127.0.0.1:80", False), ("192.0.2.7:80", True), ("192.0.2.7:81", False)],
     ids=["a port", "every address", "the loopback", "an address", "another port of an address"],
 )
-def test_neighbour_that_takes_an_address_for_itself_is_noted(
+def test_other_server_that_listens_on_one_address_is_noted(
     nginx: OwnNginx, listen: str, *, is_overlooked: bool
 ) -> None:
     subprocess.run([*nginx.network.entrance, "ip", "address", "replace", "192.0.2.7/32", "dev", "lo"], check=True)
@@ -256,7 +256,7 @@ def test_name_that_another_server_has_is_refused(nginx: OwnNginx, name: str) -> 
     assert nginx.state() == before
 
 
-def test_names_that_others_quarrel_about_are_no_reason_to_refuse(nginx: OwnNginx) -> None:
+def test_name_conflict_between_other_servers_is_only_a_warning(nginx: OwnNginx) -> None:
     for name in ("a", "b"):
         nginx.put(f"conf.d/{name}.conf", "server { listen 80; server_name twice.test; }\n")
     installed = _install(nginx)
@@ -272,7 +272,7 @@ def test_names_that_others_quarrel_about_are_no_reason_to_refuse(nginx: OwnNginx
     ],
     ids=["Debian's order", "conf.d behind sites-enabled", "conf.d only"],
 )
-def test_server_of_somebody_else_goes_on_answering_for_unknown_hosts(nginx: OwnNginx, http: str) -> None:
+def test_other_server_still_answers_for_unknown_hosts(nginx: OwnNginx, http: str) -> None:
     nginx.configure(http=http)
     nginx.put("conf.d/blog.conf", BLOG_MAP + BLOG)
     nginx.keep_picture()
@@ -297,7 +297,7 @@ def test_server_of_somebody_else_goes_on_answering_for_unknown_hosts(nginx: OwnN
     ],
     ids=["nothing", "64", "128", "32", "only the other size", "a map of somebody else's", "a comment"],
 )
-def test_hash_sizes_are_set_only_where_nobody_else_has_fixed_them(
+def test_hash_sizes_are_set_only_if_no_other_file_fixes_them(
     nginx: OwnNginx, theirs: str, *, has_sizes: bool, has_jit: bool
 ) -> None:
     nginx.put("conf.d/theirs.conf", theirs)
@@ -308,7 +308,7 @@ def test_hash_sizes_are_set_only_where_nobody_else_has_fixed_them(
     assert nginx.test() == ""
 
 
-def test_jit_that_another_file_sets_is_not_set_again(nginx: OwnNginx) -> None:
+def test_jit_that_another_file_sets_is_not_set_twice(nginx: OwnNginx) -> None:
     _install(nginx)
     jit = nginx.conf / "modules-enabled" / "zz-authsvc.conf"
     assert "\npcre_jit on;" in jit.read_text()
@@ -334,14 +334,14 @@ def test_own_access_log_is_a_file_beside_nginx_own_where_it_has_none(nginx: OwnN
     assert target.access_log == server.default_access_log.parent / "authsvc.log"
 
 
-def test_http2_is_spelled_as_this_nginx_knows_it(nginx: OwnNginx) -> None:
+def test_http2_is_written_in_the_form_that_this_nginx_knows(nginx: OwnNginx) -> None:
     server = nginx.read()
     paths = install_paths(server)
     assert not render_target(replace(server, version=(1, 25, 0)), paths).has_http2_directive
     assert render_target(replace(server, version=(1, 25, 1)), paths).has_http2_directive
 
 
-def test_written_files_are_for_everybody_to_read(nginx: OwnNginx) -> None:
+def test_written_files_are_readable_for_every_user(nginx: OwnNginx) -> None:
     mask = os.umask(0o077)
     try:
         installed = _install(nginx)

@@ -63,7 +63,7 @@ def test_older_list_never_wins(nginx: OwnNginx) -> None:
 
 
 @pytest.mark.parametrize("word", ["install", "uninstall", "apply-sites"])
-def test_half_an_installation_is_never_taken_for_a_fault_of_somebody_else(nginx: OwnNginx, word: str) -> None:
+def test_command_waits_for_an_installation_in_progress(nginx: OwnNginx, word: str) -> None:
     nginx.command("install")
     environment = {**os.environ, **nginx.environment}
     with ExitStack() as ended:

@@ -24,12 +24,12 @@ def shown(pair_folder: Path, *hosts: str, ends_days: float = 90.5) -> Certificat
 @pytest.mark.parametrize(
     ("ends_days", "whole_days"), [(90.5, 90), (0.5, 0), (-0.5, -1)], ids=["valid", "last day", "expired"]
 )
-def test_end_of_validity_is_told(tmp_path: Path, ends_days: float, whole_days: int) -> None:
+def test_end_of_validity_is_returned(tmp_path: Path, ends_days: float, whole_days: int) -> None:
     found = shown(tmp_path / "pair", HOST, ends_days=ends_days)
     assert (found.expires - time.time()) // DAY_SECONDS == whole_days
 
 
-def test_certificate_of_tomorrow_is_told_too(tmp_path: Path) -> None:
+def test_certificate_that_is_not_valid_yet_is_read_too(tmp_path: Path) -> None:
     with presenting(make_pair(tmp_path / "pair", HOST, begins_days=1)) as port:
         assert presented_certificate(HOST, address=("127.0.0.1", port)).covers(HOST)
 
@@ -58,7 +58,7 @@ def test_chain_of_the_test_authority_meets_the_rules_of_python_3_13(tmp_path: Pa
         assert encrypted.getpeercert() != {}
 
 
-def test_all_names_are_told_in_order(tmp_path: Path) -> None:
+def test_all_names_are_returned_in_order(tmp_path: Path) -> None:
     assert shown(tmp_path / "pair", HOST, "*.example.org", "x.test").hosts == (HOST, "*.example.org", "x.test")
 
 
@@ -95,13 +95,13 @@ def test_presented_certificate_is_the_first_of_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no certificate", ssl.PEM_HEADER], ids=["empty", "another text", "torn"])
-def test_file_without_a_certificate_is_no_certificate(tmp_path: Path, text: str) -> None:
+def test_file_without_a_certificate_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "file").write_text(text)
     with pytest.raises(ValueError, match="substring not found"):
         first_in_file(tmp_path / "file")
 
 
-def test_nobody_who_listens_is_an_error() -> None:
+def test_closed_port_is_an_error() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
@@ -160,7 +160,7 @@ def test_certbot_gets_a_certificate_for_all_names_and_renews_it() -> None:
     ],
     ids=["edited by certbot's plug-in", "as we have written it"],
 )
-def test_site_file_tells_how_certbot_got_the_last_one(tmp_path: Path, text: str, command: str) -> None:
+def test_site_file_shows_how_certbot_got_the_last_certificate(tmp_path: Path, text: str, command: str) -> None:
     (tmp_path / "site.conf").write_text(text)
     settings = settings_with(f"{LIVE}/fullchain.pem", f"{LIVE}/privkey.pem")
     assert how_to_get(settings, site=tmp_path / "site.conf") == command

@@ -88,12 +88,12 @@ def test_directive_is_split_as_nginx_splits_it(read: Read, tmp_path: Path, text:
     assert after.blocks == ("http",)
 
 
-def test_comments_and_strings_hold_no_directives(read: Read, tmp_path: Path) -> None:
+def test_comments_and_strings_are_not_directives(read: Read, tmp_path: Path) -> None:
     server = read(_server(tmp_path, 'return 200 "\n# configuration of;\npcre_jit on;\n";') + "\n#pcre_jit on;\n")
     assert server.named("pcre_jit") == []
 
 
-def test_files_are_told_apart_and_blocks_counted_within_each(read: Read, tmp_path: Path) -> None:
+def test_directives_have_the_file_and_the_blocks_they_are_in(read: Read, tmp_path: Path) -> None:
     (tmp_path / "a.conf").write_text(_server(tmp_path, "include b.inc;"))
     (tmp_path / "b.inc").write_text("location / { expires off; }")
     server = read("include a.conf;")
@@ -163,7 +163,7 @@ def test_log_of_one_server_is_not_that_of_all(read: Read, tmp_path: Path) -> Non
     assert server.log_dir == read_build(real_program()).access_log.parent
 
 
-def test_relative_path_is_counted_from_the_prefix_as_nginx_does(read: Read, tmp_path: Path) -> None:
+def test_relative_path_refers_to_the_prefix_as_in_nginx(read: Read, tmp_path: Path) -> None:
     found = re.search(
         r"--prefix=(\S+)", subprocess.run([real_program(), "-V"], capture_output=True, text=True, check=True).stderr
     )
@@ -173,12 +173,12 @@ def test_relative_path_is_counted_from_the_prefix_as_nginx_does(read: Read, tmp_
     assert server.pid_file.resolve() == tmp_path / "relative.pid"
 
 
-def test_configuration_that_nginx_refuses_is_told_in_its_own_words(read: Read) -> None:
+def test_refused_configuration_is_reported_with_nginx_own_message(read: Read) -> None:
     with pytest.raises(Broken, match=r'nginx refuses its configuration: .*unknown directive "nonsense"'):
         read("nonsense;")
 
 
-def test_program_that_is_no_nginx_is_refused() -> None:
+def test_program_that_is_not_nginx_is_refused() -> None:
     with pytest.raises(Broken, match="'/bin/true' is not nginx"):
         read_server("/bin/true")
 

@@ -199,7 +199,7 @@ def test_map_that_nginx_refuses_leaves_the_old_one(folder: Path, main_file: Path
     [("# map_hash_bucket_size 512;\n", FOREIGN_BUCKET_BYTES), ("\nmap_hash_bucket_size 512;\n", OWN_BUCKET_BYTES)],
     ids=["not set by us", "set by us"],
 )
-def test_room_that_the_installed_files_count_on_is_found_in_them(folder: Path, text: str, bucket_bytes: int) -> None:
+def test_bucket_size_is_found_in_the_installed_files(folder: Path, text: str, bucket_bytes: int) -> None:
     (folder / "snippets").mkdir()
     (folder / "snippets" / "any.conf").write_text(text)
     assert bucket_bytes_of(folder) == bucket_bytes

@@ -18,17 +18,17 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_checkout_has_them_beside_the_package() -> None:
+def test_templates_are_beside_the_package_in_a_checkout() -> None:
     assert template_dir() == Path(__file__).parents[3] / "nginx"
 
 
-def test_installation_has_them_below_its_prefix(prefix: Path) -> None:
+def test_templates_are_below_the_prefix_after_an_installation(prefix: Path) -> None:
     folder = prefix / "share" / "authsvc" / "nginx"
     folder.mkdir(parents=True)
     (folder / "authsvc-http.conf.j2").touch()
     assert template_dir() == folder
 
 
-def test_installation_without_them_says_where_it_looked(prefix: Path) -> None:
+def test_missing_templates_are_an_error_that_names_both_places(prefix: Path) -> None:
     with pytest.raises(Broken, match=rf"in none of .*{prefix}/share/authsvc/nginx; install authsvc again"):
         template_dir()

@@ -56,7 +56,7 @@ def asked(scene: Scene, method: str, target: str, headers: tuple[tuple[str, str]
 
 
 def facts(reply: Reply | None) -> tuple[list[bytes], bytes]:
-    """Return the lines of an answer in their order, without the clock's, and its body."""
+    """Return the lines of an answer in their order, without the date, and its body."""
     assert reply is not None
     lines = reply.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
     return [line for line in lines if not line.startswith(b"Date: ")], reply.body
@@ -104,7 +104,7 @@ def test_picture_that_comes_and_goes_is_denied_all_the_while(scene: Scene) -> No
 
 
 def test_answers_that_are_not_denied_do_differ(scene: Scene) -> None:
-    """What is compared above can tell answers apart."""
+    """The comparison above finds differences."""
     requests = [asked(scene, "GET", target, ()) for target in ("{path}", ABSENT)]
     there, missing = [facts(reply) for reply in ask_all(over_tcp(scene.stack.port), requests)]
     assert there != missing

@@ -1,4 +1,4 @@
-"""How long a denied answer takes tells nobody whether there is a picture."""
+"""The time of a denied answer does not reveal whether the picture exists."""
 
 import random
 import statistics
@@ -45,7 +45,7 @@ def spelled(form: str, paths: Sequence[str]) -> list[str]:
 
 
 def pairs_of(scene: Scene, headers: Mapping[str, str], one: Sequence[str], other: Sequence[str], count: int) -> Pairs:
-    """Time one of each, `count` times. Whose turn is first is drawn: a busy machine falls on both alike."""
+    """Time one of each, `count` times. The order is random, so that a busy machine affects both alike."""
     draw = random.Random(SEED)
     with Wire(scene.stack.port) as wire:
 

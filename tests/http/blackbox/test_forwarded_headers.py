@@ -1,4 +1,4 @@
-"""What other servers read from headers of other names has no say here."""
+"""Headers that other servers read do not matter here."""
 
 from collections.abc import Mapping
 

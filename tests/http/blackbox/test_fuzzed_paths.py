@@ -1,4 +1,4 @@
-"""No address that can be made up shows a file beside the pictures."""
+"""No possible address shows a file beside the pictures."""
 
 import random
 import re
@@ -42,7 +42,7 @@ class Watched:
         self.shown = (stack.placeholder("hotlink.png"), stack.placeholder("missing.png"), self.content)
 
     def flaw(self, target: str, reply: Reply | None) -> str:
-        """Return in a word what is wrong with an answer of nginx's, nothing if it is right."""
+        """Return what is wrong with an answer of nginx, "" if nothing."""
         if reply is None:
             return ""
         if SECRET.encode() in reply.raw or b"root:" in reply.raw:

@@ -17,7 +17,7 @@ STRANGER = {"Referer": "https://stranger.example/"}
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Stack]:
-    """A product that lets caches keep what is allowed."""
+    """A product that allows caches to keep allowed answers."""
     with Stack(shared_caches=True) as running:
         change_sites(running, add=["blog.example.com"])
         wait_until(lambda: "blog.example.com" in map_of(running), "nginx's map has it")
@@ -91,7 +91,7 @@ def test_missing_picture_is_not_remembered_as_missing(front: SharedCache, shared
 
 
 def test_refused_host_sees_pictures_soon_after_it_is_listed(shared: Stack, fresh: tuple[str, bytes]) -> None:
-    """A refusal kept within: whoever tried before the owner had listed the site stayed out."""
+    """A cached refusal: a page that tried before the owner listed the site remained excluded."""
     path, _ = fresh
     for _ in range(5):
         assert status_for(shared, path, "late.example") == 403
@@ -102,7 +102,7 @@ def test_refused_host_sees_pictures_soon_after_it_is_listed(shared: Stack, fresh
 
 
 def test_private_answers_are_not_stored_by_a_shared_cache(guarded: Stack) -> None:
-    """Unless the owner says so, a cache that many share keeps no picture at all."""
+    """By default, a shared cache keeps no picture."""
     path = guarded.upload(picture())
     with SharedCache(guarded) as cache:
         for _ in range(3):
@@ -120,7 +120,7 @@ def test_c2cgeoportal_answer_for_one_origin_goes_to_another(front: SharedCache, 
 
 
 def test_head_and_partial_answers_are_not_cached_as_the_whole_picture(front: SharedCache, shared: Stack) -> None:
-    """What a stranger asks of a cache first is not what others get from it."""
+    """The answer that a stranger gets first from a cache is not the answer for others."""
     content = picture()
     path = shared.upload(content)
     front.wire.ask(path, {**STRANGER, "Range": "bytes=0-3"})

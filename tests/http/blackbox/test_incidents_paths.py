@@ -69,7 +69,7 @@ def test_thumbor_sibling_whose_name_begins_alike(wire: Wire, beside: Path) -> No
 
 
 def test_webp_server_go_escaped_backslashes(wire: Wire, beside: Path) -> None:
-    """An escaped backslash, which becomes a separator behind the check."""
+    """An escaped backslash, which becomes a separator after the check."""
     for climb in ("..%5C", "..%5c", "..\\", "%2e%2e%5c", "..%255c", "..%5C/", "..\\/"):
         assert_nothing(wire, everywhere(climb, "etc%5Cpasswd"))
         assert_nothing(wire, everywhere(climb, f"{beside.name}%5C0b%5C{NAME}"))

@@ -1,4 +1,4 @@
-"""Each test is named after a mistake that others made in checking who embeds."""
+"""Each test is named after a mistake of another project in checking the embedder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_cloudflare_imgbed_escapes_the_first_dot_only(scene: Scene, wire: Wire) 
 
 
 def test_cloudflare_imgbed_lets_sub_domains_in_unasked(scene: Scene, wire: Wire) -> None:
-    """The same function: `(^|\\.)domain$` lets whoever owns any name below the site embed."""
+    """The same function: `(^|\\.)domain$` lets every subdomain of the site embed."""
     assert_refused(wire, scene, ["https://user-content.blog.example.com/", "https://a.localhost/"])
 
 

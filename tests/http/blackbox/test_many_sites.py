@@ -67,7 +67,7 @@ def shown(crowded: Stack) -> str:
 
 
 def around(site: str) -> list[str]:
-    """Return hosts that a site's pattern covers, and those that only look as if."""
+    """Return hosts that a site's pattern covers, and hosts that only look like them."""
     host = site.removeprefix("*.")
     first, _, rest = host.partition(".")
     return [

@@ -1,4 +1,4 @@
-"""The request matrix, first page: the address alone varies, sent by somebody who may see pictures."""
+"""The request matrix, first page: only the address varies, for a reader who may see pictures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The request matrix, second page: who embeds, told by Referer, Origin and Sec-Fetch headers."""
+"""The request matrix, second page: the embedder, from Referer, Origin and Sec-Fetch headers."""
 
 import pytest
 
@@ -11,12 +11,12 @@ ORIGIN = "Access-Control-Allow-Origin"
 
 
 def shown(behaviour: str, headers: dict[str, str], *, origin: str | None = None) -> Row:
-    """Whoever sends these headers sees the picture, and its scripts may read it if `origin` is said to them."""
+    """A page that sends these headers shows the picture; its scripts may read it if the answer names `origin`."""
     return Row(behaviour, "GET", "{path}", headers, 200, PICTURE, {ORIGIN: origin})
 
 
 def refused(behaviour: str, headers: dict[str, str]) -> Row:
-    """Whoever sends these headers sees the hotlink picture."""
+    """A page that sends these headers shows the hotlink picture."""
     return Row(behaviour, "GET", "{path}", headers, 403, HOTLINK)
 
 

@@ -1,4 +1,4 @@
-"""The request matrix, last page: how an upload shows its token, and who else may send one."""
+"""The request matrix, last page: how an upload carries its token, and which pages may send one."""
 
 import pytest
 
@@ -9,12 +9,12 @@ BEARER = {"WWW-Authenticate": "Bearer"}
 
 
 def stored(behaviour: str, headers: dict[str, str] | Headers, target: str = UPLOAD) -> Row:
-    """These headers let a picture in."""
+    """An upload with these headers is accepted."""
     return Row(behaviour, "POST", target, headers, 200, STORED, uploads=True)
 
 
 def refused(behaviour: str, headers: dict[str, str] | Headers, target: str = UPLOAD) -> Row:
-    """These headers show no token that counts."""
+    """An upload with these headers has no valid token."""
     return Row(behaviour, "POST", target, headers, 401, "bad_token", BEARER, uploads=True)
 
 

@@ -1,4 +1,4 @@
-"""What one request leaves behind in the cache of verdicts opens nothing for another."""
+"""What one request leaves in the cache of verdicts gives no access to another."""
 
 import contextlib
 import os
@@ -132,7 +132,7 @@ def test_keys_of_kept_verdicts_are_a_revision_and_a_host(
 
 
 class Behind:
-    """A product whose nginx has not heard of the newest site, so that only the service allows it."""
+    """A product whose nginx does not know the newest site, so that only the service allows it."""
 
     def __init__(self, stack: Stack, host: str) -> None:
         self.stack = stack
@@ -210,7 +210,7 @@ def test_permission_is_not_kept_beyond_the_removal(behind: Behind) -> None:
 
 
 def test_refusal_is_kept_for_seconds_only(behind: Behind) -> None:
-    """Also while nginx has not heard of the change: CloudFlare-ImgBed kept its refusals for a day."""
+    """Also while nginx does not know the change: CloudFlare-ImgBed kept its refusals for a day."""
     late = "https://late.example/"
     assert behind.status_of(late) == 403
     with access_of(behind.stack) as access:

@@ -1,4 +1,4 @@
-"""The limit of uploads counts the connection's address, not one that a header names."""
+"""The limit of uploads uses the address of the connection, not one from a header."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ NAMES = ("X-Forwarded-For", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Co
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Stack]:
-    """A product that takes two uploads from one address, then one a second."""
+    """A product that accepts two uploads from one address, then one a second."""
     with Stack(upload_rate=1, upload_burst=1) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""No set of headers, however made, gets another answer than the rules give."""
+"""Every set of headers gets the answer that the rules give."""
 
 import time
 from itertools import islice

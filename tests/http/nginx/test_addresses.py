@@ -1,4 +1,4 @@
-"""Which addresses give the picture, and that every other one gives none."""
+"""Which addresses give the picture; all others give none."""
 
 import hashlib
 

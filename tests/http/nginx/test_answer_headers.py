@@ -1,4 +1,4 @@
-"""The headers of allowed, denied and missing answers, to the last one."""
+"""All headers of allowed, denied and missing answers."""
 
 import pytest
 

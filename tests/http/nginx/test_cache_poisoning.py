@@ -1,4 +1,4 @@
-"""Nothing that a client adds to a request changes what others, or it, may see."""
+"""Nothing that a client adds to a request changes what it or others may see."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ ADDED: dict[str, Headers] = {
 @pytest.mark.parametrize("number", range(len(ADDED)), ids=ADDED.keys())
 def test_added_headers_do_not_admit_a_stranger(wire: Wire, path: str, number: int) -> None:
     added = list(ADDED.values())[number]
-    # A stranger of its own: nobody's earlier verdict may stand in for this one.
+    # A stranger of its own, so that no earlier verdict is used.
     stranger = ("Referer", f"http://poison{number}.example/")
     for headers in ([stranger, *added], [*added, stranger], [stranger]):
         for target in (path, f"/?path={path}"):
@@ -57,7 +57,7 @@ def test_of_two_headers_the_first_counts_for_map_cache_and_service(wire: Wire, p
     def value(host: str) -> tuple[str, str]:
         return name, f"http://{host}/" if name == "Referer" else f"http://{host}"
 
-    # Newer ones join both into a value that the grammar refuses.
+    # Newer versions join both into a value that the grammar refuses.
     joins = _nginx_version() >= (1, 23)
     for _ in range(2):
         known_first = wire.ask(path, [value("localhost"), value("twice.example")])

@@ -1,4 +1,4 @@
-"""Files beside the pictures stay unread, whatever address is made up."""
+"""No address can read files beside the pictures."""
 
 import random
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ ENDS = ("", "/", ".png", "%00", "%00.png", "?w=160", "?", "#", "%0a", ";.png", "
 
 @pytest.fixture(scope="module")
 def canaries(stack: Stack) -> Iterator[list[str]]:
-    """Secret files all over the data folder that nginx's user itself could read."""
+    """Secret files in all parts of the data folder, readable for nginx's user."""
     placed = []
     for place in PLACES:
         target = stack.data_dir / place

@@ -1,4 +1,4 @@
-"""The rendered files in an nginx that somebody else has set up, beside another site."""
+"""The rendered files in an nginx that an administrator manages, beside another site."""
 
 import os
 import shutil
@@ -65,7 +65,7 @@ http {{
 
 @dataclass(frozen=True)
 class OwnServer:
-    """An nginx of somebody's own, with the service beside it."""
+    """An nginx that an administrator manages, with the service beside it."""
 
     folder: Path
     port: int
@@ -74,7 +74,7 @@ class OwnServer:
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[OwnServer]:
-    """Initialise, render, include, serve: what docs/nginx.md tells to do by hand."""
+    """Initialise, render, include, serve: the steps of docs/nginx.md."""
     with ExitStack() as cleanup:
         folder = Path(tempfile.mkdtemp(prefix="asv-", dir="/tmp"))
         cleanup.callback(shutil.rmtree, folder)

@@ -1,4 +1,4 @@
-"""A body beyond every limit gets the answer of its address, not nginx's own 413."""
+"""A body above every limit gets the answer of its address, not nginx's own 413."""
 
 import pytest
 

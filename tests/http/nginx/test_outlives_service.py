@@ -33,7 +33,7 @@ ABSENT = "/00/000000000000000000000000000000.png"
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Stack]:
-    """A stack whose service is ill-treated."""
+    """A stack whose service is killed and frozen."""
     with Stack(times=TIMES) as running:
         change_sites(running, add=["known.example", "*.known.example"])
         wait_until(lambda: "\\known.example 1;" in map_of(running), "nginx's map has the site")
@@ -48,13 +48,13 @@ def shown(fragile: Stack) -> str:
 
 
 def read(stack: Stack, target: str, referer: str = "") -> Answer:
-    """Read on a new connection, and fail where no answer comes in time."""
+    """Read on a new connection; fail if no answer comes in time."""
     with Wire(stack.port, seconds=VERDICT_SECONDS) as wire:
         return wire.ask(target, {"Referer": referer} if referer else {})
 
 
 def assert_serving(stack: Stack, path: str) -> None:
-    """Check everything that needs no service."""
+    """Check everything that works without the service."""
     for target in (path, f"/?path={path}", f"/?path={path[1:]}"):
         for referer in ("http://known.example/post", "https://a.b.known.example", "http://localhost:1313/", ""):
             assert read(stack, target, referer).status == 200, (target, referer)
@@ -64,7 +64,7 @@ def assert_serving(stack: Stack, path: str) -> None:
 
 
 def assert_as_before(stack: Stack, path: str) -> None:
-    """Check that the service does its part again."""
+    """Check that the service works again."""
     assert_serving(stack, path)
     escaped = f"/?path={path.replace('/', '%2F')}"
     wait_until(lambda: read(stack, escaped).status == 200, "other spellings are served")
@@ -176,7 +176,7 @@ def test_last_known_verdict_outlives_its_time_while_the_service_is_silent(fragil
 def test_site_added_while_the_service_is_frozen_is_let_in(fragile: Stack, shown: str) -> None:
     wait_until_service_is_quiet(fragile)
     with ExitStack() as frost:
-        # Frozen in the midst of a write it would keep the catalog's lock.
+        # If it were frozen during a write, it would keep the catalog's lock.
         with write_lock(fragile):
             frost.enter_context(frozen(fragile.pid("service")))
         fragile.cli("site", "add", "meanwhile.example")

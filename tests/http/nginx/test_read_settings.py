@@ -22,7 +22,7 @@ OWN_PAGE: Headers = [("Referer", "https://img.example.com/")]
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with everything the other way round, and placeholders of its own."""
+    """A stack with the opposite of every default, and its own placeholders."""
     folder = tmp_path_factory.mktemp("placeholders")
     (folder / "hot link.jpg").write_bytes(HOTLINK)
     (folder / "missing").write_bytes(MISSING)
@@ -128,7 +128,7 @@ def test_shared_caches_may_keep_allowed_answers_alone(far: Wire, shown: str) -> 
 
 
 def test_refused_range_is_not_kept_by_shared_caches(far: Wire, shown: str) -> None:
-    # One stranger's silly range would be everybody's answer for a year.
+    # Otherwise one invalid range would be the answer for every reader for a year.
     answer = far.ask(shown, [*OWN_PAGE, ("Range", "bytes=999999-")])
     assert answer.status == 416
     assert not [value for value in answer.all("Cache-Control") if "public" in value]
@@ -157,7 +157,7 @@ def test_forwarded_address_of_an_untrusted_client_does_not_count(far: Wire) -> N
 
 @pytest.fixture(scope="module")
 def proxied() -> Iterator[Stack]:
-    """A stack that believes the proxy from which the tests come."""
+    """A stack that trusts the proxy from which the tests connect."""
     with Stack(trusted_proxies=["127.0.0.0/8", "2001:db8::/32"], upload_rate=1, upload_burst=1) as running:
         yield running
 
@@ -170,7 +170,7 @@ def test_each_client_behind_a_trusted_proxy_has_a_limit_of_its_own(proxied: Stac
 
     assert statuses("198.51.100.1", 8) == {401, 429}
     assert statuses("198.51.100.2", 1) == {401}
-    # What a client claims itself stands before what the proxy saw.
+    # What the client claims comes before what the proxy adds.
     assert 429 in statuses("203.0.113.9, 198.51.100.3", 8)
     statuses("203.0.113.10, 198.51.100.4, 127.0.0.2", 1)
     log = proxied.data_dir / "log" / "access.log"

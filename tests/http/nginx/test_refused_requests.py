@@ -1,4 +1,4 @@
-"""Methods that read nothing, and requests that nginx cannot understand."""
+"""Methods other than GET and HEAD, and requests that nginx cannot parse."""
 
 import http.client
 import json
@@ -35,7 +35,7 @@ def test_other_methods_learn_nothing_about_what_is_stored(wire: Wire, path: str,
 
 
 def test_reader_without_headers_gets_nothing_at_all(stack: Stack, path: str) -> None:
-    # HTTP/0.9 could not tell who embeds; also not by its old address.
+    # HTTP/0.9 has no headers that name the embedder; also for the old address.
     for target in (path, f"/?path={path}", "/robots.txt"):
         with Wire(stack.port) as connection, pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
             connection.send(f"GET {target}\r\n".encode())
@@ -101,7 +101,7 @@ def test_two_hosts_are_answered_in_json(wire: Wire, path: str) -> None:
 
 
 def test_newer_protocol_is_refused_and_says_nothing_of_the_picture(wire: Wire, path: str, content: bytes) -> None:
-    # 505 cannot be given a body of ours.
+    # nginx cannot send our body with a 505.
     answer = wire.send(f"GET {path} HTTP/2.0\r\nHost: img.example.net\r\n\r\n".encode())
     assert answer.status == 505
     assert content not in answer.body

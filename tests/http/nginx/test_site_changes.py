@@ -1,4 +1,4 @@
-"""Sites added and removed take effect by themselves, in time, and for good."""
+"""Added and removed sites take effect without another command, in time, and permanently."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_stranger_refused_a_moment_ago_is_let_in_once_added(site_stack: Stack, s
 
 def test_site_that_the_service_has_allowed_is_refused_once_removed(site_stack: Stack, shown: str) -> None:
     with access_of(site_stack) as access:
-        # Unpublished: only the service can know it at first, and its yes is cached.
+        # Not published: at first only the service knows it, and its permission is cached.
         access.add_site("cached.example", now=0)
     wait_for_status(site_stack, shown, "cached.example", 200)
     change_sites(site_stack, remove=["cached.example"])

@@ -1,4 +1,4 @@
-"""Host names that mean something to nginx, long ones, many, and forged lists."""
+"""Host names with a meaning in nginx, long host names, many of them, and forged lists."""
 
 from pathlib import Path
 

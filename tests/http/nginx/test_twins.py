@@ -19,7 +19,7 @@ from tests.support.stack import Stack, wait_until
 SITES = ("*.example.com", "example.org", "xn--bcher-kva.de", "[2001:db8::1]", "a_b.example", "default", "include")
 GENERATED = 1500
 SEED = 2018
-# So many and so long that one pattern does not hold them.
+# So many and so long that they do not fit into one pattern.
 OWN_AGENTS = (
     "R2D2 (a.b)[c]{d}|e+f?^g",
     "*Ink*/9$",
@@ -37,7 +37,7 @@ RULES = Rules(
 
 @pytest.fixture(scope="module")
 def twin() -> Iterator[Stack]:
-    """A stack whose list of sites nobody else changes, and without localhost on it."""
+    """A stack whose list of sites no other test changes, without localhost on it."""
     with Stack(extra_hosts="img.own.example") as running:
         change_sites(running, add=SITES, remove=["localhost"])
         wait_until(lambda: "\\include 1;" in map_of(running), "nginx's map has the sites")
@@ -91,7 +91,7 @@ def test_nginx_and_python_agree_on_word_and_verdict(twin: Stack, sets: list[Head
 
 
 def test_no_byte_beside_the_telling_words_makes_a_hidden_page_look_like_none(twin: Stack) -> None:
-    """The other word of the metadata may be anything that a header can hold, whatever is a line's end elsewhere."""
+    """The other word of the metadata may be anything that a header can contain."""
     (twin.data_dir / "log" / "access.log").write_text("")
     texts = [f"a{chr(byte)}b" for byte in range(1, 256) if chr(byte) not in "\r\n"]
     told = [("same-site", "no-cors", text) for text in texts] + [("cross-site", text, "iframe") for text in texts]

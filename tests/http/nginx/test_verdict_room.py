@@ -1,4 +1,4 @@
-"""Verdicts while the disk that nginx keeps them on has no room for one more."""
+"""Verdicts while the disk of nginx's cache is full."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.support.times import shortened
 
 
 def is_not_to_be_kept(stack: Stack, folder: str) -> bool:
-    """Ask the service about a stranger, as an nginx does that keeps verdicts below `folder`."""
+    """Ask the service about a stranger, as an nginx that caches verdicts in `folder`."""
     question = {"X-Embedder": "stranger.example", "X-Verdict-Cache": folder}
     answer = stack.ask_service("/verdict", question)
     assert answer.status_code == 403
@@ -51,7 +51,7 @@ def test_verdict_is_not_cached_in_a_folder_that_cannot_be_checked(stack: Stack, 
 
 @contextmanager
 def parent_stopped(stack: Stack) -> Iterator[None]:
-    """Keep nginx from hearing of changed sites."""
+    """Keep changed sites from nginx."""
     os.kill(stack.process.pid, signal.SIGSTOP)
     try:
         yield
@@ -60,7 +60,7 @@ def parent_stopped(stack: Stack) -> Iterator[None]:
 
 
 def leave_little(disk: Path) -> None:
-    """Leave room for the catalog's writes, but not enough for verdicts."""
+    """Leave enough room for the catalog, but not for verdicts."""
     ballast = fill(disk)
     os.truncate(ballast, ballast.stat().st_size - ROOM_BYTES // 2)
 
@@ -85,5 +85,5 @@ def test_kept_permission_ends_in_time_when_no_new_verdict_can_be_kept(tmp_path: 
             with access_of(stack) as access:
                 access.remove_site(host)
             assert host not in map_of(stack)
-            # Asked all the while, so that nginx has no reason to forget what it has kept.
+            # Requested all the time, so that nginx does not remove the cached verdict.
             wait_until(lambda: status() == 403, "it is refused again", seconds=promised(20))

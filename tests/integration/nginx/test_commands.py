@@ -1,4 +1,4 @@
-"""`authsvc nginx`, as an administrator and the units call it."""
+"""`authsvc nginx`, as an administrator and the units run it."""
 
 import os
 import shutil
@@ -110,7 +110,7 @@ def test_failed_reload_is_reported_and_everything_is_as_before(nginx: OwnNginx) 
         try:
             title = Path(f"/proc/{process.pid}/cmdline")
             wait_until(lambda: title.read_bytes().startswith(b"nginx"), "it looks like nginx")
-            # A number that nginx does not read as one.
+            # nginx does not accept this as a number.
             (nginx.folder / "nginx.pid").write_text(f" {process.pid}")
             said = nginx.command("install", status=1)
         finally:
@@ -128,7 +128,7 @@ def test_process_that_is_not_nginx_gets_no_signal(nginx: OwnNginx, text: str) ->
 
 def test_port_in_use_undoes_the_installation(nginx: OwnNginx, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "RELOAD_SECONDS", 2.0)
-    # Its socket takes IPv4 along, which nginx's test does not see.
+    # Its socket accepts IPv4, too, which nginx's test does not notice.
     nginx.put("conf.d/theirs.conf", "server { listen [::]:80 ipv6only=off; return 200 theirs; }")
     before = nginx.state()
     with nginx.running():
@@ -206,7 +206,7 @@ def test_user_without_rights_is_advised_to_use_sudo(nginx: OwnNginx) -> None:
     for folder in (nginx.conf, nginx.folder):
         folder.chmod(0o555)
     before = nginx.state()
-    # Nobody's rights, and yet this Python may be read.
+    # No rights, but this Python can still be read.
     command = ["unshare", "--user", *nginx.command_line("install")]
     environment = {**os.environ, **nginx.environment}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -271,7 +271,7 @@ def test_list_that_cannot_be_trusted_leaves_the_map(nginx: OwnNginx, kind: str) 
 
 def test_map_that_nginx_refuses_is_put_back(nginx: OwnNginx) -> None:
     nginx.command("install")
-    # It says that there is room for every host, and is wrong.
+    # It wrongly looks as if every host fits.
     sizes = nginx.conf / "authsvc" / "snippets" / "verdict" / "hash-sizes.conf"
     sizes.write_text("# map_hash_bucket_size 512;\nmap_hash_bucket_size 64;\n")
     before = nginx.state()

@@ -15,7 +15,7 @@ CHANGED = {"AUTHSVC_EXTRA_HOSTS": "pics.example.org", "AUTHSVC_MAX_UPLOAD_BYTES"
 
 
 def _kill(nginx: OwnNginx, word: str, call: str, at: int, environment: dict[str, str]) -> bool:
-    """Kill a command at its so many-th `call`; return whether it made so many."""
+    """Kill a command at its `at`-th `call`; return whether it made that many."""
     strace = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={at}"]
     command = [*strace, *nginx.command_line(word)]
     settings = {**os.environ, **nginx.environment, **environment}
@@ -47,7 +47,7 @@ def _kills(
 
 
 def _is_clean(nginx: OwnNginx) -> bool:
-    """Whether nothing is left that nginx does not read, apart from one earlier release."""
+    """Whether nothing is left over, apart from the release before."""
     hidden = [name for name in nginx.state() if name.rpartition("/")[2].startswith(".")]
     return not hidden and len(list((nginx.conf / "authsvc-releases").iterdir())) <= 2
 

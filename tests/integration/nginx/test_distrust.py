@@ -1,4 +1,4 @@
-"""What root reads of what the service can write, and as whom."""
+"""What root reads from files that the service can write, and as which user."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""authsvc put into an nginx that is there already, and taken out again."""
+"""authsvc installed into an nginx that a server already has, and removed again."""
 
 import os
 import re
@@ -124,7 +124,7 @@ def test_refused_installation_leaves_everything_as_before(nginx: OwnNginx, *, is
         site = nginx.conf / "sites-available" / "authsvc.conf"
         site.chmod(0o640)
         os.chown(site, 4242, 4243)
-    # Only together with ours it is wrong: the names of log formats are nginx-wide.
+    # It is an error only together with ours: names of log formats are global.
     before = nginx.state()
     server = nginx.read()
     nginx.put("conf.d/later.conf", "log_format authsvc x;\n")
@@ -157,7 +157,7 @@ def test_placeholder_leaves_everything_as_before(nginx: OwnNginx, content: bytes
 
 def test_refused_removal_leaves_everything_as_before(nginx: OwnNginx) -> None:
     _install(nginx)
-    # It leans on ours, so nginx refuses what would be left.
+    # It uses our log format, so nginx refuses what would be left.
     nginx.put("sites-enabled/zzz-leans.conf", "server { listen 81; access_log /dev/null authsvc; }\n")
     before = nginx.state()
     with pytest.raises(Broken, match="unknown log format"):

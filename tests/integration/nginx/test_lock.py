@@ -1,4 +1,4 @@
-"""Several commands at once on one nginx: they take turns, and none breaks another's."""
+"""Several commands at once on one nginx run one after the other."""
 
 import os
 import subprocess
@@ -67,7 +67,7 @@ def test_command_waits_for_an_installation_in_progress(nginx: OwnNginx, word: st
     nginx.command("install")
     environment = {**os.environ, **nginx.environment}
     with ExitStack() as ended:
-        # As it is while another command has its turn.
+        # As it is while another command holds the lock.
         with acquire(nginx.main_file):
             half = nginx.put("conf.d/zz-authsvc.conf", "include authsvc/not-yet-written.conf;")
             command = subprocess.Popen(nginx.command_line(word), env=environment, stdout=subprocess.DEVNULL)
@@ -81,7 +81,7 @@ def test_command_waits_for_an_installation_in_progress(nginx: OwnNginx, word: st
 
 
 def _waits(pid: int) -> bool:
-    """Whether a process waits for its turn: proc(5), /proc/locks."""
+    """Whether a process waits for the lock: proc(5), /proc/locks."""
     return any(
         line.split()[1] == "->" and str(pid) in line.split() for line in Path("/proc/locks").read_text().splitlines()
     )

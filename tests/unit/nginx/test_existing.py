@@ -32,7 +32,7 @@ def read(tmp_path: Path) -> Read:
 
 
 def _server(tmp_path: Path, text: str) -> str:
-    """Return a server that takes no port."""
+    """Return a server that needs no port."""
     return f"server {{ listen unix:{tmp_path}/s; {text} }}"
 
 
@@ -83,7 +83,7 @@ def test_directive_is_split_as_nginx_splits_it(read: Read, tmp_path: Path, text:
     server = read(f"{_server(tmp_path, text)} map_hash_max_size 1024;")
     (found,) = server.named("return")
     assert (found.words, found.blocks) == (words, ("http", "server", "location"))
-    # Every block is closed again: what follows stands where nginx sees it.
+    # Every block is closed again, so the directives after it are in the outer block.
     (after,) = server.named("map_hash_max_size")
     assert after.blocks == ("http",)
 
@@ -150,7 +150,7 @@ def test_places_that_the_configuration_names_are_used(read: Read, tmp_path: Path
 
 def test_places_that_the_configuration_leaves_open_are_those_it_was_built_with(read: Read) -> None:
     build = read_build(real_program())
-    # Not by a file without `pid`: testing it, nginx would make the system's.
+    # Not with a file without `pid`: the test would create the pid file of the system.
     server = replace(read(), directives=())
     assert server.log_dir == build.access_log.parent
     assert server.pid_file == build.pid_file

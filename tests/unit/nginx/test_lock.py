@@ -20,7 +20,7 @@ def fail(lock: ConfigLock) -> None:
 
 
 def is_waited_for(lock: Path) -> bool:
-    """Return whether somebody waits for the lock: proc(5) marks them with an arrow."""
+    """Return whether a process waits for the lock: proc(5) marks it with an arrow."""
     inode = f":{lock.stat().st_ino} "
     return any("-> FLOCK" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
@@ -31,7 +31,7 @@ def test_lock_that_was_removed_while_another_command_waited_is_made_again(tmp_pa
 
     def take() -> bool:
         with acquire(main_file):
-            # Nobody else could take it: it is the file that they would open.
+            # It holds the lock file that every other command would open.
             return lock.exists()
 
     with ThreadPoolExecutor(1) as pool:

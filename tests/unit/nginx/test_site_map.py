@@ -1,4 +1,4 @@
-"""The map of sites, as a real nginx takes it and answers by it."""
+"""The map of sites in a real nginx."""
 
 import http.client
 import socket
@@ -104,7 +104,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def answers_of(folder: Path) -> Callable[..., dict[str, str]]:
-    """Ask an nginx of that bucket size what its map of these sites says to each embedder."""
+    """Return what the map of these sites answers for each embedder, in an nginx with that bucket size."""
 
     def _ask(patterns: Collection[str], embedders: Collection[str], bucket_bytes: int, **flags: str) -> dict[str, str]:
         text = render_sites(SETTINGS.model_copy(update=flags), SiteList(7, tuple(patterns)), bucket_bytes=bucket_bytes)
@@ -132,7 +132,7 @@ def test_map_answers_for_the_hosts_that_the_policy_allows(
 ) -> None:
     rules = Rules(SiteSet.of(frozenset(patterns)), SETTINGS.own_hosts, allows_empty=True, allows_hidden=False)
     asked = {host for pattern in patterns for host in _neighbours(pattern)} | {"img.example.com", "example.com"}
-    # A header's value keeps no spaces around it and no dot is left at its end: see embedder.REFERER_PATTERN.
+    # nginx strips spaces around a header's value, and the grammar a dot at its end: see embedder.REFERER_PATTERN.
     asked = {host for host in asked if host and not host.endswith(".") and len(host) <= 253}
     found = answers_of(patterns, sorted(asked), bucket_bytes)
     assert {host for host, word in found.items() if word == "1"} == {h for h in asked if decide(h, rules).allowed}

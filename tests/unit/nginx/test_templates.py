@@ -1,4 +1,4 @@
-"""Where the templates of nginx's files are looked for."""
+"""Where the templates of nginx's files are found."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from authsvc.nginx.templates import template_dir
 
 @pytest.fixture
 def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installation's: the package lies in it, without a checkout around."""
+    """The prefix of an installation: the package is in it, without a checkout."""
     monkeypatch.setattr(templates, "__file__", str(tmp_path / "site-packages" / "authsvc" / "nginx" / "templates.py"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     return tmp_path

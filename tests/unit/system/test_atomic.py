@@ -12,6 +12,8 @@ from authsvc.system import atomic
 from authsvc.system.atomic import LEFTOVERS, New, exchange, is_like, replaced, write_file
 from tests.support.contract.small_disk import fill, small_disk
 
+pytestmark = pytest.mark.needs_root
+
 
 class Oops(Exception):
     """What goes wrong after the changes."""

@@ -21,7 +21,8 @@ from authsvc.service.app import create_app
 from authsvc.service.one_write_protocol import OneWriteProtocol
 from authsvc.service.systemd import notify, watchdog_seconds
 from authsvc.settings import Settings, load
-from authsvc.system.sockets import LISTEN_FD_OPTION, listen_on, lock_data_dir
+from authsvc.system.locks import lock_data_dir
+from authsvc.system.sockets import LISTEN_FD_OPTION, listen_on
 from authsvc.times import TIMES
 
 KEEP_ALIVE_SECONDS: Final = 75

@@ -1,45 +1,27 @@
-"""The Unix socket between nginx and the service, and the locks of a data folder."""
+"""The Unix socket between nginx and the service."""
 
-import fcntl
 import os
 import socket
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
-from authsvc.errors import Broken, InUse
+from authsvc.errors import Broken
 
 SERVICE_ARGUMENTS: Final = ("-P", "-m", "authsvc.service.main")
-"""Python's arguments that start the service; -P keeps modules of the current
-folder out."""
+"""Arguments of the Python interpreter that start the service. -P ignores
+modules in the current folder."""
 LISTEN_FD_OPTION: Final = "--listen-fd"
-"""By which a parent tells the service which inherited socket to listen on."""
+"""With this option a parent passes the service an inherited socket."""
 
 _BACKLOG: Final = 1024
 _SOCKET_MODE: Final = 0o660
-"""For the service and its group, to which nginx's user belongs."""
-
-
-def lock_data_dir(run_dir: Path, role: str) -> TextIO:
-    """Become the only `role` of this data folder, as long as the result lives.
-
-    Raises InUse when another process is it already.
-    """
-    lock = (run_dir / f"{role}.lock").open("a")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise InUse(
-            reason=f"the data folder {str(run_dir.parent)!r} is in use by another `authsvc {role}`; "
-            "stop that one, or choose another --data-dir"
-        ) from error
-    return lock
+"""For the service and its group; nginx's user is a member of the group."""
 
 
 def listen_on(path: Path) -> socket.socket:
-    """Return a listening Unix socket at `path`, in place of one left behind.
+    """Return a listening Unix socket at `path`. A socket left over from an earlier process is replaced.
 
-    Only for a process that holds the lock. Raises Broken when it cannot be made.
+    Only for a process that holds the lock. Raises Broken when the socket cannot be made.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -1,1 +1,1 @@
-"""`authsvc up`: service and nginx under one parent."""
+"""`authsvc up`: service and nginx under one parent, in the foreground."""

@@ -1,15 +1,14 @@
 """The service's side of one worker: a process and two pipes."""
 
 import asyncio
-import ctypes
 import os
 import sys
-import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from typing import Final, Self, cast
 
 from authsvc.imaging.decoder.job import READY, Job, Result, job_to_line, result_from_line
+from authsvc.system.linux import processor_seconds_of
 
 START_SECONDS: Final = 30.0
 """For a worker to get ready: a fraction of a second on an idle machine."""
@@ -22,7 +21,6 @@ _SETTINGS: Final = {
     # Memory that one arena has freed cannot be used by another.
     "MALLOC_ARENA_MAX": "1",
 }
-_LIBC: Final = ctypes.CDLL(None)
 # How systemd and the service talk to each other; not for its children.
 _NOT_FOR_WORKERS: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"})
 
@@ -84,14 +82,7 @@ class WorkerHandle:
 
     def processor_seconds(self) -> float:
         """Return how much processor time it has used so far; 0 when it has ended."""
-        clock = ctypes.c_int()
-        try:
-            # clock_getcpuclockid(3), a hundredth of what /proc costs; Python has it for threads alone.
-            if _LIBC.clock_getcpuclockid(self._process.pid, ctypes.byref(clock)) != 0:
-                return 0.0
-            return time.clock_gettime(clock.value)
-        except OSError:
-            return 0.0
+        return processor_seconds_of(self._process.pid)
 
     async def run(self, job: Job) -> Result:
         """Have a job done. Raises WorkerDiedError, also when the worker is killed for an invalid answer."""

@@ -7,7 +7,6 @@ outlives the process PARENT. It ignores the signals that a terminal or systemd s
 all processes, because PARENT ends it when there is nothing left to do.
 """
 
-import ctypes
 import os
 import resource
 import select
@@ -18,19 +17,18 @@ from typing import Final
 
 from authsvc.imaging.decoder import vips
 from authsvc.imaging.decoder.job import READY, Check, Failure, Job, Result, job_from_line
+from authsvc.system.linux import return_free_memory, signal_when_parent_dies
 
 NICENESS: Final = 10
 """Serving pictures and receiving uploads come first."""
 IDLE_SECONDS: Final = 1.0
 """Without a job, after which freed memory is returned to the system; before that the next job would need it again."""
-_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def main(arguments: list[str]) -> int:
     """Serve the process `arguments[0]`, with at most `arguments[1]` bytes of address space."""
     parent, memory_bytes = map(int, arguments)
-    libc = ctypes.CDLL(None, use_errno=True)
-    _end_with(parent, libc)
+    _end_with(parent)
     # Close everything that the service lets its children inherit.
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -48,13 +46,13 @@ def main(arguments: list[str]) -> int:
         answers.write(_do(job_from_line(line)).to_line())
         answers.flush()
         if not select.select([0], [], [], IDLE_SECONDS)[0]:
-            libc.malloc_trim(0)
+            return_free_memory()
     return 0
 
 
-def _end_with(parent: int, libc: ctypes.CDLL) -> None:
+def _end_with(parent: int) -> None:
     """Have the kernel end this process with its parent, also when that is killed."""
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal_when_parent_dies(signal.SIGKILL)
     if os.getppid() != parent:
         # It had already died before the request above.
         sys.exit(1)

@@ -156,7 +156,7 @@ def test_running_nginx_keeps_its_map_when_a_list_is_forged(site_stack: Stack, sh
     fresh.replace(published)
     wait_until(lambda: site_stack.output.count("\n") > already_said, "the parent says that it refuses it")
     said = site_stack.output.splitlines()[already_said]
-    assert said.startswith("authsvc: the sites that nginx knows stay as they are: "), said
+    assert said.startswith("authsvc: nginx keeps the former list of sites: "), said
     assert map_of(site_stack) == before
     assert statuses(site_stack, shown, ("before.example", "forged-neighbour.example")) == {
         "before.example": 200,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Broken, InUse
-from authsvc.system.sockets import listen_on, lock_data_dir
+from authsvc.system.locks import lock_data_dir
+from authsvc.system.sockets import listen_on
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_root_runs_it_below_a_closed_home(tree: Tree) -> None:
         (checkout / ".venv").symlink_to(tree.folder / ".venv")
         moved = Tree(checkout)
         with moved.running(Path("var"), as_root=True) as run:
-            assert f"workers run as root, because www-data may not look into {home}" in run.output
+            assert f"workers run as root, because www-data may not enter {home}" in run.output
             answer = paste(curl_line(run.output))
             assert '"path"' in answer.stdout, answer.stdout + answer.stderr
             master = next(pid for pid in (p.pid for p in descendants(run.process.pid)) if is_nginx(pid))

@@ -144,7 +144,7 @@ def test_published_port_listens_on_every_address(running: Container) -> None:
 
 def test_first_start_shows_a_token_that_uploads(container: Container, file: Path) -> None:
     launch(container, {})
-    token = re.search(r"shown this once:\s+(\S+)", container.console)
+    token = re.search(r"shown only once:\s+(\S+)", container.console)
     assert token, container.console
     assert upload(container, file, token[1])["url"].startswith(f"{BASE}/")
 

@@ -61,7 +61,7 @@ def test_pictures_of_make_run_are_served_after_the_installation(fresh_with_relea
         line = tried.stdout.readline()
         assert line, said
         said += line
-    token = re.search(r"shown this once:\s+(\S+)", said)
+    token = re.search(r"shown only once:\s+(\S+)", said)
     assert token
     fresh.path("/root/token").write_text(token[1], "ascii")
     path = upload(fresh, "localhost:8080")

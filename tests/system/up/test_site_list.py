@@ -37,7 +37,7 @@ def test_unusable_list_is_announced_and_the_old_one_stays(running: Stack, text: 
     rules = (running.data_dir / "nginx" / "conf" / "authsvc-sites.conf").read_text()
     publish(running, text)
     wait_until(lambda: words in running.output, "it says what is wrong")
-    assert "the sites that nginx knows stay as they are" in running.output
+    assert "nginx keeps the former list of sites" in running.output
     assert (running.data_dir / "nginx" / "conf" / "authsvc-sites.conf").read_text() == rules
     assert running.get(path, Referer="http://localhost/").status_code == 200
 
@@ -56,7 +56,7 @@ def test_lost_map_of_nginx_does_not_end_everything() -> None:
         rules = stack.data_dir / "nginx" / "conf" / "authsvc-sites.conf"
         rules.unlink()
         stack.cli("site", "add", "new.example")
-        wait_until(lambda: rules.exists() or "stay as they are" in stack.output, "it is noticed")
+        wait_until(lambda: rules.exists() or "keeps the former list" in stack.output, "it is noticed")
         assert stack.get(path, Referer="http://localhost/").status_code == 200
         assert "Traceback" not in stack.output
         assert stack.process.poll() is None
@@ -72,7 +72,7 @@ def test_change_that_could_not_be_applied_is_tried_again() -> None:
         obstacle = stack.data_dir / "nginx" / ".conf.new"
         obstacle.mkdir()
         stack.cli("site", "remove", "gone.example")
-        wait_until(lambda: "stay as they are" in stack.output, "the failure is announced")
+        wait_until(lambda: "keeps the former list" in stack.output, "the failure is announced")
         obstacle.rmdir()
         wait_until(lambda: stack.get(path, Referer="http://gone.example/").status_code == 403, "it is refused")
-        assert stack.output.count("stay as they are") == 1
+        assert stack.output.count("keeps the former list") == 1

@@ -54,7 +54,7 @@ def test_workers_are_the_owner_below_a_closed_home(above: Path) -> None:
     (home / "data").mkdir()
     with stack:
         assert worker_uids(stack) == {OWNER.pw_uid}
-        assert f"workers run as {OWNER.pw_name}, because www-data may not look into {home}" in stack.output
+        assert f"workers run as {OWNER.pw_name}, because www-data may not enter {home}" in stack.output
         assert_uploads_and_reads(stack)
 
 

@@ -1,4 +1,4 @@
-"""`authsvc site`: which sites' pages may embed."""
+"""`authsvc site`: the sites whose pages may embed pictures."""
 
 import time
 
@@ -8,7 +8,7 @@ from authsvc.access.site_list_file import publish_sites
 from authsvc.cli.backends import backends_of
 from authsvc.cli.context import Given, pass_given, show_json, show_table
 from authsvc.errors import NoSuchObject
-from authsvc.verdict.sites import canonical_site
+from authsvc.verdict.sites import canonical_site, host_in
 
 
 @click.group()
@@ -20,11 +20,12 @@ def site() -> None:
 @click.argument("pattern")
 @pass_given
 def add(given: Given, pattern: str) -> None:
-    """Let the pages of PATTERN embed: a host, or *.HOST for its sub-domains.
+    """Let the pages of PATTERN embed pictures.
 
-    Takes effect within 10 seconds.
+    PATTERN is a host, or *.HOST for all its sub-domains. Of an address that is
+    pasted, the host counts. Takes effect within 10 seconds.
     """
-    canonical = _canonical_and_said_so(pattern)
+    canonical = _canonical(pattern)
     with backends_of(given) as backends:
         is_new = backends.catalog.access.add_site(canonical, now=int(time.time()))
         publish_sites(backends.catalog.access, given.settings)
@@ -35,8 +36,11 @@ def add(given: Given, pattern: str) -> None:
 @click.argument("pattern")
 @pass_given
 def remove(given: Given, pattern: str) -> None:
-    """Stop letting the pages of PATTERN embed. Takes effect within 10 seconds."""
-    canonical = _canonical_and_said_so(pattern)
+    """Remove PATTERN from the list of sites.
+
+    Its pages can no longer embed pictures, within 10 seconds.
+    """
+    canonical = _canonical(pattern)
     settings = given.settings
     with backends_of(given) as backends:
         if not backends.catalog.access.remove_site(canonical):
@@ -62,8 +66,9 @@ def list_(given: Given, *, as_json: bool) -> None:
     show_table(("pattern", "why"), rows)
 
 
-def _canonical_and_said_so(pattern: str) -> str:
-    canonical = canonical_site(pattern)
-    if not pattern.isascii():
-        click.echo(f"note: {pattern} is written {canonical}, as browsers send it", err=True)
+def _canonical(pattern: str) -> str:
+    """Return the canonical spelling of what was given, with a note where it differs."""
+    canonical = canonical_site(host_in(pattern))
+    if canonical != pattern:
+        click.echo(f"using {canonical}", err=True)
     return canonical

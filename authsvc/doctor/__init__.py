@@ -1,4 +1,4 @@
-"""Look at everything that an installation needs, and say what is wrong and how to fix it."""
+"""Check everything that an installation needs; report what is wrong and how to fix it."""
 
 from authsvc.doctor.finding import Finding, State
 from authsvc.doctor.run import run

@@ -1,4 +1,4 @@
-"""The data folder: whose it is, and who may do what in it."""
+"""Check the data folder: its owner, and who may read and write it."""
 
 import grp
 import pwd
@@ -22,18 +22,18 @@ class Owner(NamedTuple):
 
 
 def check_data(settings: Settings, owner: Owner | None) -> Iterator[Finding]:
-    """Is every folder there, the service's, and closed to others?
+    """Check that every folder exists, belongs to the service, and cannot be written by others.
 
-    `owner` is who the service runs as, None where no unit says so.
+    `owner` is the user that the service runs as; None when no unit names one.
     """
     folder = settings.data_dir
     if not settings.catalog_path.is_file():
-        # On a disk of its own the folder may be root's still, and so would all be that root makes in it.
+        # The mount point of a separate disk may belong to root, and so would everything that root makes in it.
         make = f"install -d -m 2750 {_options(owner)} {quote(str(folder))} && " if owner else ""
         yield failure("data", f"{folder} has no catalog", fix=f"{make}authsvc init")
         return
     if owner is None:
-        # Who made it is the service: the folder itself may have been moved here.
+        # The catalog was made by the service; the folder itself may have been moved here by somebody else.
         status = settings.catalog_path.stat()
         owner = Owner(status.st_uid, status.st_gid)
     errors = 0
@@ -53,11 +53,11 @@ def _faults(settings: Settings, owner: Owner) -> Iterator[Finding]:
             yield failure("data", f"{path} is missing", fix="authsvc init")
     files = [file for folder in full if folder.is_dir() for file in sorted(folder.iterdir())]
     for path in (*folders, *files):
-        # Also a file that the service has just removed.
+        # The service may remove a file at this moment.
         with suppress(FileNotFoundError):
             yield from _faults_of(path, owner)
     if blobs is not None and blobs.is_dir() and blobs.stat().st_uid == owner.uid:
-        # nginx reads as a member of the group that `blobs` hands on.
+        # nginx reads as a member of the group that new files in `blobs` inherit.
         shared = Owner(owner.uid, blobs.stat().st_gid)
         for shard in sorted(blobs.iterdir()):
             yield from _faults_of(shard, shared, has_group=True)
@@ -90,7 +90,7 @@ def _user(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """Return the group's name, or its number where it has none."""
+    """Return the group's name, or its number when it has no name."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

@@ -1,11 +1,11 @@
-"""What a check says."""
+"""The result of a check."""
 
 import enum
 from dataclasses import dataclass
 
 
 class State(enum.Enum):
-    """How bad it is: WARNING will be an error one day, ERROR is one now."""
+    """How serious it is: ERROR does not work now, WARNING will stop working one day."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `fix` is the command that helps, or ""."""
+    """One thing that was checked; `fix` is the command that fixes it, or ""."""
 
     check: str
     state: State
@@ -23,15 +23,15 @@ class Finding:
 
 
 def fine(check: str, text: str) -> Finding:
-    """All is as it should be."""
+    """Return a finding of something that works."""
     return Finding(check, State.OK, text)
 
 
 def warning(check: str, text: str, *, fix: str) -> Finding:
-    """It works, but will not for ever."""
+    """Return a finding of something that works now, but will stop working."""
     return Finding(check, State.WARNING, text, fix)
 
 
 def failure(check: str, text: str, *, fix: str) -> Finding:
-    """It does not work."""
+    """Return a finding of something that does not work."""
     return Finding(check, State.ERROR, text, fix)

@@ -1,4 +1,4 @@
-"""The machine: room on the disk, and the clock."""
+"""Check the machine: free disk space, and the clock."""
 
 import ctypes
 import os
@@ -13,46 +13,49 @@ LOW_BYTES: Final = 2**30
 LOW_SHARE: Final = 0.05
 
 _GIB: Final = 2**30
-# adjtimex(2): systemd takes a clock for synchronised below 16 s, too.
+# adjtimex(2): systemd, too, regards a clock as synchronised below 16 s.
 _MAX_CLOCK_ERROR_US: Final = 16_000_000
 _TIMEX_BYTES: Final = 208
 _MAXERROR_OFFSET: Final = 24
 _LONG_BYTES: Final = 8
-# Not part of a minimal Debian; without it timedatectl has nothing to switch on.
+# Not part of a minimal Debian; `timedatectl set-ntp true` needs it.
 _TIME_CLIENT: Final = Path("/lib/systemd/system/systemd-timesyncd.service")
 
 
 def check_disk(settings: Settings) -> Iterator[Finding]:
-    """Is there room for pictures: bytes and inodes?"""
+    """Check free bytes and free inodes."""
     status = os.statvfs(settings.data_dir)
     free = status.f_bavail * status.f_frsize
     text = f"{free / _GIB:.1f} GiB free at {settings.data_dir}"
     fix = f"df -h {settings.data_dir}; du -sh {settings.data_dir}/*"
     if free < settings.max_upload_bytes * 2:
-        yield failure("disk", f"{text}: less than two uploads need", fix=fix)
+        yield failure("disk", f"{text}: too little for two uploads", fix=fix)
     elif free < LOW_BYTES or free < LOW_SHARE * status.f_blocks * status.f_frsize:
         yield warning("disk", text, fix=fix)
     else:
         yield fine("disk", text)
-    # btrfs and others count no inodes.
+    # btrfs and others report no number of inodes.
     if status.f_files and status.f_favail < LOW_SHARE * status.f_files:
         yield warning("disk", f"{status.f_favail} inodes free, of {status.f_files}", fix=f"df -i {settings.data_dir}")
 
 
 def check_clock(error_us: int | None) -> Iterator[Finding]:
-    """Does something keep the clock right? Tokens expire by it, and certificates.
+    """Check that the clock is synchronised: tokens and certificates expire by it.
 
-    `error_us` is `clock_error_us()`.
+    `error_us` is the result of `clock_error_us()`.
     """
     if error_us is None or error_us < _MAX_CLOCK_ERROR_US:
-        yield fine("clock", "the clock is kept right" if error_us is not None else "the kernel does not say")
+        yield fine(
+            "clock",
+            "the clock is synchronised" if error_us is not None else "the kernel does not report the clock's error",
+        )
     else:
         fix = "timedatectl set-ntp true" if _TIME_CLIENT.exists() else "apt-get install systemd-timesyncd"
-        yield warning("clock", "nothing keeps the clock right", fix=fix)
+        yield warning("clock", "the clock is not synchronised", fix=fix)
 
 
 def clock_error_us() -> int | None:
-    """Return the kernel's estimate of the clock's largest error, µs (adjtimex(2)); None when it gives none."""
+    """Return the kernel's estimate of the clock's largest error in µs (adjtimex(2)); None without an estimate."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
     if ctypes.sizeof(ctypes.c_long) != _LONG_BYTES or ctypes.CDLL(None).adjtimex(timex) < 0:
         return None

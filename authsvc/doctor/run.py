@@ -1,4 +1,4 @@
-"""All checks, in the order in which a reader wants to know."""
+"""All checks, the most important ones first."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +13,9 @@ from authsvc.settings import Settings
 
 
 def run(settings: Settings, *, config_file: Path | None = None, main_file: Path | None = None) -> Iterator[Finding]:
-    """Look at everything. Changes nothing; some of it only root can see.
+    """Run all checks. Changes nothing. Some of them need root's rights.
 
-    `main_file` is nginx's; the one it was built with when None.
+    `main_file` is nginx's main configuration file; None stands for the one it was built with.
     """
     yield from check_data(settings, unit_owner(settings.data_dir))
     if settings.data_dir.is_dir():

@@ -1,4 +1,4 @@
-"""The service: whether it answers on its socket, and what it says."""
+"""Check the service: whether it answers on its socket, and which problems it reports."""
 
 import http.client
 import json
@@ -37,18 +37,18 @@ def ask_service(settings: Settings, address: str) -> dict[str, Any]:
         connection.request("GET", address)
         answer = json.loads(connection.getresponse().read(_MAX_ANSWER_BYTES))
     except (http.client.HTTPException, ValueError) as error:
-        msg = f"its answer makes no sense: {error}"
+        msg = f"its answer is not valid: {error}"
         raise OSError(msg) from error
     finally:
         connection.close()
     if not isinstance(answer, dict):
-        msg = "its answer makes no sense"
+        msg = "its answer is not a JSON object"
         raise OSError(msg)
     return answer
 
 
 def check_service(settings: Settings) -> Iterator[Finding]:
-    """Does it answer, and can it take uploads?"""
+    """Check that it answers and accepts uploads."""
     path = settings.socket_path
     try:
         answer = ask_service(settings, "/readyz")
@@ -57,15 +57,15 @@ def check_service(settings: Settings) -> Iterator[Finding]:
         return
     problems = answer.get("problems")
     if not isinstance(problems, list):
-        problems = ["another version of it runs"]
+        problems = ["the running service is another version than this command"]
     for problem in problems:
         yield failure("service", str(problem), fix="journalctl -u authsvc -n 20")
     if not problems:
-        yield fine("service", f"it answers on {path} and can take uploads")
+        yield fine("service", f"it answers on {path} and accepts uploads")
     if answer.get("nginx_lags"):
         seen, wanted = answer.get("nginx_sites_revision"), answer.get("sites_revision")
         yield warning(
             "sites",
-            f"nginx runs revision {seen} of the sites; {wanted} is the newest",
+            f"nginx uses revision {seen} of the site list; the newest is {wanted}",
             fix="authsvc nginx install --reload",
         )

@@ -1,4 +1,4 @@
-"""The units: whether systemd runs them, and runs what is installed."""
+"""Check the systemd units: whether they are active, and newer than the settings."""
 
 import grp
 import pwd
@@ -13,11 +13,11 @@ from authsvc.doctor.finding import Finding, failure, fine, warning
 
 UNITS: Final = ("authsvc.socket", "authsvc.service", "authsvc-sites.path")
 _SYSTEMD_MARK: Final = Path("/run/systemd/system")
-"""There when systemd is process 1: sd_booted(3)."""
+"""Exists when systemd is process 1: sd_booted(3)."""
 
 
 def check_units(config_file: Path | None, *, mark: Path = _SYSTEMD_MARK) -> Iterator[Finding]:
-    """Are the units active, enabled and newer than the settings? Nothing is said without systemd or units."""
+    """Check that the units are active, enabled and newer than the settings. No finding without systemd or units."""
     systemctl = shutil.which("systemctl")
     if systemctl is None or not mark.is_dir() or _show(systemctl, UNITS[0], "LoadState") != "loaded":
         return
@@ -39,7 +39,7 @@ def check_units(config_file: Path | None, *, mark: Path = _SYSTEMD_MARK) -> Iter
 
 
 def unit_owner(data_dir: Path, *, mark: Path = _SYSTEMD_MARK) -> Owner | None:
-    """Return as whom systemd runs the service of this data folder; None when it runs none."""
+    """Return the user and group of the unit for this data folder; None without such a unit."""
     systemctl = shutil.which("systemctl")
     if systemctl is None or not mark.is_dir():
         return None

@@ -1,4 +1,4 @@
-"""The nginx of this server: its files, its workers' rights, the map, the certificate."""
+"""Check the nginx of this server: its files, its workers' rights, its map of sites, its certificate."""
 
 import grp
 import pwd
@@ -27,15 +27,15 @@ from authsvc.settings import Settings
 
 INSTALL: Final = "authsvc nginx install"
 RENEW_DAYS: Final = 21
-"""certbot renews 30 days before the end; by then it has failed for nine days."""
+"""certbot renews 30 days before the end: at 21 days it has failed for nine days."""
 _DAY_SECONDS: Final = 86_400
 _TLS_PORT: Final = 443
 
 
 def check_web(settings: Settings, main_file: Path | None = None) -> Iterator[Finding]:
-    """Is nginx in step with the settings and the list, and may it do its part?
+    """Check that nginx matches the settings and the site list, and may read the pictures.
 
-    `authsvc up` sees to its own nginx, so there only the map is looked at.
+    `authsvc up` manages its own nginx, so only the map is checked there.
     """
     conf = settings.nginx_dir / "conf"
     if is_running(settings.run_dir / "nginx.pid", main_file=conf / MAIN_FILE):
@@ -49,10 +49,10 @@ def check_web(settings: Settings, main_file: Path | None = None) -> Iterator[Fin
         yield failure("nginx", error.text, fix=INSTALL if _is_about_ours(settings, error) else "nginx -t")
         return
     if not paths.conf.is_dir():
-        yield fine("nginx", f"{server.main_file} does not include authsvc; it runs beside it, or under `authsvc up`")
+        yield fine("nginx", f"{server.main_file} does not include authsvc")
         return
     if not is_running(server.pid_file):
-        yield failure("nginx", "it does not run", fix="systemctl start nginx; journalctl -u nginx -n 20")
+        yield failure("nginx", "nginx does not run", fix="systemctl start nginx; journalctl -u nginx -n 20")
     yield from _check_map(settings, paths.conf)
     yield from _check_files(settings, server)
     yield from _check_names(settings, server)
@@ -65,7 +65,7 @@ def _check_files(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
     paths = install_paths(server)
     try:
         site_list = read_site_list(settings.site_list_path)
-        # The list is a check of its own; beside an edited file the default is only there to be read.
+        # The list has its own check. Next to an edited site file, the default file is not used by nginx.
         is_edited = paths.is_site_edited
         ignored = {paths.conf / SITES_FILE, *([paths.default_site] if is_edited else [])}
         stale = [path for path in stale_files(settings, site_list, server) if path not in ignored]
@@ -73,16 +73,16 @@ def _check_files(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
         yield failure("nginx", error.text, fix="authsvc init")
         return
     for path in stale:
-        yield failure("nginx", f"{path} is not what the settings say", fix=INSTALL)
+        yield failure("nginx", f"{path} differs from the settings", fix=INSTALL)
     if paths.link is not None and not paths.link.exists():
         yield failure("nginx", f"the site is not enabled: {paths.link} is missing", fix=INSTALL)
     elif not stale:
         note = f"; {paths.site} was edited by hand" if is_edited else ""
-        yield fine("nginx", f"{server.main_file} is in step with the settings{note}")
+        yield fine("nginx", f"{server.main_file} matches the settings{note}")
 
 
 def _is_about_ours(settings: Settings, error: Broken) -> bool:
-    """Return whether nginx refuses a file that the installation writes anew, or leaves out."""
+    """Return whether nginx refuses a file that `authsvc nginx install` writes again or leaves out."""
     certificate = [str(path) for path in (settings.certificate, settings.certificate_key) if path is not None]
     return any(word in error.text for word in (f"/{CONF_FOLDER}/", LINK_NAME, *certificate))
 
@@ -123,7 +123,7 @@ def _check_worker(settings: Settings, server: ServerNginx) -> Iterator[Finding]:
         if closed is not None:
             yield failure(
                 "rights",
-                f"{name} may not look into {closed}",
+                f"nginx's user {name} may not enter {closed}",
                 fix=f"usermod -aG {group_name(group)} {name} && systemctl reload nginx",
             )
             return
@@ -141,7 +141,7 @@ def _check_certificate(settings: Settings, site: Path) -> Iterator[Finding]:
     if not settings.base_url.startswith("https://"):
         return
     if settings.certificate is None:
-        yield fine("certificate", "none is set; what stands in front speaks HTTPS")
+        yield fine("certificate", "none is set; a proxy in front must provide HTTPS")
         return
     get = how_to_get(settings, site=site)
     host = settings.domains[0]
@@ -149,22 +149,22 @@ def _check_certificate(settings: Settings, site: Path) -> Iterator[Finding]:
         shown = presented_certificate(host, address=("127.0.0.1", _TLS_PORT))
     except (OSError, KeyError) as error:
         fix = INSTALL if settings.has_certificate else get
-        yield failure("certificate", f"nginx speaks no HTTPS for {host}: {error}", fix=fix)
+        yield failure("certificate", f"nginx does not answer over HTTPS for {host}: {error}", fix=fix)
         return
     left = shown.expires - time.time()
     days = int(left / _DAY_SECONDS)
     missing = [domain for domain in settings.domains if not shown.covers(domain)]
     if missing:
         hosts = ", ".join(shown.hosts) or "no name"
-        yield failure("certificate", f"it is not for {', '.join(missing)}, but for {hosts}", fix=get)
+        yield failure("certificate", f"it does not cover {', '.join(missing)}; it covers {hosts}", fix=get)
     elif _is_outdated(settings, shown.der):
-        yield failure("certificate", "nginx still uses an older one than the file has", fix=f"{INSTALL} --reload")
+        yield failure("certificate", "nginx still uses an older one than the file contains", fix=f"{INSTALL} --reload")
     elif left < 0:
         yield failure("certificate", f"it expired {-days} days ago", fix=how_to_renew(settings))
     elif days < RENEW_DAYS:
         yield warning("certificate", f"it expires in {days} days", fix=how_to_renew(settings))
     else:
-        yield fine("certificate", f"it is good for {days} more days")
+        yield fine("certificate", f"it is valid for {days} more days")
 
 
 def _is_outdated(settings: Settings, der: bytes) -> bool:

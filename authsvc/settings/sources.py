@@ -1,12 +1,12 @@
-"""Gather settings from all sources, and remember where each value came from.
+"""Gather settings from all sources, and record where each value came from.
 
-Later ones win: the default in the table, the TOML file, the environment
-(`AUTHSVC_PORT=…`), the command line.
+A later source wins over an earlier one: the default in the table, the TOML
+file, the environment (`AUTHSVC_PORT=…`), the command line.
 """
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,8 @@ from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 from authsvc.errors import BadSetting
 from authsvc.settings.old_names import OldNames, is_old
 from authsvc.settings.table import ENV_PREFIX, Settings, allowed_range
+from authsvc.settings.types import split_list
+from authsvc.verdict.sites import host_in
 
 CONFIG_VARIABLE: Final = "AUTHSVC_CONFIG"
 CONFIG_NAME: Final = "authsvc.toml"
@@ -25,21 +27,21 @@ CONFIG_NAME: Final = "authsvc.toml"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and for each where its value came from: `default`, `file`,
+    """The settings, and the source of each value: `default`, `file`,
     `environment` or `command line`."""
 
     settings: Settings
     origins: Mapping[str, str]
     config_file: Path | None
     notes: tuple[str, ...] = ()
-    """One sentence for each name that a setting had in an earlier version."""
+    """For the operator: one sentence for each old name, and for each value that was normalised."""
 
 
 def load(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Loaded:
     """Merge all sources and check them.
 
-    `flags` holds what the command line gave; a None among its values counts
-    as not given. Raises BadSetting with the setting's name, value and range.
+    `flags` are the values from the command line; None counts as not given.
+    Raises BadSetting with the setting's name, value and range.
     """
     old_names = OldNames()
     given = {name: value for name, value in (flags or {}).items() if value is not None}
@@ -53,12 +55,13 @@ def load(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) 
         | dict.fromkeys(environment, "environment")
         | dict.fromkeys(given, "command line")
     )
-    settings = _checked({**file, **environment, **given}, origins, old_names.notes)
-    return Loaded(settings, origins, path, old_names.notes)
+    values = {**file, **environment, **given}
+    settings = _checked(values, origins, old_names.notes)
+    return Loaded(settings, origins, path, (*old_names.notes, *_host_notes(values, settings)))
 
 
 def checked(values: Mapping[str, Any]) -> Settings:
-    """Return settings of these values and the defaults alone. Raises BadSetting."""
+    """Return settings from these values and the defaults only. Raises BadSetting."""
     return _checked(values, dict.fromkeys(Settings.model_fields, "given"))
 
 
@@ -67,6 +70,14 @@ def _checked(values: Mapping[str, Any], origins: Mapping[str, str], notes: Seque
         return Settings(**values)
     except ValidationError as error:
         raise BadSetting(reason="; ".join([_explain(error, origins), *notes])) from error
+
+
+def _host_notes(values: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    """Name each host that was given as an address, and the host that is used."""
+    given = split_list(values.get("extra_hosts", ()))
+    for text, host in zip(given, settings.extra_hosts, strict=True):
+        if host_in(text) != text.strip():
+            yield f"setting extra_hosts: using {host} for {text!r}"
 
 
 def _config_path(data_dir: str) -> Path | None:
@@ -80,7 +91,7 @@ def _from_file(path: Path | None, old_names: OldNames) -> dict[str, Any]:
     if path is None:
         return {}
     if not path.is_file():
-        raise BadSetting(reason=f"there is no settings file {str(path)!r}")
+        raise BadSetting(reason=f"the settings file {str(path)!r} does not exist")
     try:
         values = TomlConfigSettingsSource(Settings, toml_file=path)()
     except PermissionError as error:

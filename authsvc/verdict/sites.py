@@ -1,8 +1,8 @@
-"""Site patterns: which hosts' pages may embed, and how they are spelled.
+"""Site patterns: the hosts whose pages may embed pictures, and their spelling.
 
 A pattern is a host (`blog.example.com`, `127.0.0.1`, `[::1]`) or `*.` and a
-host, which stands for every sub-domain at any depth, not for the host itself.
-The canonical spelling is what a browser serialises: lower case, xn-- labels,
+host, which covers every sub-domain at any depth, but not the host itself.
+The canonical spelling is the one that browsers send: lower case, xn-- labels,
 no scheme, port, path or trailing dot.
 """
 
@@ -17,18 +17,18 @@ from authsvc.errors import BadSite
 
 _MAX_HOST_CHARACTERS: Final = 253
 _LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")
-# What makes WHATWG URL take the whole for an IPv4 address (section 3.5).
+# A last label that makes WHATWG URL read the whole host as an IPv4 address (section 3.5).
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteSet:
-    """The allowed sites, ready to be asked. Members are canonical."""
+    """The allowed sites, in a form that is fast to look up. Members are canonical."""
 
     hosts: frozenset[str]
     parents: frozenset[str]
-    """What stands behind the `*.` of the wildcard patterns."""
+    """The wildcard patterns without their `*.`."""
 
     @classmethod
     def of(cls, patterns: tuple[str, ...] | frozenset[str]) -> "SiteSet":
@@ -39,7 +39,7 @@ class SiteSet:
         )
 
     def covers(self, host: str) -> bool:
-        """Whether `host` equals a host or lies below a wildcard's parent."""
+        """Return whether `host` is one of the hosts, or a sub-domain of a wildcard's parent."""
         return self.covering(host) is not None
 
     def covering(self, host: str) -> str | None:
@@ -56,13 +56,13 @@ class SiteSet:
 def canonical_site(text: str) -> str:
     """Return the canonical spelling of the site pattern `text`.
 
-    Raises BadSite, saying how to spell it, for what is no pattern.
+    Raises BadSite, with the right spelling, for a text that is not a pattern.
     """
     pattern = text.strip()
     _refuse_addresses(pattern)
     wildcard, host = ("*.", pattern[2:]) if pattern.startswith("*.") else ("", pattern)
     if "*" in host:
-        raise BadSite(pattern=text, reason="* may only stand as the whole first label, as in *.example.com")
+        raise BadSite(pattern=text, reason="* must be the whole first label, as in *.example.com")
     if host.startswith("["):
         if wildcard:
             raise BadSite(pattern=text, reason="an address has no sub-domains; leave out the *.")
@@ -73,8 +73,12 @@ def canonical_site(text: str) -> str:
     return wildcard + name
 
 
-def _refuse_addresses(pattern: str) -> None:
-    """Refuse what people paste instead of a host, and name the host in it."""
+def host_in(text: str) -> str:
+    """Return the host pattern in what people paste instead of one: an address, or a host with a port or path.
+
+    What is a pattern already, or holds no host, comes back without surrounding space.
+    """
+    pattern = text.strip()
     scheme = _SCHEME.match(pattern)
     bare = pattern[scheme.end() :] if scheme else pattern
     host = re.split(r"[/?#]", bare, maxsplit=1)[0].rpartition("@")[2]
@@ -84,14 +88,19 @@ def _refuse_addresses(pattern: str) -> None:
         host = f"[{host}]"
     elif not host.startswith("*.["):
         host = host.partition(":")[0]
+    return host or pattern
+
+
+def _refuse_addresses(pattern: str) -> None:
     if not pattern:
         raise BadSite(pattern=pattern, reason="it is empty; give a host, such as blog.example.com")
     if pattern in {"*", "*."}:
         raise BadSite(
-            pattern=pattern, reason="it would let everybody in; give your host, or *.example.com for its sub-domains"
+            pattern=pattern, reason="it would allow every page; give your host, or *.example.com for its sub-domains"
         )
-    if host != pattern:
-        spelled = f"write {host!r}" if host else "write the host alone, such as 'blog.example.com'"
+    host = host_in(pattern)
+    if host != pattern or re.search(r"[/?#@]", pattern):
+        spelled = f"write {host!r}" if host != pattern else "write the host alone, such as 'blog.example.com'"
         raise BadSite(pattern=pattern, reason=f"a site is a host without scheme, port and path; {spelled}")
 
 
@@ -121,10 +130,10 @@ def _canonical_ipv6(host: str) -> str:
     try:
         address = ipaddress.IPv6Address(host.removeprefix("[").removesuffix("]"))
     except ValueError as error:
-        raise BadSite(pattern=host, reason="it is no IPv6 address; write it as [2001:db8::1]") from error
+        raise BadSite(pattern=host, reason="it is not an IPv6 address; write it as [2001:db8::1]") from error
     if address.scope_id is not None:
-        # A zone may hold any character; no browser sends one.
-        raise BadSite(pattern=host, reason="an IPv6 address has no zone here; leave out the % and what follows")
+        # A zone may contain any character; no browser sends one.
+        raise BadSite(pattern=host, reason="an IPv6 address must have no zone; leave out the % and everything after it")
     if address.ipv4_mapped is not None:
         # WHATWG URL serialises the last 32 bits in hex, newer Pythons in dots.
         packed = int(address.ipv4_mapped)
@@ -133,10 +142,10 @@ def _canonical_ipv6(host: str) -> str:
 
 
 def _check_ipv4(name: str, wildcard: str, text: str) -> None:
-    """Refuse a last label of digits in anything but a plain IPv4 address."""
+    """Refuse a host whose last label is a number, unless it is a plain IPv4 address."""
     try:
         ipaddress.IPv4Address(name)
     except ValueError as error:
-        raise BadSite(pattern=text, reason="it is no IPv4 address; write it as 192.0.2.1") from error
+        raise BadSite(pattern=text, reason="it is not an IPv4 address; write it as 192.0.2.1") from error
     if wildcard:
         raise BadSite(pattern=text, reason="an address has no sub-domains; leave out the *.")

@@ -90,8 +90,8 @@ def test_environment_names_another_file(home: Home, tmp_path: Path) -> None:
         pytest.param("port = 0", "allowed: 1 to 65535", id="out of range"),
         pytest.param("port = ", "authsvc.toml: ", id="no TOML"),
         pytest.param("[nginx]\na = 1", "setting nginx", id="table for a text"),
-        pytest.param('extra_hosts = ["http://a.example"]', "write 'a.example'", id="host with scheme"),
-        pytest.param('public_url = "img.example.com"', "write it as https://", id="base without scheme"),
+        pytest.param('extra_hosts = ["a..example"]', "write 'a.example'", id="host with an empty label"),
+        pytest.param('public_url = "img.example.com"', "such as https://", id="base without scheme"),
         pytest.param('missing_placeholder = "/nowhere.png"', "give a picture's path", id="placeholder"),
     ],
 )

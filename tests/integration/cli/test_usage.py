@@ -79,7 +79,7 @@ def test_damaged_catalog_is_one_line(home: Home, command: str) -> None:
 
 def test_missing_settings_file_is_one_line(home: Home) -> None:
     done = home.run("token", "list", environment={"AUTHSVC_CONFIG": "/nowhere.toml"})
-    assert (done.status, done.stderr) == (1, "authsvc: there is no settings file '/nowhere.toml'\n")
+    assert (done.status, done.stderr) == (1, "authsvc: the settings file '/nowhere.toml' does not exist\n")
 
 
 def on_terminal(*arguments: str) -> str:

@@ -191,11 +191,11 @@ def test_service_that_answers_is_fine(stack: Stack) -> None:
     ("body", "says"),
     [
         (b'{"problems": ["the disk is full"], "nginx_lags": false}', "the disk is full"),
-        (b"{}", "another version of it runs"),
-        (b"<html>", "its answer makes no sense"),
-        (b"garbage", "its answer makes no sense"),
-        (b"[]", "its answer makes no sense"),
-        (b'{"problems": 3}', "another version of it runs"),
+        (b"{}", "the running service is another version"),
+        (b"<html>", "its answer is not valid"),
+        (b"garbage", "its answer is not valid"),
+        (b"[]", "its answer is not a JSON object"),
+        (b'{"problems": 3}', "the running service is another version"),
         (b'{"problems": [7], "nginx_lags": false}', "7"),
     ],
     ids=["problem", "another version", "no JSON", "no HTTP", "a list", "a number of problems", "a number"],
@@ -212,7 +212,7 @@ def test_nginx_that_lags_is_a_warning(settings: Settings) -> None:
     with answering(settings, body):
         (found,) = complaints(check_service(settings))
     assert found.state is State.WARNING
-    assert found.text == "nginx runs revision 3 of the sites; 4 is the newest"
+    assert found.text == "nginx uses revision 3 of the site list; the newest is 4"
     assert found.fix == "authsvc nginx install --reload"
 
 

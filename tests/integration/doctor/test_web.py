@@ -135,7 +135,7 @@ def test_file_that_differs_is_mended(nginx: OwnNginx, name: str) -> None:
     if name.endswith("default"):
         shutil.copy(path, nginx.conf / SITE)
     (found,) = complaints(nginx)
-    assert (found.state, found.text) == (State.ERROR, f"{path} is not what the settings say")
+    assert (found.state, found.text) == (State.ERROR, f"{path} differs from the settings")
     fix(nginx, found)
     assert complaints(nginx) == []
 
@@ -146,7 +146,7 @@ def test_placeholder_that_is_lost_or_another_is_mended(nginx: OwnNginx, name: st
     for change in (path.unlink, lambda: path.write_bytes(b"another")):
         change()
         (found,) = complaints(nginx)
-        assert (found.state, found.text) == (State.ERROR, f"{path} is not what the settings say")
+        assert (found.state, found.text) == (State.ERROR, f"{path} differs from the settings")
         fix(nginx, found)
         assert complaints(nginx) == []
 
@@ -203,7 +203,7 @@ def test_site_that_is_not_enabled_is_mended(nginx: OwnNginx) -> None:
 def test_folder_that_nginxs_user_may_not_enter_is_a_fault(nginx: OwnNginx, name: str) -> None:
     getattr(nginx.settings, name).chmod(0o750)
     (found,) = complaints(nginx)
-    assert found.text == f"www-data may not look into {getattr(nginx.settings, name)}"
+    assert found.text == f"nginx's user www-data may not enter {getattr(nginx.settings, name)}"
     assert found.fix == "usermod -aG root www-data && systemctl reload nginx"
 
 
@@ -211,7 +211,7 @@ def test_group_without_a_name_is_a_fault_and_no_crash(nginx: OwnNginx) -> None:
     nginx.settings.data_dir.chmod(0o750)
     os.chown(nginx.settings.data_dir, -1, 54321)
     (found,) = complaints(nginx)
-    assert (found.check, found.text) == ("rights", f"www-data may not look into {nginx.settings.data_dir}")
+    assert (found.check, found.text) == ("rights", f"nginx's user www-data may not enter {nginx.settings.data_dir}")
 
 
 def test_data_folder_that_is_gone_is_no_crash(nginx: OwnNginx) -> None:
@@ -254,12 +254,12 @@ def shown(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
 @pytest.mark.parametrize(
     ("hosts", "ends_days", "state", "text"),
     [
-        ((DOMAIN, FURTHER), 90.5, State.OK, "it is good for 90 more days"),
-        (("*.example.com", FURTHER), 21.5, State.OK, "it is good for 21 more days"),
+        ((DOMAIN, FURTHER), 90.5, State.OK, "it is valid for 90 more days"),
+        (("*.example.com", FURTHER), 21.5, State.OK, "it is valid for 21 more days"),
         ((DOMAIN, FURTHER), 20.5, State.WARNING, "it expires in 20 days"),
         ((DOMAIN, FURTHER), -1.5, State.ERROR, "it expired 1 days ago"),
-        ((DOMAIN,), 90.5, State.ERROR, f"it is not for {FURTHER}, but for {DOMAIN}"),
-        ((), 90.5, State.ERROR, f"it is not for {DOMAIN}, {FURTHER}, but for no name"),
+        ((DOMAIN,), 90.5, State.ERROR, f"it does not cover {FURTHER}; it covers {DOMAIN}"),
+        ((), 90.5, State.ERROR, f"it does not cover {DOMAIN}, {FURTHER}; it covers no name"),
     ],
     ids=["good", "wildcard", "soon to expire", "expired", "a name is missing", "no names"],
 )
@@ -305,7 +305,7 @@ def test_nginx_without_https_is_a_fault(shown: Shown, *, has_files: bool) -> Non
         bound.bind(("127.0.0.1", 0))
         shown.monkeypatch.setattr(web, "_TLS_PORT", bound.getsockname()[1])
         (found,) = web._check_certificate(settings, shown.folder / "site.conf")
-    assert f"nginx speaks no HTTPS for {DOMAIN}" in found.text
+    assert f"nginx does not answer over HTTPS for {DOMAIN}" in found.text
     assert found.fix == (INSTALL if has_files else how_to_get(settings))
 
 

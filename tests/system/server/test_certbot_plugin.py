@@ -102,7 +102,7 @@ def test_doctor_names_the_command_that_adds_a_domain_to_the_plug_ins_certificate
     run_certbot(server, "certbot --nginx -d img.example.com --redirect")
     wait_until(lambda: served_serial(server), "nginx serves HTTPS", seconds=30)
     found, status = certificate_findings(server)
-    assert (status, found["text"]) == (1, "it is not for pics.example.org, but for img.example.com")
+    assert (status, found["text"]) == (1, "it does not cover pics.example.org; it covers img.example.com")
     run_certbot(server, found["fix"])
     wait_until(lambda: complaints(server) == [], "the doctor finds nothing wrong", seconds=30)
     assert_works(server)

@@ -22,7 +22,7 @@ rm /var/lib/authsvc/run/sites.changed"""
 WRONG = {
     "stopped units": {
         "systemctl stop authsvc.socket authsvc.service": "authsvc.service is inactive",
-        "systemctl stop nginx": "it does not run",
+        "systemctl stop nginx": "nginx does not run",
     },
     "a service that waits, a boot that would not": {
         "systemctl disable -q authsvc.socket": "authsvc.socket does not start at boot",
@@ -30,9 +30,9 @@ WRONG = {
     },
     "nginx out of step": {
         LATE_SITE: "nginx's map is at revision",
-        "echo >>/etc/nginx/authsvc/snippets/verdict/shortcut.conf": "shortcut.conf is not what the settings say",
+        "echo >>/etc/nginx/authsvc/snippets/verdict/shortcut.conf": "shortcut.conf differs from the settings",
         "rm /etc/nginx/sites-enabled/zz-authsvc.conf": "the site is not enabled",
-        "gpasswd --delete www-data authsvc; systemctl restart nginx": "www-data may not look into",
+        "gpasswd --delete www-data authsvc; systemctl restart nginx": "www-data may not enter",
     },
     "files that changed hands": {
         "chown -R www-data: /var/lib/authsvc/run": "/var/lib/authsvc/run belongs to www-data, not to authsvc",

@@ -224,7 +224,7 @@ def test_second_domain_of_edited_settings_works(server: Machine) -> None:
     follow(server, APPLY)
     other = "pics.example.org/robots.txt"
     assert curl(server, f"http://{other}").headers["location"] == f"https://{other}"
-    assert complaints(server) == ["it is not for pics.example.org, but for img.example.com"]
+    assert complaints(server) == ["it does not cover pics.example.org; it covers img.example.com"]
     assert_works(server)
 
 

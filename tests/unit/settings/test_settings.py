@@ -68,7 +68,7 @@ def test_empty_name_of_a_file_counts_as_none(folder: Path, monkeypatch: pytest.M
 
 
 BAD_FILES = {
-    "missing": (None, "there is no settings file"),
+    "missing": (None, "does not exist"),
     "no TOML": (b"port 8080", "settings.toml: "),
     "no UTF-8": (b'listen = "\xff"', "settings.toml: "),
     "unknown setting": (b"prot = 8080", "unknown setting 'prot' in .*settings.toml; did you mean 'port'"),

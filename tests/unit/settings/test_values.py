@@ -82,9 +82,15 @@ def test_lists_come_from_the_file_as_lists_or_by_comma(folder: Path) -> None:
     assert loaded.trusted_proxies == ("192.0.2.1/32", "192.0.2.2/32")
 
 
+@pytest.mark.usefixtures("folder")
+def test_host_is_taken_from_an_address_with_a_note() -> None:
+    loaded = load(flags={"extra_hosts": "https://A.example/x, b.example"})
+    assert loaded.settings.extra_hosts == ("a.example", "b.example")
+    assert loaded.notes == ("setting extra_hosts: using a.example for 'https://A.example/x'",)
+
+
 REFUSED = {
-    "host with a scheme": ("extra_hosts", "https://a.example", "write 'a.example'"),
-    "wildcard host": ("extra_hosts", "*.example.com", "one name"),
+    "wildcard host": ("extra_hosts", "*.example.com", "single name"),
     "host with an empty label": ("extra_hosts", "a..b", "write 'a.b'"),
     "host with a zone": ("extra_hosts", "[fe80::1%;]", "IPv6"),
     "list of numbers": ("extra_hosts", [1], "string"),
@@ -94,7 +100,7 @@ REFUSED = {
     "base with a path": ("public_url", "https://img.example.com/a", "without a path"),
     "base with a query": ("public_url", "https://img.example.com?a", "without a path"),
     "base with userinfo": ("public_url", "https://me@img.example.com", "without a path"),
-    "base with a wildcard": ("public_url", "https://*.example.com", "one name"),
+    "base with a wildcard": ("public_url", "https://*.example.com", "single name"),
     "base with an empty label": ("public_url", "https://a..b", "write 'a.b'"),
     "base with a quote": ("public_url", 'https://a"b', "letters, digits"),
     "base with a port above 65535": ("public_url", "https://img.example.com:65536", "65535"),
@@ -106,16 +112,16 @@ REFUSED = {
     "listen with a newline": ("listen", "127.0.0.1\n", "listen"),
     "listen on dots": ("listen", "...", "listen"),
     "listen above 255": ("listen", "127.0.0.256", "listen"),
-    "proxy by name": ("trusted_proxies", "cdn.example", "no address or network"),
-    "proxy and more": ("trusted_proxies", "192.0.2.1;", "no address or network"),
-    "proxy's network too narrow": ("trusted_proxies", "192.0.2.0/33", "no address or network"),
-    "proxy with a zone": ("trusted_proxies", "fe80::1%eth0;", "no zone"),
-    "PROXY protocol": ("real_ip_header", "proxy_protocol", "no header name"),
-    "proxy above 255": ("trusted_proxies", "192.0.2.256", "no address or network"),
-    "proxy of colons": ("trusted_proxies", ":::", "no address or network"),
-    "proxy by hex word": ("trusted_proxies", "cafe", "no address or network"),
-    "header with a space": ("real_ip_header", "X Forwarded", "no header name"),
-    "header and more": ("real_ip_header", "X;", "no header name"),
+    "proxy by name": ("trusted_proxies", "cdn.example", "not an address or network"),
+    "proxy and more": ("trusted_proxies", "192.0.2.1;", "not an address or network"),
+    "proxy's network too narrow": ("trusted_proxies", "192.0.2.0/33", "not an address or network"),
+    "proxy with a zone": ("trusted_proxies", "fe80::1%eth0;", "must have no zone"),
+    "PROXY protocol": ("real_ip_header", "proxy_protocol", "not a header name"),
+    "proxy above 255": ("trusted_proxies", "192.0.2.256", "not an address or network"),
+    "proxy of colons": ("trusted_proxies", ":::", "not an address or network"),
+    "proxy by hex word": ("trusted_proxies", "cafe", "not an address or network"),
+    "header with a space": ("real_ip_header", "X Forwarded", "not a header name"),
+    "header and more": ("real_ip_header", "X;", "not a header name"),
     "no program": ("nginx", "", "at least 1 character"),
 }
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from authsvc.errors import BadSite
 from authsvc.verdict.embedder import embedder_of
-from authsvc.verdict.sites import canonical_site
+from authsvc.verdict.sites import canonical_site, host_in
 
 PATTERN = re.compile(r"(\*\.)?[a-z0-9_][a-z0-9_.-]{0,252}|\[[0-9a-f:]+\]")
 
@@ -46,8 +46,8 @@ def test_pattern_is_spelled_as_browsers_do(text: str, canonical: str) -> None:
 REFUSED = {
     "nothing": ("", "empty"),
     "space": ("  ", "empty"),
-    "everybody": ("*", "everybody"),
-    "everybody with a dot": ("*.", "everybody"),
+    "everybody": ("*", "every page"),
+    "everybody with a dot": ("*.", "every page"),
     "address": ("https://blog.example.com/about?x#y", "write 'blog.example.com'"),
     "wildcard address": ("https://*.example.com/", r"write '\*.example.com'"),
     "port": ("localhost:8080", "write 'localhost'"),
@@ -157,6 +157,22 @@ def test_any_text_is_refused_or_becomes_a_pattern(text: str) -> None:
 def test_hint_for_an_address_is_its_host(name: str, rest: str) -> None:
     with pytest.raises(BadSite, match=re.escape(f"write {name!r}")):
         canonical_site(f"https://{name}{rest}")
+
+
+@settings(deadline=None)
+@given(name=names, rest=st.sampled_from(["", "/", "/a/b?c#d", ":8080", ":80/x", "?x", "#x"]))
+def test_host_is_found_in_an_address(name: str, rest: str) -> None:
+    assert host_in(f" https://{name}{rest}") == host_in(f"{name}{rest}") == name
+
+
+@settings(deadline=None, max_examples=500)
+@given(text=st.text() | pieced)
+def test_pattern_is_found_in_itself(text: str) -> None:
+    try:
+        canonical_site(text)
+    except BadSite:
+        return
+    assert host_in(text) == text.strip()
 
 
 @settings(deadline=None, max_examples=200)

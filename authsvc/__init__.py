@@ -1,3 +1,3 @@
-"""A private image host that nginx serves at its own speed."""
+"""A self-hosted image host with hotlink protection, served by nginx."""
 
 __version__ = "0.1.0"

@@ -164,7 +164,7 @@ def settings_page() -> str:
         for name, field in fields.items()
     ]
     old = [(f"`{name}`", f"`{new}`") for name, new in RENAMED.items()]
-    old += [(f"`{name}`", f"Removed: {instead}.") for name, instead in REMOVED.items() if name not in fields]
+    old += [(f"`{name}`", f"Removed: {instead}.") for name, instead in REMOVED.items()]
     return NOTICE + SETTINGS_HEAD + table(columns, rows) + OLD_NAMES_HEAD + table(("Old name", "Use this instead"), old)
 
 

@@ -8,7 +8,7 @@ import click
 
 from docs.commandtree import contexts
 
-_NAME: Final = "A private image host that nginx serves at its own speed"
+_NAME: Final = "A self-hosted image host with hotlink protection, served by nginx"
 
 _FILES: Final = (
     ("/etc/authsvc/authsvc.toml", "Settings; AUTHSVC_CONFIG or --config names another file."),

@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
         dist = CHECKOUT / "dist"
         dist.mkdir(exist_ok=True)
         for file in (wheel, sdist):
-            print(f"built dist/{shutil.copy2(file, dist).name}")
+            shutil.copy2(file, dist)
+            print(f"built dist/{file.name}")
     if "--dry-run" in arguments:
         print(f"dry run: v{version} is not tagged")
     else:
@@ -83,11 +84,11 @@ def build(checkout: Path, out: Path) -> tuple[Path, Path]:
         shutil.copytree(stage / "nginx", stage / "data" / "share" / "authsvc" / "nginx")
         with (stage / "pyproject.toml").open("a") as project:
             project.write(_DATA_FILES)
-        sdist = out / _run(sys.executable, "-c", _BUILD, "build_sdist", str(out), folder=stage)
+        sdist = Path(out, _run(sys.executable, "-c", _BUILD, "build_sdist", str(out), folder=stage))
         with tarfile.open(sdist) as archive:
             archive.extractall(folder, filter="data")
         unpacked = Path(folder, sdist.name.removesuffix(".tar.gz"))
-        wheel = out / _run(sys.executable, "-c", _BUILD, "build_wheel", str(out), folder=unpacked)
+        wheel = Path(out, _run(sys.executable, "-c", _BUILD, "build_wheel", str(out), folder=unpacked))
     return wheel, sdist
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def backends_of(given: Given) -> AbstractContextManager[Backends]:
     """Open the data folder's back ends for one command.
 
-    Root becomes the folder's owner for good: files that it made there would be
-    out of the service's reach, and what the service has written is nothing
-    that root should read.
+    Root becomes the folder's owner for the rest of the process: the service
+    could not write files that root makes, and root should not trust files that
+    the service has written.
     """
-    # Here and not above: it loads SQLAlchemy, for which neither Tab nor --help should wait 0.2 s.
+    # Not at the top: it loads SQLAlchemy, which would slow down Tab and --help by 0.2 s.
     from authsvc.backends import opened  # noqa: PLC0415
 
     settings = given.settings

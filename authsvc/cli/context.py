@@ -1,4 +1,4 @@
-"""What the commands share: what was given before them, tables, and failures as one line."""
+"""What all commands share: the options before them, tables, and failures as one line."""
 
 import json
 import os
@@ -20,13 +20,13 @@ EXIT_DENIED = 3
 
 @dataclass
 class Given:
-    """The options that stand before the command."""
+    """The options before the command."""
 
     config: Path | None = None
     flags: dict[str, Any] = field(default_factory=dict)
 
     def load(self, **more: object) -> Loaded:
-        """Return the effective settings, with a command's own options on top."""
+        """Return the effective settings. A command's own options win over everything else."""
         return load(config=self.config, flags={**self.flags, **more})
 
     @property
@@ -35,7 +35,7 @@ class Given:
         return self.load().settings
 
     def environment(self, **more: object) -> dict[str, str]:
-        """Return an environment in which the service finds what was given here."""
+        """Return an environment from which the service reads these options."""
         environment = dict(os.environ)
         if self.config is not None:
             environment[CONFIG_VARIABLE] = str(self.config)
@@ -49,14 +49,14 @@ pass_given = click.make_pass_decorator(Given, ensure=True)
 
 
 def fail(error: AuthsvcError) -> NoReturn:
-    """Say what is wrong in one line and exit with status 1."""
+    """Print what is wrong in one line and exit with status 1."""
     click.secho(f"authsvc: {error.text}", err=True, fg="red")
     sys.exit(EXIT_FAILED)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table for people: as wide as its cells, bold heads on a terminal."""
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 — costs 50 ms that only lists are worth
+    """Print a table for people: as wide as its cells, with bold headings on a terminal."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 — takes 50 ms, and only lists need it
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -65,7 +65,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    # Off a terminal nothing is folded: the next program wants whole lines.
+    # Without a terminal nothing is wrapped: the next program expects whole lines.
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False, emoji=False)
     console.print(table)
 
@@ -76,7 +76,7 @@ def show_json(value: object) -> None:
 
 
 def printable(text: str) -> str:
-    """Return a text of somebody else's with a space for each character that could move the cursor."""
+    """Return an untrusted text with a space for each character that could control the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

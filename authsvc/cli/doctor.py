@@ -1,4 +1,4 @@
-"""`authsvc doctor`: what is wrong, and the command that fixes it."""
+"""`authsvc doctor`: find what is wrong, and name the command that fixes it."""
 
 import os
 import re
@@ -21,14 +21,15 @@ _COLOURS: Final = {State.OK: "green", State.WARNING: "yellow", State.ERROR: "red
     "--nginx-conf",
     "main_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="nginx's main file. [default: the one it was built with]",
+    help="nginx's main configuration file. [default: the one it was built with]",
 )
 @pass_given
 def doctor(given: Given, main_file: Path | None, *, as_json: bool) -> None:
-    """Look at everything that the service needs; say what is wrong, and the command that fixes it.
+    """Check the installation and name the fixes.
 
-    Changes nothing. Run it as root: some of it nobody else can see. Exit status
-    1 says that there is a error; a warning will be one some day.
+    Changes nothing. Run it as root: some checks need root's rights. Exit status
+    1 means that there is an error. A warning is something that works now, but
+    will fail one day.
     """
     loaded = given.load()
     findings = list(run(loaded.settings, config_file=loaded.config_file, main_file=main_file))
@@ -36,7 +37,7 @@ def doctor(given: Given, main_file: Path | None, *, as_json: bool) -> None:
         show_json([_as_json(finding) for finding in findings])
     else:
         for finding in findings:
-            _tell(finding)
+            _show(finding)
     if any(finding.state is State.ERROR for finding in findings):
         raise SystemExit(EXIT_FAILED)
 
@@ -50,7 +51,7 @@ def _as_json(finding: Finding) -> dict[str, str | None]:
     }
 
 
-def _tell(finding: Finding) -> None:
+def _show(finding: Finding) -> None:
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state])
     click.echo(f"{state} {finding.check:<12} {printable(finding.text)}")
     if finding.fix:
@@ -59,5 +60,5 @@ def _tell(finding: Finding) -> None:
 
 
 def _with_sudo(command: str) -> str:
-    """Let all of it run as root, not the first part alone."""
+    """Let every part of the command run as root, not only the first."""
     return f"sudo sh -c {shlex.quote(command)}" if _SEVERAL.search(command) else f"sudo {command}"

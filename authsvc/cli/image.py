@@ -1,4 +1,4 @@
-"""`authsvc image`: what is stored."""
+"""`authsvc image`: the stored pictures."""
 
 import click
 
@@ -12,12 +12,12 @@ from authsvc.settings import Settings
 
 @click.group()
 def image() -> None:
-    """Stored pictures."""
+    """List, show and remove stored pictures."""
 
 
 @image.command("list")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
-@click.option("--after", metavar="KEY", help="Go on behind this picture.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Number of pictures.")
+@click.option("--after", metavar="KEY", help="Start after this picture.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_given
 def list_(given: Given, limit: int, after: str | None, *, as_json: bool) -> None:
@@ -43,7 +43,10 @@ def list_(given: Given, limit: int, after: str | None, *, as_json: bool) -> None
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_given
 def show(given: Given, key: str, *, as_json: bool) -> None:
-    """Show one picture's facts. KEY is its path, its key or its md5."""
+    """Show what is known about one picture.
+
+    KEY is its path, its key or its md5.
+    """
     wanted = _digest(key)
     with backends_of(given) as backends:
         found = backends.catalog.images.find(wanted)
@@ -60,16 +63,17 @@ def show(given: Given, key: str, *, as_json: bool) -> None:
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
 @pass_given
 def rm(given: Given, keys: tuple[str, ...]) -> None:
-    """Remove pictures for good; their addresses are 404 within 10 seconds.
+    """Remove pictures permanently.
 
-    KEY is a picture's path or its key.
+    Their addresses answer with 404 within 10 seconds. KEY is a picture's path
+    or its key.
     """
     has_failed = False
     with backends_of(given) as backends:
         for text in keys:
             try:
                 key = _key(text)
-                is_gone = remove(
+                is_removed = remove(
                     key,
                     images=backends.catalog.images,
                     store=backends.store,
@@ -80,7 +84,9 @@ def rm(given: Given, keys: tuple[str, ...]) -> None:
                 has_failed = True
             else:
                 click.echo(
-                    f"{key.path} is removed" if is_gone else f"{key.path} was uploaded again meanwhile and stays"
+                    f"{key.path} is removed"
+                    if is_removed
+                    else f"{key.path} was uploaded again in the meantime, so it is kept"
                 )
     if has_failed:
         raise SystemExit(EXIT_FAILED)

@@ -10,17 +10,17 @@ from typing import Final
 import click
 
 from authsvc.errors import BadSetting
-from authsvc.settings import OldNames, Settings, checked
+from authsvc.settings import OldNames, checked
 from authsvc.system.conffile import Outcome, write_conffile
 
 _GROUP: Final = "authsvc"
 _MODE: Final = 0o640
 
 _TEXT: Final = """\
-# Settings of authsvc. Yours to edit: an edited file is left alone by
-# `make install`, and what a new version would write is then in {default}.
-# `authsvc check-config` shows what they come to; docs/settings.md says what
-# else there is. After a change:
+# Settings of authsvc. You may edit this file: `make install` does not change
+# an edited file, and writes its own version into {default}.
+# `authsvc check-config` shows the effective values; docs/settings.md lists
+# all settings. After a change:
 #   authsvc nginx install && systemctl restart authsvc
 
 data_dir = "{data_dir}"
@@ -28,11 +28,11 @@ socket = "/run/authsvc/authsvc.sock"
 # Not in the data folder: certbot writes here as root.
 acme_root = "{data_dir}-acme"
 
-# What the addresses of pictures begin with, and further names of this host.
+# The start of all picture addresses, and further host names of this server.
 public_url = "{public_url}"
 extra_hosts = [{extra_hosts}]
 
-# Until both exist, nginx speaks plain HTTP.
+# Until both files exist, nginx answers over plain HTTP.
 certificate = "{certificate}"
 certificate_key = "{certificate_key}"
 """
@@ -40,7 +40,7 @@ certificate_key = "{certificate_key}"
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What a server's settings file differs in."""
+    """The values in which one server's settings file differs from another's."""
 
     domains: tuple[str, ...]
     data_dir: str
@@ -50,17 +50,22 @@ class _Choice:
 
 @click.command("new-config")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--domain", "domains", multiple=True, help="A name of the server; the first is in the addresses.")
+@click.option(
+    "--domain",
+    "domains",
+    multiple=True,
+    help="A host name; the first is in the addresses. May be repeated.",
+)
 @click.option("--data-dir", help="Data folder. [default: as before, or /var/lib/authsvc]")
 @click.option("--certificate", help="PEM file with its chain. [default: as before, or certbot's]")
 @click.option("--certificate-key", help="PEM file. [default: as before, or certbot's]")
 def new_config(
     file: Path, domains: tuple[str, ...], data_dir: str | None, certificate: str | None, certificate_key: str | None
 ) -> None:
-    """Write the settings of a server into FILE, and into FILE.default.
+    """Write a server's settings into FILE.
 
-    A FILE that was edited is left alone. What is not given is as in
-    FILE.default.
+    The same text goes into FILE.default. A FILE that was edited is not changed.
+    Options that are not given are as in FILE.default.
     """
     if (certificate is None) != (certificate_key is None):
         raise BadSetting(reason="certificate and certificate_key belong together: give both, or none")
@@ -68,9 +73,9 @@ def new_config(
     former = _former(default)
     domains = domains or (former.domains if former else ())
     if not domains:
-        raise BadSetting(reason="which domain? Name it: make install DOMAIN=img.example.com")
+        raise BadSetting(reason="no domain is given; name it: make install DOMAIN=img.example.com")
     live = f"/etc/letsencrypt/live/{domains[0]}"
-    # certbot's files of another domain are of no use.
+    # certbot's files are for one domain: another one needs its own.
     kept = former if former and former.domains[0] == domains[0] else None
     choice = _Choice(
         domains,
@@ -86,14 +91,12 @@ def new_config(
 
 
 def _former(default: Path) -> _Choice | None:
-    """Return what an earlier run has chosen, None when there was none."""
+    """Return the values of an earlier run; None when there was none."""
     if not default.is_file():
         return None
     try:
         # An earlier version may have written it.
-        values = OldNames().replaced(
-            tomllib.loads(default.read_text()), known=Settings.model_fields, place=str(default)
-        )
+        values = OldNames().replaced(tomllib.loads(default.read_text()), place=str(default))
         return _Choice(
             (values["public_url"].removeprefix("https://"), *values["extra_hosts"]),
             values["data_dir"],
@@ -101,11 +104,11 @@ def _former(default: Path) -> _Choice | None:
             values["certificate_key"],
         )
     except (ValueError, KeyError) as error:
-        raise BadSetting(reason=f"{default} was changed: {error}; remove it, and name all choices again") from error
+        raise BadSetting(reason=f"{default} cannot be read: {error}; remove it, and give all options again") from error
 
 
 def _text_of(choice: _Choice, default: Path) -> str:
-    """Return the file's text. Raises BadSetting for a value that no settings file may have."""
+    """Return the file's text. Raises BadSetting for a value that is not allowed."""
     settings = checked(
         {
             "public_url": f"https://{choice.domains[0]}",
@@ -126,7 +129,7 @@ def _text_of(choice: _Choice, default: Path) -> str:
 
 
 def _gid() -> int | None:
-    """Return the service's group, which may read the file: what it holds is nobody else's business."""
+    """Return the service's group, which may read the file. Others may not: it can contain secrets."""
     if os.geteuid() != 0:
         return None
     try:

@@ -34,7 +34,7 @@ _main_file = click.option(
 
 @click.group()
 def nginx() -> None:
-    """Files for nginx."""
+    """Write and install nginx's files."""
 
 
 @nginx.command("render")
@@ -42,7 +42,7 @@ def nginx() -> None:
 @click.option("--user", default="", help="nginx's `user` directive: a user, or a user and a group.")
 @pass_given
 def render_command(given: Given, folder: Path | None, user: str) -> None:
-    """Write nginx's files from the settings into FOLDER.
+    """Write nginx's files into FOLDER.
 
     [default: nginx/rendered in the data folder]
     """
@@ -60,7 +60,7 @@ def render_command(given: Given, folder: Path | None, user: str) -> None:
 @click.option("--reload", "reloads", is_flag=True, help="Reload nginx even if no file changes (renewed certificate).")
 @pass_given
 def install_command(given: Given, main_file: Path | None, *, reloads: bool) -> None:
-    """Put authsvc into the nginx of this server, and reload it.
+    """Add authsvc to this server's nginx.
 
     Run it again after a change of settings, a new certificate or an upgrade: it
     changes only what is different. nginx tests the files first; when it refuses
@@ -86,7 +86,10 @@ def install_command(given: Given, main_file: Path | None, *, reloads: bool) -> N
 @_main_file
 @pass_given
 def uninstall_command(given: Given, main_file: Path | None) -> None:
-    """Remove authsvc from the nginx of this server, and reload it. Needs no settings file."""
+    """Remove authsvc from this server's nginx.
+
+    Needs no settings file.
+    """
     try:
         settings = given.settings
     except BadSetting:
@@ -110,7 +113,7 @@ def uninstall_command(given: Given, main_file: Path | None) -> None:
 @_main_file
 @pass_given
 def apply_sites_command(given: Given, main_file: Path | None) -> None:
-    """Put the published list of sites into nginx's map, and reload nginx.
+    """Write the site list into nginx's map.
 
     The unit authsvc-sites.service runs this after every change. If a line of the
     list is not a site pattern, the list is refused, and the old map is kept.

@@ -1,4 +1,4 @@
-"""The command line's entry point and the options before every command."""
+"""The entry point of the command line, and the options before every command."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -25,11 +25,11 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("up", "up"),
     "verdict": ("verdict", "verdict"),
 }
-"""The module of each command, and its name there."""
+"""For each command, its module and its name in that module."""
 
 
 class _Commands(click.Group):
-    """The commands, each loaded when it is asked for: all of them take 0.3 s."""
+    """The commands. Each is loaded when it is used: loading all of them takes 0.3 s."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — click's
         return list(_COMMANDS)
@@ -56,19 +56,19 @@ class _Commands(click.Group):
 )
 @click.pass_context
 def authsvc(context: click.Context, config: Path | None, data_dir: Path | None) -> None:
-    """A private image host that nginx serves at its own speed.
+    """A self-hosted image host with hotlink protection, served by nginx.
 
-    Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage,
-    3 a verdict that denies.
+    Exit status: 0 success, 1 failure (one line on stderr gives the reason),
+    2 wrong usage, 3 a verdict that denies.
     """
     context.obj = Given(config, {"data_dir": data_dir})
 
 
 def main() -> None:
-    """Run the command that the arguments name, and exit."""
+    """Run the command that the arguments name, then exit."""
     try:
         authsvc(prog_name="authsvc")
     except AuthsvcError as error:
         fail(error)
     except OSError as error:
-        fail(Broken(reason=f"{error.filename or 'the system says'}: {error.strerror}"))
+        fail(Broken(reason=f"{error.filename or 'error of the operating system'}: {error.strerror}"))

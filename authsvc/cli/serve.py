@@ -1,4 +1,4 @@
-"""`authsvc serve`: run the service alone."""
+"""`authsvc serve`: run the service without nginx."""
 
 import os
 import sys
@@ -12,7 +12,10 @@ from authsvc.system.sockets import SERVICE_ARGUMENTS
 @click.command()
 @pass_given
 def serve(given: Given) -> None:
-    """Run the service alone, on its Unix socket, for an nginx of your own."""
+    """Run only the service, without nginx.
+
+    It listens on its Unix socket, for an nginx that runs already.
+    """
     given.load()
-    # The command line's memory is given back to the system on the way.
+    # exec frees the memory of the command line.
     os.execve(sys.executable, [sys.executable, *SERVICE_ARGUMENTS], given.environment())  # noqa: S606

@@ -17,21 +17,24 @@ from authsvc.nginx.placeholders import check_placeholders
 @click.command()
 @pass_given
 def init(given: Given) -> None:
-    """Make the data folder and its catalog. Safe to repeat."""
+    """Make the data folder and its catalog.
+
+    Safe to repeat.
+    """
     settings = given.settings
     check_placeholders(settings)
     become_owner(settings.data_dir)
     is_new = prepare_data_dir(settings)
     with backends_of(given) as backends:
         publish_sites(backends.catalog.access, settings)
-    click.echo(f"{settings.data_dir} is ready" if is_new else f"{settings.data_dir} was ready already")
+    click.echo(f"{settings.data_dir} is ready" if is_new else f"{settings.data_dir} was ready before")
 
 
 @click.command("check-config")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_given
 def check_config(given: Given, *, as_json: bool) -> None:
-    """Print the effective settings, and where each comes from."""
+    """Print each setting's value and its source."""
     loaded = given.load()
     for note in loaded.notes:
         click.echo(f"authsvc: {note}", err=True)
@@ -49,10 +52,10 @@ def check_config(given: Given, *, as_json: bool) -> None:
 @click.command("reindex")
 @pass_given
 def reindex_command(given: Given) -> None:
-    """Enter every stored picture that the catalog does not know.
+    """Add stored pictures to the catalog.
 
-    For pictures that moved in from the 2018 script, or after the catalog was
-    lost. Nothing is removed.
+    For pictures copied from the 2018 script, or after the catalog was lost.
+    Nothing is removed.
     """
     with backends_of(given) as backends:
         keys = list(backends.store.keys())
@@ -61,13 +64,13 @@ def reindex_command(given: Given) -> None:
             problems = [result for result in progress if result.problem]
     for result in problems:
         click.echo(f"{result.key.path}: {result.problem}", err=True)
-    click.echo(f"{len(keys) - len(problems)} pictures are in the catalog, {len(problems)} cannot be")
+    click.echo(f"{len(keys) - len(problems)} pictures are in the catalog, {len(problems)} cannot be added")
     if problems:
         raise SystemExit(EXIT_FAILED)
 
 
 def _shown(value: object) -> object:
-    """Return a setting's value as JSON has it; a secret comes out as asterisks."""
+    """Return a setting's value for JSON; a secret becomes asterisks."""
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Path | SecretStr) else value

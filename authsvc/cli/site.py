@@ -13,7 +13,7 @@ from authsvc.verdict.sites import canonical_site, host_in
 
 @click.group()
 def site() -> None:
-    """Sites whose pages may embed pictures."""
+    """Choose the sites that may embed pictures."""
 
 
 @site.command("add")
@@ -29,7 +29,7 @@ def add(given: Given, pattern: str) -> None:
     with backends_of(given) as backends:
         is_new = backends.catalog.access.add_site(canonical, now=int(time.time()))
         publish_sites(backends.catalog.access, given.settings)
-    click.echo(f"{canonical} may embed now" if is_new else f"{canonical} may embed already")
+    click.echo(f"{canonical} may embed now" if is_new else f"{canonical} was on the list before")
 
 
 @site.command("remove")
@@ -48,14 +48,14 @@ def remove(given: Given, pattern: str) -> None:
         publish_sites(backends.catalog.access, settings)
     click.echo(f"{canonical} may no longer embed")
     if canonical in settings.own_hosts:
-        click.echo(f"note: {canonical} is this service's own host, whose pages may always embed", err=True)
+        click.echo(f"note: {canonical} is the service's own host, whose pages may always embed", err=True)
 
 
 @site.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_given
 def list_(given: Given, *, as_json: bool) -> None:
-    """Show the sites, and the service's own hosts."""
+    """Show the sites and the service's own hosts."""
     with backends_of(given) as backends:
         sites = backends.catalog.access.read().sites
     own = sorted(given.settings.own_hosts)

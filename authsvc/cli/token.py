@@ -20,7 +20,7 @@ _LIFETIME = re.compile(rf"([1-9][0-9]{{0,8}})([{''.join(_UNITS)}])")
 
 @click.group()
 def token() -> None:
-    """Tokens that open uploads."""
+    """Make and revoke tokens for uploads."""
 
 
 @token.command("add")
@@ -30,16 +30,19 @@ def token() -> None:
     type=click.Choice([s.value for s in Scope]),
     default=Scope.UPLOAD.value,
     show_default=True,
-    help="What it may do.",
+    help="What the token allows.",
 )
-@click.option("--expires", metavar="TIME", help="Lifetime, such as 90d, 12h or 1y. [default: for ever]")
-@click.option("--stdin", "from_stdin", is_flag=True, help="Take over an existing token, read from standard input.")
+@click.option("--expires", metavar="TIME", help="Lifetime, such as 90d, 12h or 1y. [default: no end]")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Use an existing token, read from standard input.")
 @pass_given
 def add(given: Given, name: str, scope: str, expires: str | None, *, from_stdin: bool) -> None:
-    """Make a token called NAME and print it: this once, and nothing else."""
+    """Make a token called NAME and print it.
+
+    It is printed only once; only its hash is stored.
+    """
     now = int(time.time())
     if not _NAME.fullmatch(name):
-        raise BadName(reason=f"{name!r} is no name for a token: 1 to 64 letters, digits, spaces or . @ + - _")
+        raise BadName(reason=f"{name!r} is not a name for a token; use 1 to 64 letters, digits, spaces or . @ + - _")
     expires_at = None if expires is None else now + _lifetime_seconds(expires)
     text = checked_own_token(sys.stdin.read(4096)) if from_stdin else new_token()
     with backends_of(given) as backends:
@@ -47,11 +50,11 @@ def add(given: Given, name: str, scope: str, expires: str | None, *, from_stdin:
     if len(text) < SHORT_TOKEN_CHARACTERS:
         click.echo(
             f"warning: this token has only {len(text)} characters and may be guessed; "
-            f"`authsvc token add NAME` makes a strong one",
+            f"`authsvc token add NAME` makes a strong token",
             err=True,
         )
     if from_stdin:
-        click.echo(f"the token {name!r} works now", err=True)
+        click.echo(f"the token {name!r} is valid now", err=True)
     else:
         click.echo(text)
 
@@ -60,7 +63,7 @@ def add(given: Given, name: str, scope: str, expires: str | None, *, from_stdin:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_given
 def list_(given: Given, *, as_json: bool) -> None:
-    """Show all tokens, never their text."""
+    """Show all tokens, but never their text."""
     with backends_of(given) as backends:
         tokens = backends.catalog.access.read().tokens
     now = time.time()
@@ -86,7 +89,10 @@ def list_(given: Given, *, as_json: bool) -> None:
 @click.argument("name")
 @pass_given
 def revoke(given: Given, name: str) -> None:
-    """Make the token called NAME invalid, within 2 seconds and for good."""
+    """Make the token called NAME invalid.
+
+    Permanently, and within 2 seconds.
+    """
     with backends_of(given) as backends:
         was_valid = backends.catalog.access.revoke_token(name, now=int(time.time()))
     click.echo(f"the token {name!r} is revoked" if was_valid else f"the token {name!r} was revoked already")
@@ -101,8 +107,8 @@ def _state(item: Token, now: float) -> str:
 def _lifetime_seconds(text: str) -> int:
     match = _LIFETIME.fullmatch(text)
     if match is None:
-        raise BadName(reason=f"{text!r} is no lifetime; write it as 90d (units: {' '.join(_UNITS)})")
+        raise BadName(reason=f"{text!r} is not a lifetime; write it as 90d (units: {' '.join(_UNITS)})")
     seconds = int(match[1]) * _UNITS[match[2]]
     if seconds > _LONGEST:
-        raise BadName(reason=f"{text!r} is longer than 100 years; leave --expires out for a token without an end")
+        raise BadName(reason=f"{text!r} is longer than 100 years; omit --expires for a token that never expires")
     return seconds

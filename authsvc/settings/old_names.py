@@ -4,7 +4,7 @@ They are still accepted, so that an upgrade never stops the service because of
 an old line. Each old name gets one note that names its replacement.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,10 +24,7 @@ REMOVED: Final[Mapping[str, str]] = {
 }
 """What to use in place of each setting that was removed."""
 
-
-def is_old(name: str, known: Iterable[str]) -> bool:
-    """Return whether an earlier version had this setting, and `known` has it no longer."""
-    return name not in known and (name in RENAMED or name in REMOVED)
+OLD_NAMES: Final = frozenset(RENAMED) | frozenset(REMOVED)
 
 
 @dataclass
@@ -36,14 +33,14 @@ class OldNames:
 
     _fixes: dict[str, list[str]] = field(default_factory=dict)
 
-    def replaced(self, values: Mapping[str, Any], *, known: Iterable[str], place: str) -> dict[str, Any]:
+    def replaced(self, values: Mapping[str, Any], *, place: str) -> dict[str, Any]:
         """Return one source's values by their present names.
 
         Where both names are given, the present one wins. `place` completes
         "rename it …", such as `on the command line`.
         """
-        current = {name: value for name, value in values.items() if not is_old(name, known)}
-        for old in [name for name in values if is_old(name, known)]:
+        current = {name: value for name, value in values.items() if name not in OLD_NAMES}
+        for old in [name for name in values if name in OLD_NAMES]:
             new = RENAMED.get(old)
             if new is None:
                 fix = f"remove it {place}"

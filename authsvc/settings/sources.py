@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from authsvc.errors import BadSetting
-from authsvc.settings.old_names import OldNames, is_old
+from authsvc.settings.old_names import OLD_NAMES, OldNames
 from authsvc.settings.table import ENV_PREFIX, Settings, allowed_range
 from authsvc.settings.types import split_list
 from authsvc.verdict.sites import host_in
@@ -45,7 +45,7 @@ def load(*, config: Path | None = None, flags: Mapping[str, Any] | None = None) 
     """
     old_names = OldNames()
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    given = old_names.replaced(given, known=Settings.model_fields, place="on the command line")
+    given = old_names.replaced(given, place="on the command line")
     environment = _from_environment(old_names)
     path = config or _config_path(str(given.get("data_dir") or environment.get("data_dir") or "var"))
     file = _from_file(path, old_names)
@@ -100,7 +100,7 @@ def _from_file(path: Path | None, old_names: OldNames) -> dict[str, Any]:
         raise BadSetting(reason=f"{path}: {error}") from error
     for name in values:
         _check_known(name, f"in {path}")
-    return old_names.replaced(values, known=Settings.model_fields, place=f"in {path}")
+    return old_names.replaced(values, place=f"in {path}")
 
 
 def _from_environment(old_names: OldNames) -> dict[str, Any]:
@@ -109,14 +109,14 @@ def _from_environment(old_names: OldNames) -> dict[str, Any]:
         if variable.upper().startswith(ENV_PREFIX) and variable != CONFIG_VARIABLE:
             name = variable[len(ENV_PREFIX) :].lower()
             _check_known(name, f"in the environment variable {variable}")
-            if is_old(name, Settings.model_fields):
+            if name in OLD_NAMES:
                 old[name] = value
     values = EnvSettingsSource(Settings)()
-    return old_names.replaced(values | old, known=Settings.model_fields, place="in the environment")
+    return old_names.replaced(values | old, place="in the environment")
 
 
 def _check_known(name: str, where: str) -> None:
-    if name in Settings.model_fields or is_old(name, Settings.model_fields):
+    if name in Settings.model_fields or name in OLD_NAMES:
         return
     near = difflib.get_close_matches(name, Settings.model_fields, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "; docs/settings.md lists them all"

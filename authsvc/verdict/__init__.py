@@ -1,1 +1,1 @@
-"""Whether an embedder may show pictures. Pure: no files, clock, sockets or framework."""
+"""Decide whether a page may embed pictures. Pure: no files, clock, sockets or framework."""

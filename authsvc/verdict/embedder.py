@@ -1,10 +1,9 @@
-"""Reduce a request's headers to one word: who wants to show the picture.
+"""Reduce a request's headers to one word: the page that embeds the picture.
 
-nginx does this with the same patterns, rendered into its maps from the
-constants below, and hands on nothing but the word: what the verdict is looked
-up by, cached by and decided on can then never differ. The grammar is what a
-browser serialises (WHATWG URL, host serialiser), not what a lenient parser
-would still understand.
+nginx does this with the same patterns, which are rendered into its maps from
+the constants below. Only the word goes further, so the lookup, the cache and the
+decision always use the same value. The grammar is what a browser sends (WHATWG
+URL, host serialiser), not what a lenient parser would also accept.
 """
 
 import re
@@ -14,14 +13,14 @@ from enum import Enum, auto
 from typing import Final
 
 NONE: Final = "-none"
-"""No page is embedding, as far as the request tells: curl, a feed reader, the
-address bar, an editor's preview."""
+"""The request names no page: curl, a feed reader, the address bar, an editor's
+preview."""
 HIDDEN: Final = "-hidden"
-"""A page is embedding, and it hides which."""
+"""A page embeds the picture, and hides its address."""
 INVALID: Final = "-invalid"
-"""The header holds something that no browser sends."""
-# The three words begin with `-`, as no host does: with plain `none`, a page on
-# http://none/ would pass for curl.
+"""The header contains something that no browser sends."""
+# The three words begin with `-`, because no host does. With plain `none`, a page
+# on http://none/ would count as curl.
 
 # At most 253 characters and no dot at the end (RFC 1035 section 2.3.4).
 _NAME: Final = r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_-])?"
@@ -30,27 +29,27 @@ _PORT: Final = r"(?::(?:0|[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0
 
 
 def _authority(group: str) -> str:
-    """Match scheme, host and port; one trailing dot stays outside the group."""
+    """Match scheme, host and port. One trailing dot is not part of the group."""
     return rf"https?://(?P<{group}_host>{_NAME}|{_IPV6}(?!\.))\.?{_PORT}"
 
 
 REFERER_PATTERN: Final = rf"{_authority('authsvc_referer')}(?:/[!-~]*)?"
-"""A whole Referer value (RFC 9110 section 10.1.3); the host is in the group
-`authsvc_referer_host`, whose prefix keeps nginx's variable of that name apart from other sites'. One
-group, because nginx sets a variable for each and joins them, a read for a read."""
+"""A whole Referer value (RFC 9110 section 10.1.3). The host is in the group
+`authsvc_referer_host`; nginx makes a variable of that name, and the prefix avoids
+a conflict with other sites. There is only one group, because each one costs nginx
+time in every request."""
 ORIGIN_PATTERN: Final = _authority("authsvc_origin")
-"""A whole Origin value (RFC 6454 section 7.1), group as above."""
+"""A whole Origin value (RFC 6454 section 7.1). The host is in the group `authsvc_origin_host`."""
 OPAQUE_ORIGIN: Final = "null"
 
 FETCH_METADATA_PATTERN: Final = r"(?:cross|same)-site (?:(?:no-cors|cors) .*|.* (?:iframe|frame|object|embed))"
 """`Sec-Fetch-Site`, `-Mode` and `-Dest` (W3C Fetch Metadata), joined by one
-space each, when a page embeds across sites. Destination alone would not do: a
-service worker turns it into `empty`. What stands in the other word does not
-matter: any byte but a line's end, which no header holds."""
+space each, when a page embeds across sites. The destination is not enough: a
+service worker changes it to `empty`. The other word may have any value."""
 
 DEFAULT_EDITOR_AGENTS: Final = ("Electron/", "Typora/", "obsidian/", "MWeb", "AppleWebKit/* (KHTML, like Gecko)$")
-"""Editors show a local document, so their preview hides the Referer as a
-stranger's page may; but no page chooses its visitors' User-Agent."""
+"""Editors show a local document, so their preview hides the Referer, as an
+unknown page may do. But no page can choose its visitors' User-Agent."""
 
 _MIN_AGENT_LITERALS: Final = 4
 _AGENT: Final = re.compile(r"""[ !#-\[\]-~]{1,200}""")
@@ -63,23 +62,23 @@ _fetch_metadata: Final = re.compile(FETCH_METADATA_PATTERN)
 def agent_pattern(text: str) -> str:
     r"""Turn one `editor_agents` entry into a pattern to search a User-Agent for.
 
-    The entry is literal text; `*` stands for any run of characters, and `$` at
-    its end for the end of the header. Raises ValueError for an entry that is
-    not printable ASCII without `"` and `\`, is longer than 200 characters, or
-    has fewer than four literal characters and so would match almost anybody.
+    The entry is literal text; `*` matches any characters, and `$` at its end
+    matches the end of the header. Raises ValueError for an entry that is not
+    printable ASCII without `"` and `\`, is longer than 200 characters, or has
+    fewer than four literal characters and so would match almost every browser.
     """
     literal, end = (text[:-1], r"\Z") if text.endswith("$") else (text, "")
     if not _AGENT.fullmatch(text) or len(literal.replace("*", "").strip()) < _MIN_AGENT_LITERALS:
         msg = (
             f"{text!r} is not a usable piece of a User-Agent: give 4 to 200 printable ASCII characters "
-            'without " and \\, * for any run of characters, $ at the end for the end'
+            'without " and \\; * matches any characters, $ at the end matches the end'
         )
         raise ValueError(msg)
     return "[!-~ ]*".join(re.escape(piece) for piece in literal.split("*")) + end
 
 
 class Basis(Enum):
-    """Which header an embedder was told from."""
+    """The header that an embedder was read from."""
 
     REFERER = auto()
     ORIGIN = auto()
@@ -90,12 +89,12 @@ class Basis(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The embedder, and what it was told from."""
+    """The embedder, and the header that it was read from."""
 
     embedder: str
     basis: Basis
     editor: str | None = None
-    """The entry of `editor_agents` that excuses a hidden page."""
+    """The entry of `editor_agents` that allows the hidden page."""
 
 
 def embedder_of(headers: Mapping[str, str], *, editor_agents: Iterable[str]) -> str:
@@ -104,10 +103,10 @@ def embedder_of(headers: Mapping[str, str], *, editor_agents: Iterable[str]) -> 
 
 
 def read_embedder(headers: Mapping[str, str], *, editor_agents: Iterable[str]) -> Reading:
-    """Return who embeds, and what tells so.
+    """Return the embedder, and the header that it was read from.
 
-    `headers` has lower-case names; an empty value counts as absent, because
-    nginx cannot tell the two apart.
+    `headers` has lower-case names. An empty value counts as absent, because
+    nginx cannot distinguish the two.
     """
     if referer := headers.get("referer", ""):
         return Reading(_host(_referer.fullmatch(referer), "authsvc_referer"), Basis.REFERER)

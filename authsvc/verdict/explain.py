@@ -1,7 +1,7 @@
-"""Explain the verdict on a request, line by line, for a person. Pure.
+"""Explain the verdict on a request step by step, for a person. Pure.
 
-What it tells comes from the functions that decide, so it cannot disagree with
-them; only the flaw of a refused header is looked for here.
+The explanation is made from the results of the functions that decide, so it
+cannot differ from them.
 """
 
 import re
@@ -23,20 +23,20 @@ _FETCH: Final = ("sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """A request as far as the verdict goes by it."""
+    """The parts of a request that the verdict depends on."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name, the first of each."""
     method: str = ""
     target: str = ""
-    """What stands between method and protocol; "" when only headers are known."""
+    """The text between method and protocol; "" when only headers are known."""
     repeated: frozenset[str] = frozenset()
     """Lower-case names of headers that were sent more than once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of an explanation: what was looked at, and what came of it."""
+    """One step of an explanation: what was checked, and the result."""
 
     subject: str
     finding: str
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A verdict, the embedder that it is on, and the steps that led there."""
+    """A verdict, its embedder, and the steps that led to it."""
 
     verdict: Verdict
     embedder: str
@@ -52,10 +52,10 @@ class Explanation:
 
 
 def explain(request: ReadRequest, rules: Rules, *, editor_agents: tuple[str, ...], hotlink_status: int) -> Explanation:
-    """Return the verdict on a read with these headers, and each step to it.
+    """Return the verdict on a read with these headers, and each step that led to it.
 
-    The verdict is told for the headers alone: an address or a method that is
-    answered without one is only named in a step.
+    The verdict depends only on the headers. An address or a method that is
+    answered without a verdict is named in a step.
     """
     reading = read_embedder(request.headers, editor_agents=editor_agents)
     verdict = decide(reading.embedder, rules)
@@ -75,31 +75,31 @@ def _address_steps(request: ReadRequest) -> Iterator[Step]:
         return
     line = f"{request.method} {request.target}"
     if request.method not in _READS:
-        yield Step(line, "not a read: answered with 405, whoever asks; what follows would hold for GET")
+        yield Step(line, "not a read: always answered with 405; the steps below are for GET")
     elif _PICTURE.fullmatch(request.target):
-        yield Step(line, "a picture's address: nginx asks for the verdict before it looks for the file")
+        yield Step(line, "a picture's address: nginx gets the verdict before it opens the file")
     elif _LEGACY.fullmatch(request.target):
-        yield Step(line, "a picture's address as the 2018 script gave them: read by nginx itself")
+        yield Step(line, "a picture's address of the 2018 script: nginx converts it itself")
     elif request.target.startswith("/?path="):
-        yield Step(line, "perhaps a picture's old address in another spelling: read by the service")
+        yield Step(line, "maybe an address of the 2018 script in another spelling: the service converts it")
     else:
-        yield Step(line, "no picture's address: answered with 404, whoever asks; what follows would hold for one")
+        yield Step(line, "not a picture's address: always answered with 404; the steps below are for a picture")
 
 
 def _header_steps(request: ReadRequest, reading: Reading) -> Iterator[Step]:
-    """Go through the headers in the order in which they count, to the one that decides."""
+    """Go through the headers in the order of their priority, up to the one that decides."""
     for name, basis in (("referer", Basis.REFERER), ("origin", Basis.ORIGIN)):
         value = request.headers.get(name, "")
         title = name.capitalize()
         if name in request.repeated:
-            yield Step(title, "sent more than once: nginx 1.22 counts the first, newer ones join and then refuse them")
+            yield Step(title, "sent more than once: nginx 1.22 uses the first; newer versions join and refuse them")
         if reading.basis is basis:
             yield Step(f"{title}: {value}", _about_page(value, reading, is_origin=basis is Basis.ORIGIN))
             return
         if not value:
             yield Step(title, "absent")
     if reading.basis is Basis.OPAQUE_ORIGIN:
-        yield Step("Origin: null", "a page that has no address of its own: sandboxed, data: or a local file")
+        yield Step("Origin: null", "a page without an address: sandboxed, data: or a local file")
     else:
         yield Step("Sec-Fetch-Site, -Mode, -Dest", _about_fetch(request, reading))
     if reading.basis is not Basis.NOTHING:
@@ -107,16 +107,16 @@ def _header_steps(request: ReadRequest, reading: Reading) -> Iterator[Step]:
 
 
 def _about_page(value: str, reading: Reading, *, is_origin: bool) -> str:
-    flaw = why_invalid(value, is_origin=is_origin)
-    if flaw is not None:
-        return f"nothing that a browser sends: {flaw}"
-    return f"the page is on {reading.embedder}; what else the request says does not count"
+    reason = why_invalid(value, is_origin=is_origin)
+    if reason is not None:
+        return f"no browser sends this: {reason}"
+    return f"the page is on {reading.embedder}; the other headers do not count"
 
 
 def _about_fetch(request: ReadRequest, reading: Reading) -> str:
     values = [request.headers.get(name, "") for name in _FETCH]
     if not any(values):
-        return "absent: no browser, or no HTTPS; nothing tells of a page"
+        return "absent: not a browser, or not HTTPS; nothing names a page"
     shown = " ".join(value or "-" for value in values)
     if reading.basis is Basis.FETCH_METADATA:
         return f"{shown}: a page on another site embeds, and hides its Referer"
@@ -125,8 +125,8 @@ def _about_fetch(request: ReadRequest, reading: Reading) -> str:
 
 def _about_agent(reading: Reading) -> str:
     if reading.editor is None:
-        return "no editor of the setting editor_agents, whose previews may hide"
-    return f"an editor's, by {reading.editor!r} in the setting editor_agents: its preview may hide"
+        return "no editor in the setting editor_agents, whose previews may hide their address"
+    return f"an editor, because of {reading.editor!r} in the setting editor_agents: its preview may hide its address"
 
 
 def _by_the_rules(embedder: str, verdict: Verdict, rules: Rules) -> str:
@@ -136,21 +136,21 @@ def _by_the_rules(embedder: str, verdict: Verdict, rules: Rules) -> str:
         case Reason.STRANGER:
             sites = len(rules.sites.hosts) + len(rules.sites.parents)
             own = ", ".join(sorted(rules.own_hosts))
-            return f"none of the {sites} sites covers it, and it is none of the service's own hosts: {own}"
+            return f"none of the {sites} sites covers it, and it is not one of the service's own hosts: {own}"
         case reason:
             return EXPLANATIONS[reason]
 
 
 def _who_answers(verdict: Verdict) -> str:
     if verdict.reason is Reason.STRANGER:
-        return "the service, and nginx keeps its answer for 10 s; the service being down, nginx refuses"
-    return "nginx by itself, also while the service is down"
+        return "the service; nginx caches its answer for 10 s, and refuses while the service is down"
+    return "nginx itself, also while the service is down"
 
 
 def _answer(verdict: Verdict, hotlink_status: int) -> str:
     if verdict.allowed:
         return "200 with the picture; 404 with the missing picture if there is none"
-    return f"{hotlink_status} with the hotlink picture, whether or not there is a picture; nobody may keep it"
+    return f"{hotlink_status} with the hotlink picture, whether or not the picture exists; it must not be cached"
 
 
 def _ways_out(reading: Reading, verdict: Verdict) -> Iterator[Step]:
@@ -161,10 +161,11 @@ def _ways_out(reading: Reading, verdict: Verdict) -> Iterator[Step]:
             advice = f"authsvc site add {reading.embedder}"
         case Reason.HIDDEN_REFERER:
             advice = (
-                'let the page send its Referer, or set hidden_referer = "allow", which lets hiding strangers in too'
+                'let the page send its Referer, or set hidden_referer = "allow", which allows every page that hides'
             )
+
         case Reason.NO_REFERER:
             advice = 'set empty_referer = "allow"'
         case _:
-            advice = "nothing: only a browser's own spelling counts"
-    yield Step("To let it in", advice)
+            advice = "not possible: only what browsers send is accepted"
+    yield Step("To allow it", advice)

@@ -1,4 +1,4 @@
-"""Say what is wrong with a Referer or Origin that no browser sends. Pure."""
+"""Explain what is wrong with a Referer or Origin that no browser sends. Pure."""
 
 import re
 from collections.abc import Callable
@@ -14,33 +14,33 @@ _PORT: Final = re.compile(r":([^:\]]*)\Z")
 
 
 def why_invalid(value: str, *, is_origin: bool) -> str | None:
-    """Return what keeps `value` from being a Referer, or an Origin, of a browser; None if nothing does."""
+    """Return why no browser sends `value` as a Referer, or as an Origin; None if one does."""
     header = "origin" if is_origin else "referer"
     if embedder_of({header: value}, editor_agents=()) != INVALID:
         return None
     scheme = next((s for s in _SCHEMES if value.startswith(s)), None)
     if scheme is None:
-        return _scheme_flaw(value)
+        return _wrong_scheme(value)
     rest = value[len(scheme) :]
     end = _AUTHORITY_END.search(rest)
     authority, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
-    return _authority_flaw(authority) or _path_flaw(path, is_origin=is_origin)
+    return _wrong_authority(authority) or _wrong_path(path, is_origin=is_origin)
 
 
-def _scheme_flaw(value: str) -> str:
+def _wrong_scheme(value: str) -> str:
     if value.lower().startswith(_SCHEMES):
         return "its scheme has capital letters"
     return "it does not begin with http:// or https://"
 
 
-def _authority_flaw(authority: str) -> str | None:
+def _wrong_authority(authority: str) -> str | None:
     if "@" in authority:
-        return "it has a user name in front of the host"
+        return "it has a user name before the host"
     port = _PORT.search(authority)
     host = authority[: port.start()] if port else authority
     if port and not _is_port(port[1]):
-        return f"{port[1]!r} is no port from 0 to 65535"
-    return next((flaw for is_so, flaw in _HOST_FLAWS if is_so(host)), None)
+        return f"{port[1]!r} is not a port from 0 to 65535"
+    return next((reason for is_so, reason in _WRONG_HOSTS if is_so(host)), None)
 
 
 def _is_port(digits: str) -> bool:
@@ -48,26 +48,26 @@ def _is_port(digits: str) -> bool:
     return is_number and str(int(digits)) == digits and int(digits) <= _MAX_PORT
 
 
-_HOST_FLAWS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
+_WRONG_HOSTS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
     (lambda host: not host.rstrip("."), "it names no host"),
-    (lambda host: not host.isascii(), "its host has letters that browsers write as xn--"),
+    (lambda host: not host.isascii(), "its host has non-ASCII letters, which browsers write as xn--"),
     (lambda host: host != host.lower(), "its host has capital letters"),
     (lambda host: host.endswith(".."), "its host ends in more than one dot"),
     (lambda host: len(host.removesuffix(".")) > _MAX_HOST_CHARACTERS, "its host is longer than 253 characters"),
     (
         lambda host: host.startswith("[") and not re.fullmatch(r"\[[0-9a-f:]{2,39}\]", host),
-        "its host is no IPv6 address in brackets",
+        "its host is not an IPv6 address in brackets",
     ),
     (
         lambda host: not re.fullmatch(r"[a-z0-9_][a-z0-9_.-]*|\[.*\]", host),
-        "its host has characters that stand in none, or not at its beginning",
+        "its host has characters that a host cannot have, or cannot begin with",
     ),
 )
 
 
-def _path_flaw(path: str, *, is_origin: bool) -> str:
+def _wrong_path(path: str, *, is_origin: bool) -> str:
     if is_origin:
-        return "an Origin ends behind the host and the port"
+        return "an Origin ends after the host and the port"
     if not path.startswith("/"):
-        return "there is no / behind the host"
-    return "its path has a space, or a character that browsers write with %"
+        return "there is no / after the host"
+    return "its path has a space, or a character that browsers encode with %"

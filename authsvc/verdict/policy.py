@@ -1,4 +1,4 @@
-"""Decide whether an embedder is shown a picture. Pure: same words in, same out."""
+"""Decide whether an embedder gets a picture. Pure: the same input gives the same verdict."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from authsvc.verdict.sites import SiteSet
 
 
 class Reason(StrEnum):
-    """Why a verdict is what it is; the values are part of the interface."""
+    """The reason for a verdict. The values are part of the public interface."""
 
     KNOWN_SITE = "known_site"
     OWN_HOST = "own_host"
@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 EXPLANATIONS: Final = {
     Reason.KNOWN_SITE: "the host is on the list of sites",
-    Reason.OWN_HOST: "the host is this service's own",
+    Reason.OWN_HOST: "the host is one of the service's own hosts",
     Reason.NO_REFERER: "the request names no page; the setting empty_referer decides",
     Reason.HIDDEN_REFERER: "a page hides its address; the setting hidden_referer decides",
     Reason.INVALID_REFERER: "the Referer or Origin is not what a browser sends",
@@ -31,7 +31,7 @@ EXPLANATIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the policy goes by besides the embedder."""
+    """What the policy needs besides the embedder."""
 
     sites: SiteSet
     own_hosts: frozenset[str]
@@ -41,14 +41,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Allow or deny, and why."""
+    """Allow or deny, and the reason."""
 
     allowed: bool
     reason: Reason
 
 
 def decide(embedder: str, rules: Rules) -> Verdict:
-    """Return the verdict on `embedder`, a word made by `embedder.embedder_of`."""
+    """Return the verdict on `embedder`, which is a result of `embedder.embedder_of`."""
     match embedder:
         case word if word == NONE:
             return Verdict(rules.allows_empty, Reason.NO_REFERER)

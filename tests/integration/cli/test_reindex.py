@@ -27,7 +27,7 @@ def test_moved_in_pictures_are_entered_once(home: Home) -> None:
     for _ in range(2):
         done = home.run("reindex")
         assert (done.status, done.stderr) == (0, "")
-        assert done.stdout.splitlines()[-1] == "2 pictures are in the catalog, 0 cannot be"
+        assert done.stdout.splitlines()[-1] == "2 pictures are in the catalog, 0 cannot be added"
     listed = home.json("image", "list")
     assert {item["path"] for item in listed} == paths
     assert {(item["width"], item["height"]) for item in listed} == {(64, 48)}
@@ -80,14 +80,14 @@ def test_damaged_blob_is_reported_and_the_others_are_entered(home: Home, kind: s
     assert done.status == 1
     assert done.stderr.startswith(f"{bad}: ")
     assert len(done.stderr.splitlines()) == 1
-    assert done.stdout.splitlines()[-1] == "1 pictures are in the catalog, 1 cannot be"
+    assert done.stdout.splitlines()[-1] == "1 pictures are in the catalog, 1 cannot be added"
     assert [item["path"] for item in home.json("image", "list")] == [good]
 
 
 def test_other_files_in_the_store_are_left_alone(home: Home) -> None:
     note = home.folder / "blobs" / "00" / "README"
     note.write_text("not a blob")
-    assert "0 pictures are in the catalog, 0 cannot be" in home.ok("reindex")
+    assert "0 pictures are in the catalog, 0 cannot be added" in home.ok("reindex")
     assert note.exists()
 
 

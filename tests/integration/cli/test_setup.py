@@ -18,7 +18,7 @@ from tests.support.up.processes import children
 def test_init_can_be_repeated_and_keeps_everything(home: Home) -> None:
     home.ok("token", "add", "kept")
     home.ok("site", "remove", "localhost")
-    assert home.ok("init") == f"{home.folder} was ready already\n"
+    assert home.ok("init") == f"{home.folder} was ready before\n"
     assert [item["name"] for item in home.json("token", "list")] == ["kept"]
     assert "localhost" not in home.json("site", "list")["sites"]
 
@@ -31,7 +31,7 @@ def test_init_makes_a_missing_folder() -> None:
 
 
 def test_init_beside_a_running_service_does_no_harm(either: Home) -> None:
-    assert either.ok("init") == f"{either.folder} was ready already\n"
+    assert either.ok("init") == f"{either.folder} was ready before\n"
 
 
 def test_init_refuses_a_placeholder_that_is_no_picture(home: Home) -> None:

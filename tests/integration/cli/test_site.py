@@ -14,7 +14,7 @@ def new_host() -> str:
 def test_site_is_added_listed_and_removed(either: Home) -> None:
     host = new_host()
     assert either.ok("site", "add", host) == f"{host} may embed now\n"
-    assert either.ok("site", "add", host.upper()) == f"{host} may embed already\n"
+    assert either.ok("site", "add", host.upper()) == f"{host} was on the list before\n"
     assert host in either.json("site", "list")["sites"]
     assert either.ok("site", "remove", host) == f"{host} may no longer embed\n"
     assert host not in either.json("site", "list")["sites"]

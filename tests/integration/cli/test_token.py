@@ -59,7 +59,7 @@ def test_own_token_is_taken_over(stack: Stack) -> None:
     own, name = f"my-own-{secrets.token_hex(12)}", new_name()
     done = stack.run("token", "add", name, "--stdin", stdin=f"{own}\n")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == f"the token {name!r} works now\n"
+    assert done.stderr == f"the token {name!r} is valid now\n"
     assert status_with(stack, own) == 200
 
 
@@ -111,7 +111,7 @@ def test_lifetime_beyond_the_calendar_never_breaks_the_list(home: Home, text: st
 
 @pytest.mark.parametrize("name", ["", "-", "a/b", "a\nb", "x" * 65, " a"])
 def test_bad_name_is_refused(home: Home, name: str) -> None:
-    assert "is no name for a token" in home.refusal("token", "add", "--", name)
+    assert "is not a name for a token" in home.refusal("token", "add", "--", name)
 
 
 def test_taken_name_is_refused_until_it_is_revoked(either: Home) -> None:

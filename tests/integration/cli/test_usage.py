@@ -13,6 +13,8 @@ from tests.support.cli.command import Home
 from tests.support.stack import AUTHSVC
 
 COMMANDS = [context.command_path.removeprefix("authsvc ") for context in contexts(authsvc, "authsvc") if context.parent]
+GROUPS = ["image", "nginx", "site", "token"]
+SUMMARY_CHARACTERS = 45
 ON_DATA = [
     "token list",
     "token add a",
@@ -37,10 +39,24 @@ def test_every_command_explains_itself(home: Home, command: str) -> None:
     assert len(done.stdout.splitlines()[2].strip()) > 10, "a sentence"
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_summary_fits_its_column(command: str) -> None:
+    """click cuts a longer one off, with dots at its end."""
+    (context,) = (c for c in contexts(authsvc, "authsvc") if c.command_path == f"authsvc {command}")
+    summary = context.command.get_short_help_str(SUMMARY_CHARACTERS)
+    assert summary == context.command.get_short_help_str(1000)
+    assert not summary.endswith(("...", "…"))
+
+
+@pytest.mark.parametrize("group", ["", *GROUPS])
+def test_no_summary_is_cut_off_on_a_terminal_of_80_columns(home: Home, group: str) -> None:
+    assert "..." not in home.ok(*group.split(), "--help").partition("Commands:")[2]
+
+
 def test_help_names_all_commands_and_exit_statuses(home: Home) -> None:
     text = home.ok("--help")
     assert [name for name in COMMANDS if " " not in name and f"\n  {name} " not in text] == []
-    assert "Exit status: 0 done, 1 failed" in text
+    assert "Exit status: 0 success, 1 failure" in text
 
 
 @pytest.mark.parametrize(

@@ -68,16 +68,16 @@ def test_whole_request_is_explained_line_by_line(home: Home) -> None:
         "deny  stranger: the host is not on the list of sites (embedder: stranger.example)",
         "",
         "GET /7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png",
-        "a picture's address: nginx asks for the verdict before it looks for the file",
+        "a picture's address: nginx gets the verdict before it opens the file",
         "Referer: https://stranger.example/post",
-        "the page is on stranger.example; what else the request says does not count",
+        "the page is on stranger.example; the other headers do not count",
         "Embedder stranger.example",
-        "none of the 3 sites covers it, and it is none of the service's own hosts: localhost",
+        "none of the 3 sites covers it, and it is not one of the service's own hosts: localhost",
         "Who answers",
-        "the service, and nginx keeps its answer for 10 s; the service being down, nginx refuses",
+        "the service; nginx caches its answer for 10 s, and refuses while the service is down",
         "Answer",
-        "403 with the hotlink picture, whether or not there is a picture; nobody may keep it",
-        "To let it in",
+        "403 with the hotlink picture, whether or not the picture exists; it must not be cached",
+        "To allow it",
         "authsvc site add stranger.example",
     ]
 
@@ -92,7 +92,7 @@ def test_what_the_request_says_cannot_steer_the_terminal(home: Home) -> None:
 def test_bad_line_of_a_request_is_wrong_usage(home: Home) -> None:
     done = home.run("verdict", "--request", "-", stdin=b"GET / HTTP/1.1\nnonsense\n")
     assert done.status == 2
-    assert "'nonsense' is no header" in done.stderr
+    assert "'nonsense' is not a header" in done.stderr
     assert "--request" in done.stderr
 
 

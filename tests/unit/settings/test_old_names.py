@@ -1,11 +1,12 @@
 """Names of earlier versions are accepted from every source, with one note for each."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from authsvc.errors import BadSetting
-from authsvc.settings import REMOVED, RENAMED, OldNames, Settings, allowed_range, load
+from authsvc.settings import REMOVED, RENAMED, Settings, allowed_range, load
 
 
 def valid(name: str) -> str:
@@ -21,7 +22,7 @@ def valid(name: str) -> str:
 
 def test_renamed_setting_is_a_present_one() -> None:
     assert set(RENAMED.values()) <= set(Settings.model_fields)
-    assert not RENAMED.keys() & set(Settings.model_fields)
+    assert not {*RENAMED, *REMOVED} & set(Settings.model_fields)
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items(), ids=RENAMED.keys())
@@ -56,11 +57,20 @@ def test_old_name_as_a_flag_counts_with_a_note(old: str, new: str) -> None:
     assert loaded.notes == (f"setting {old} is now called {new}; rename it on the command line",)
 
 
-def test_note_on_a_removed_setting_names_what_to_use_instead() -> None:
-    old_names = OldNames()
-    assert old_names.replaced({"explain_header": True, "port": 1}, known={"port"}, place="in a.toml") == {"port": 1}
-    (note,) = old_names.notes
-    assert note == f"setting explain_header was removed: {REMOVED['explain_header']}; remove it in a.toml"
+@pytest.mark.parametrize(("name", "instead"), REMOVED.items(), ids=REMOVED.keys())
+def test_removed_setting_is_ignored_with_a_note(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, instead: str
+) -> None:
+    before = load().settings
+    file = folder / "my.toml"
+    file.write_text(f"{name} = true\n")
+    monkeypatch.setenv(f"AUTHSVC_{name.upper()}", "anything")
+    loaded = load(config=file, flags={name: True})
+    assert loaded.settings == before
+    (note,) = loaded.notes
+    start, *fixes = re.split("; | and (?=remove)", note)
+    assert start == f"setting {name} was removed: {instead}"
+    assert fixes == ["remove it on the command line", "remove it in the environment", f"remove it in {file}"]
 
 
 def test_new_name_wins_over_the_old_one_in_the_same_file(folder: Path) -> None:

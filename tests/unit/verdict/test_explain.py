@@ -25,21 +25,21 @@ def steps(headers: dict[str, str], *, method: str = "", target: str = "") -> dic
     ("headers", "subject", "piece"),
     [
         ({"referer": "https://a.b.wild.example/"}, "Embedder a.b.wild.example", "of sites, as *.wild.example"),
-        ({"referer": "https://img.example/"}, "Embedder img.example", "the host is this service's own"),
-        ({"referer": "https://evil.example/"}, "To let it in", "authsvc site add evil.example"),
-        ({"referer": "https://evil.example/"}, "Who answers", "the service being down, nginx refuses"),
+        ({"referer": "https://img.example/"}, "Embedder img.example", "the host is one of the service's own hosts"),
+        ({"referer": "https://evil.example/"}, "To allow it", "authsvc site add evil.example"),
+        ({"referer": "https://evil.example/"}, "Who answers", "refuses while the service is down"),
         ({"referer": "https://a.wild.example/"}, "Who answers", "also while the service is down"),
         ({"referer": "https://A.wild.example/"}, "Referer: https://A.wild.example/", "capital letters"),
-        ({"referer": "https://A.wild.example/"}, "To let it in", "nothing: "),
+        ({"referer": "https://A.wild.example/"}, "To allow it", "not possible: "),
         ({"origin": "https://evil.example"}, "Referer", "absent"),
         ({"origin": "https://evil.example"}, "Origin: https://evil.example", "the page is on evil.example"),
-        ({"origin": "null"}, "Origin: null", "no address of its own"),
+        ({"origin": "null"}, "Origin: null", "without an address"),
         ({"origin": "null"}, "User-Agent", "no editor of the setting editor_agents"),
         (CROSS, "Sec-Fetch-Site, -Mode, -Dest", "cross-site no-cors image: a page on another site embeds"),
-        (CROSS, "To let it in", "hidden_referer"),
-        (CROSS | {"user-agent": "Typora/1.9"}, "User-Agent", "an editor's, by 'Typora/'"),
+        (CROSS, "To allow it", "hidden_referer"),
+        (CROSS | {"user-agent": "Typora/1.9"}, "User-Agent", "an editor, because of 'Typora/'"),
         ({"sec-fetch-site": "none"}, "Sec-Fetch-Site, -Mode, -Dest", "none - -: no page on another site embeds"),
-        ({}, "Sec-Fetch-Site, -Mode, -Dest", "nothing tells of a page"),
+        ({}, "Sec-Fetch-Site, -Mode, -Dest", "nothing names a page"),
         ({}, "Answer", "200 with the picture"),
     ],
 )  # fmt: skip
@@ -51,8 +51,8 @@ def test_step_says_what_was_found(headers: dict[str, str], subject: str, piece: 
     ("method", "target", "piece"),
     [
         ("GET", PICTURE, "a picture's address: "),
-        ("HEAD", f"/?path={PICTURE}", "as the 2018 script gave them"),
-        ("GET", "/?path=%2F7b", "read by the service"),
+        ("HEAD", f"/?path={PICTURE}", "address of the 2018 script"),
+        ("GET", "/?path=%2F7b", "the service converts it"),
         ("GET", f"{PICTURE}?x=1", "answered with 404"),
         ("POST", PICTURE, "answered with 405"),
     ],
@@ -70,6 +70,6 @@ def test_repeated_referer_is_pointed_out() -> None:
 
 def test_allowed_read_needs_no_way_out() -> None:
     assert told({}).verdict.allowed
-    assert "To let it in" not in steps({})
+    assert "To allow it" not in steps({})
     refused = told({}, empty=False)
     assert refused.steps[-1].finding == 'set empty_referer = "allow"'

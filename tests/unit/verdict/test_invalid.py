@@ -12,21 +12,21 @@ from authsvc.verdict.invalid import why_invalid
         ("HTTPS://example.com/", "its scheme has capital letters"),
         ("ftp://example.com/", "it does not begin with http:// or https://"),
         ("example.com", "it does not begin with http:// or https://"),
-        ("https://me@example.com/", "it has a user name in front of the host"),
-        ("https://example.com:65536/", "'65536' is no port from 0 to 65535"),
-        ("https://example.com:080/", "'080' is no port from 0 to 65535"),
-        ("https://example.com:/", "'' is no port from 0 to 65535"),
+        ("https://me@example.com/", "it has a user name before the host"),
+        ("https://example.com:65536/", "'65536' is not a port from 0 to 65535"),
+        ("https://example.com:080/", "'080' is not a port from 0 to 65535"),
+        ("https://example.com:/", "'' is not a port from 0 to 65535"),
         ("https:///path", "it names no host"),
         ("https://./", "it names no host"),
-        ("https://b\xfccher.example/", "its host has letters that browsers write as xn--"),
+        ("https://b\xfccher.example/", "its host has non-ASCII letters, which browsers write as xn--"),
         ("https://Example.com/", "its host has capital letters"),
         ("https://example.com../", "its host ends in more than one dot"),
         (f"https://{'a' * 254}/", "its host is longer than 253 characters"),
-        ("https://[::1%eth0]/", "its host is no IPv6 address in brackets"),
-        ("https://[::1].:80/", "its host is no IPv6 address in brackets"),
-        ("https://-a.example/", "its host has characters that stand in none, or not at its beginning"),
-        ("https://example.com?a=b", "there is no / behind the host"),
-        ("https://example.com/a b", "its path has a space, or a character that browsers write with %"),
+        ("https://[::1%eth0]/", "its host is not an IPv6 address in brackets"),
+        ("https://[::1].:80/", "its host is not an IPv6 address in brackets"),
+        ("https://-a.example/", "its host has characters that a host cannot have, or cannot begin with"),
+        ("https://example.com?a=b", "there is no / after the host"),
+        ("https://example.com/a b", "its path has a space, or a character that browsers encode with %"),
     ],
 )
 def test_flaw_of_a_referer_is_named(value: str, flaw: str) -> None:
@@ -34,7 +34,7 @@ def test_flaw_of_a_referer_is_named(value: str, flaw: str) -> None:
 
 
 def test_origin_has_no_path() -> None:
-    assert why_invalid("https://example.com/", is_origin=True) == "an Origin ends behind the host and the port"
+    assert why_invalid("https://example.com/", is_origin=True) == "an Origin ends after the host and the port"
     assert why_invalid("https://example.com", is_origin=True) is None
 
 

@@ -1,4 +1,4 @@
-# authsvc: `make run` tries it out, `make test` checks everything.
+# authsvc: `make run` tries it out, `make help` lists everything else.
 
 PORT     ?=
 DATA_DIR ?= ./var
@@ -13,29 +13,34 @@ BIN := .venv/bin
 include install.mk
 .DEFAULT_GOAL := help
 
-.PHONY: help run test check lint types imports unused nginx-check shell-check units-check server-disk
-.PHONY: pytest test-fast coverage durations campaign bench-read bench-upload bench-images docs screenshots lock clean
+.PHONY: help run test check fix lint types imports unused nginx-check shell-check units-check server-disk
+.PHONY: pytest test-fast coverage durations campaign bench-read bench-upload bench-images docs screenshots lock release clean
 
 help:
-	@echo 'make run [PORT=8080] [DATA_DIR=./var]   run service and nginx in the foreground'
-	@echo 'make install DOMAIN=img.example.com     install on this server: systemd, nginx, command (see install.mk)'
-	@echo 'make uninstall                          remove it; pictures and settings stay'
-	@echo 'make test [TEST_DEBIAN=trixie]          static checks and all tests (10 minutes)'
-	@echo 'make test-fast                          tests that need neither root nor nginx (2 minutes)'
-	@echo 'make check                              static checks alone'
-	@echo 'make pytest [PYTEST_ARGS=…]             tests alone'
-	@echo 'make coverage                           all tests, and the bounds of branch coverage'
-	@echo 'make campaign                           coverage, and the long forms of fuzz, browser and fault tests (2 hours)'
-	@echo 'make bench-read                         measure reads beside plain nginx and others (15 minutes)'
-	@echo 'make bench-upload                       measure uploads beside the 2018 way and WebDAV (12 minutes)'
-	@echo 'make bench-images                       measure smaller sizes beside thumbor, sharp and Pillow (20 minutes)'
-	@echo 'make docs                               write the generated pages again'
-	@echo 'make screenshots                        take the picture pair of README.md again, with Chromium'
-	@echo 'make durations                          record how long each test file takes'
-	@echo 'make lock                               lock newer dependencies'
-	@echo 'make clean                              remove .venv and caches (never data)'
+	@echo 'make run [PORT=8080] [DATA_DIR=./var]  try it out: service and nginx together'
+	@echo 'make install DOMAIN=img.example.com    install on this server (see install.mk)'
+	@echo 'make uninstall                         remove it; pictures and settings stay'
+	@echo
+	@echo 'make test [TEST_DEBIAN=trixie]         all checks and tests (10 minutes)'
+	@echo 'make test-fast                         tests without root or nginx (2 minutes)'
+	@echo 'make check                             static checks only'
+	@echo 'make fix                               format the code, fix what ruff can fix'
+	@echo 'make pytest [PYTEST_ARGS=…]            tests only'
+	@echo 'make coverage                          all tests with branch coverage'
+	@echo 'make campaign                          long tests and coverage (2 hours)'
+	@echo 'make durations                         record how long each test file takes'
+	@echo
+	@echo 'make bench-read                        measure reads (15 minutes)'
+	@echo 'make bench-upload                      measure uploads (12 minutes)'
+	@echo 'make bench-images                      measure sizes of pictures (20 minutes)'
+	@echo
+	@echo 'make docs                              write the generated pages again'
+	@echo 'make screenshots                       take the pictures of README.md again'
+	@echo 'make lock                              lock newer versions of dependencies'
+	@echo 'make release [DRY_RUN=1]               build, try out and tag this version'
+	@echo 'make clean                             remove .venv and caches, but no data'
 
-# exec: Ctrl-C and TERM reach the parent of everything, not a shell.
+# exec: Ctrl-C and SIGTERM reach `authsvc up` itself, not a shell around it.
 run: .venv/run.stamp
 	@scripts/need-packages run
 	@exec $(BIN)/authsvc --data-dir "$(DATA_DIR)" up $(if $(PORT),--port "$(PORT)")
@@ -50,6 +55,11 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+fix: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 types: .venv/dev.stamp
 	$(BIN)/mypy
 
@@ -62,7 +72,8 @@ unused: .venv/dev.stamp
 	$(BIN)/deptry .
 
 shell-check: .venv/dev.stamp
-	shellcheck scripts/authsvc scripts/install-[a-z]* scripts/need-packages scripts/nginx-user scripts/place .ci/run
+	shellcheck scripts/authsvc scripts/install-[a-z]* scripts/need-packages scripts/nginx-user scripts/place \
+	    scripts/quietly .ci/run
 
 units-check: .venv/dev.stamp
 	$(BIN)/python scripts/check_units.py
@@ -133,27 +144,28 @@ docs: .venv/dev.stamp
 screenshots: .venv/dev.stamp
 	SCREENSHOTS_DIR=$(CURDIR)/docs/pair $(BIN)/python -m pytest -n0 tests/system/browser/test_pair.py
 
-# The hash-checked lock and the checkout itself, which fetches nothing more.
-# Not isolated: a package that has to be built finds the locked back ends in the environment.
-PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-build-isolation
+# The locked packages, checked by their hashes, and the checkout itself.
+# Without build isolation, so that a package that has to be built uses the locked build packages. pip's
+# output is shown only when it fails: its warnings must not hide the first start.
+PIP = scripts/quietly $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation
 
 # NEEDS is `fast` for the tests that need no nginx.
 .venv/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml
 	@scripts/need-packages $(or $(NEEDS),run)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo 'installing the locked packages into .venv'
-	@$(PIP) -r requirements/build.txt
-	@$(PIP) -r requirements/run.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@echo 'installing the locked packages into .venv; this takes about a minute'
+	@$(PIP) --require-hashes -r requirements/build.txt
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --no-index -e .
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements/dev.txt
 	@scripts/need-packages $(or $(NEEDS),test)
-	@$(PIP) -r requirements/dev.txt
+	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
-	@$(PIP) -r requirements/bench.txt
+	@$(PIP) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # `uv` comes from the package index: pip install uv
@@ -164,6 +176,10 @@ lock:
 	$(LOCK) -c requirements/build.txt pyproject.toml -o requirements/run.txt
 	$(LOCK) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) --group dev --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
+
+# Builds the wheel and the sdist, installs the wheel in a clean environment, runs it, and tags v$(version).
+release: .venv/run.stamp
+	@$(BIN)/python scripts/release.py $(if $(DRY_RUN),--dry-run)
 
 clean:
 	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

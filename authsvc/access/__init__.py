@@ -1,1 +1,1 @@
-"""Who may upload and who may embed."""
+"""Tokens and sites: who may upload, and which pages may embed."""

@@ -1,4 +1,4 @@
-"""Keep tokens and sites in memory, in step with the catalog."""
+"""Keep tokens and sites in memory, and read them again when they change."""
 
 import threading
 
@@ -14,11 +14,11 @@ class AccessFollower:
         self.current: AccessList = catalog.read()
 
     def refresh(self) -> bool:
-        """Read the list again if its revision has changed. Returns whether it had.
+        """Read the list again if its revision has changed; return whether it has.
 
-        Blocks for one small query, or for all rows after a change.
+        Blocking: one small query, or all rows after a change.
         """
-        # One at a time, or a slow reader could put an older list over a newer one.
+        # One at a time: otherwise a slow reader could replace a newer list with an older one.
         with self._refreshing:
             if self._catalog.revision() == self.current.revision:
                 return False

@@ -1,4 +1,4 @@
-"""Say who may upload and who may embed, from memory, in step with the catalog."""
+"""The access rules of the running service: in memory, and updated from the catalog."""
 
 import asyncio
 import time
@@ -15,11 +15,11 @@ from authsvc.verdict.policy import Rules, Verdict, decide
 from authsvc.verdict.sites import SiteSet
 
 USE_NOTE_SECONDS: Final = 60
-"""How exact a token's last use is; each note costs a row in a group commit."""
+"""How exact the time of a token's last use is. Each note costs a row in a group commit."""
 
 
 class Guard:
-    """The access rules of the running service. All methods belong to its loop."""
+    """The access rules of the running service. Call its methods only in the event loop."""
 
     def __init__(self, catalog: AccessCatalog, settings: Settings) -> None:
         self._catalog = catalog
@@ -30,29 +30,30 @@ class Guard:
         self._rules = self._make_rules()
         self._noted: dict[str, float] = {}
         self.nginx_revision: int | None = None
-        """Revision of the sites that nginx was last seen to run, None before."""
+        """Revision of the sites that nginx was last seen to use; None before the first request."""
 
     @property
     def sites_revision(self) -> int:
-        """Revision of the sites that the verdicts here go by."""
+        """Revision of the sites that verdicts are based on."""
         return self._access.revision.sites
 
     @property
     def rules(self) -> Rules:
-        """What `policy.decide` goes by now."""
+        """The present rules for `policy.decide`."""
         return self._rules
 
     async def verdict(self, embedder: str, *, nginx_revision: int | None = None) -> Verdict:
-        """Return the verdict on an embedder word that nginx has made.
+        """Return the verdict on an embedder, a word that nginx has made.
 
-        `nginx_revision` is the one that nginx runs; when it is ahead, the
-        catalog is read first, since nginx caches the answer under it.
+        `nginx_revision` is the revision that nginx uses. When it is newer than
+        the one here, the catalog is read first, because nginx caches the answer
+        under its own revision.
         """
         await self.saw_nginx(nginx_revision)
         return decide(embedder, self._rules)
 
     async def saw_nginx(self, revision: int | None) -> None:
-        """Take note of the revision that nginx runs."""
+        """Record the revision that nginx uses; read the catalog if it is newer."""
         if revision is None:
             return
         self.nginx_revision = revision
@@ -60,10 +61,10 @@ class Guard:
             await self.refresh()
 
     async def authorize(self, presented: str, scope: Scope) -> Token:
-        """Return the token that was presented, if it may do what `scope` names.
+        """Return the token that was presented, if it has this scope.
 
-        A token made a moment ago is known at once: before one is refused, the
-        catalog is asked whether there are others. Raises BadToken, WrongScope.
+        A new token works at once: before an unknown token is refused, the
+        catalog is read again. Raises BadToken or WrongScope.
         """
         try:
             return self._authorize(presented, scope)
@@ -74,16 +75,16 @@ class Guard:
         return self._authorize(presented, scope)
 
     def note_use(self, token: Token) -> None:
-        """Record that the token was used, once a minute."""
+        """Record that the token was used, at most once a minute."""
         now = time.time()
         if now - self._noted.get(token.fingerprint, 0) >= USE_NOTE_SECONDS:
             self._noted[token.fingerprint] = now
             self._catalog.note_use(token, now=int(now))
 
     async def refresh(self) -> bool:
-        """Read tokens and sites again if they have changed; returns whether."""
+        """Read tokens and sites again if they have changed; return whether they have."""
         await asyncio.to_thread(self._follower.refresh)
-        # Somebody else's refresh may have read it: compare with what is in force here.
+        # Another call may have read the list already: compare it with the rules in use here.
         has_changed = self._access is not self._follower.current
         if has_changed:
             self._access = self._follower.current
@@ -100,7 +101,7 @@ class Guard:
 
 
 def rules_of(sites: tuple[str, ...], settings: Settings) -> Rules:
-    """Return what `policy.decide` goes by, from the canonical `sites` and the settings."""
+    """Return the rules for `policy.decide`, from the canonical `sites` and the settings."""
     return Rules(
         sites=SiteSet.of(sites),
         own_hosts=settings.own_hosts,

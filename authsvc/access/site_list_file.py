@@ -1,8 +1,8 @@
 """Publish the list of sites as a plain file, and read it again.
 
-Whoever runs nginx makes nginx's map from this file. The service publishes it
-when it sees a change, a command when it makes one, so that a change takes
-effect also while the service is dead.
+nginx's map is made from this file. The service publishes it when it sees a
+change, and a command publishes it when it makes a change, so that a change also
+takes effect while the service is down.
 """
 
 import fcntl
@@ -20,14 +20,14 @@ from authsvc.verdict.sites import canonical_site
 _HEADER: Final = "# authsvc sites, revision "
 _LIST_MODE: Final = 0o644
 _MAX_LIST_BYTES: Final = 64 * 2**20
-"""A quarter of a million hosts, each as long as can be."""
+"""Enough for 250,000 hosts of the maximum length."""
 
 
 def publish_sites(access: AccessCatalog, settings: Settings) -> SiteList:
-    """Write the current list to `settings.site_list_path`, whole or not at all.
+    """Write the current list to `settings.site_list_path`, all of it or nothing; return it.
 
-    Returns it. Publishers take turns and read the catalog in their turn, so
-    that an older list never replaces a newer one.
+    Each publisher reads the catalog while it holds a lock, so that an older
+    list never replaces a newer one.
     """
     path = settings.site_list_path
     with path.with_suffix(".lock").open("a") as lock:
@@ -39,7 +39,7 @@ def publish_sites(access: AccessCatalog, settings: Settings) -> SiteList:
             fresh = path.with_suffix(".new")
             fresh.write_text(text)
             fresh.chmod(_LIST_MODE)
-            # Before it too: whoever is killed between the two leaves a mark.
+            # Before the list as well: the mark exists even if this process is killed in between.
             settings.site_change_path.touch()
             fresh.replace(path)
             settings.site_change_path.touch()
@@ -47,9 +47,9 @@ def publish_sites(access: AccessCatalog, settings: Settings) -> SiteList:
 
 
 def read_site_list(path: Path) -> SiteList:
-    """Read a published list, trusting nothing in it.
+    """Read a published list. Its content is not trusted.
 
-    Raises Broken when the file is missing or a line is no canonical pattern.
+    Raises Broken when the file is missing or a line is not a canonical pattern.
     """
     try:
         header, *lines = read_distrusted(path, _MAX_LIST_BYTES).splitlines()
@@ -60,7 +60,7 @@ def read_site_list(path: Path) -> SiteList:
         raise Broken(reason=f"{path}: the first line does not name a revision")
     for line in lines:
         if _canonical_or_none(line) != line:
-            raise Broken(reason=f"{path}: {line[:80]!r} is no site pattern; the list is not used")
+            raise Broken(reason=f"{path}: {line[:80]!r} is not a site pattern; the list is not used")
     return SiteList(int(number), tuple(sorted(set(lines))))
 
 

@@ -1,8 +1,8 @@
-"""Make tokens and recognise them again.
+"""Make tokens, and check presented ones.
 
-A token is 256 random bits behind the prefix `asv_`, by which secret scanners
-and people know it. Only its SHA-256 is stored: with that many random bits a
-slow password hash would protect nothing more.
+A token is the prefix `asv_`, which secret scanners and people recognise, and
+256 random bits. Only its SHA-256 is stored: with so many random bits a slow
+password hash would add no protection.
 """
 
 import hashlib
@@ -17,25 +17,25 @@ from authsvc.model import Scope, Token
 
 PREFIX: Final = "asv_"
 SHORT_TOKEN_CHARACTERS: Final = 20
-"""A taken-over token with fewer characters is warned about."""
+"""The operator gets a warning about an existing token with fewer characters."""
 MAX_TOKEN_CHARACTERS: Final = 256
 
-# What fits into a header value as it stands: RFC 9110 section 5.5, no spaces.
+# Characters that a header value can contain (RFC 9110 section 5.5), without spaces.
 _SENDABLE: Final = re.compile(rf"[!-~]{{1,{MAX_TOKEN_CHARACTERS}}}")
 
 
 def new_token() -> str:
-    """Return a fresh token of 47 characters."""
+    """Return a new token of 47 characters."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def fingerprint(token: str) -> str:
-    """Return the hex SHA-256 under which the catalog knows `token`."""
+    """Return the hex SHA-256 that the catalog stores for `token`."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def checked_own_token(text: str) -> str:
-    """Return a token that somebody brings along, without surrounding space.
+    """Return an existing token that somebody wants to use here, without surrounding space.
 
     Raises BadName when no HTTP client could send it in a header.
     """
@@ -43,17 +43,17 @@ def checked_own_token(text: str) -> str:
     if not _SENDABLE.fullmatch(token):
         raise BadName(
             reason=f"a token is 1 to {MAX_TOKEN_CHARACTERS} visible ASCII characters without spaces; "
-            f"this one has {len(token)} characters, or others among them"
+            f"this one has {len(token)} characters, or contains other characters"
         )
     return token
 
 
 def authorize(presented: str, tokens: Iterable[Token], *, scope: Scope, now: float) -> Token:
-    """Return the token that `presented` is, if it may do what `scope` names.
+    """Return the token that was presented, if it has this scope.
 
-    Raises BadToken when there is none, also for a revoked or expired one, and
-    WrongScope when it is valid for something else. Every token is compared, in
-    constant time, so that the time taken tells nothing.
+    Raises BadToken when it is unknown, revoked or expired, and WrongScope when
+    it is valid for something else. Every token is compared, in constant time,
+    so that the response time reveals nothing.
     """
     wanted = fingerprint(presented)
     found = None

@@ -18,7 +18,7 @@ class Outcome(enum.Enum):
 
     WRITTEN = "written"
     UNCHANGED = "unchanged"
-    KEPT = "edited by hand, so it was left alone"
+    KEPT = "edited by hand, so it was not changed"
 
 
 def write_conffile(path: Path, text: str, *, default: Path, mode: int = FILE_MODE, gid: int | None = None) -> Outcome:

@@ -1,5 +1,5 @@
-"""What every durable write needs: a word for "full", directories of the right
-mode, and directories that keep their names. And reads: one for digests, one that trusts nobody."""
+"""Write files durably: a full disk as one error, folders with the right mode, synced
+folders. Read files: for their digests, and without trusting their owner."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @contextmanager
 def disk_full_when_no_room() -> Iterator[None]:
-    """Turn the operating system's words for a full disk or quota into DiskFull."""
+    """Turn the operating system's errors for a full disk or quota into DiskFull."""
     try:
         yield
     except OSError as error:
@@ -29,7 +29,7 @@ def disk_full_when_no_room() -> Iterator[None]:
 
 
 def make_folder(folder: Path, mode: int) -> None:
-    """Make a folder with this mode, whatever the umask is. Raises OSError."""
+    """Make a folder with this mode, independent of the umask. Raises OSError."""
     folder.mkdir(mode & 0o777)
     # Set-group-ID may be inherited, and systemd's RestrictSUIDSGID= refuses to set it.
     if stat.S_IMODE(folder.stat().st_mode) != mode:
@@ -37,16 +37,16 @@ def make_folder(folder: Path, mode: int) -> None:
 
 
 def begin_to_write(file: Path) -> None:
-    """Have the kernel start to write what it holds of a file, so that a later sync waits for less. Never fails."""
-    # Whoever syncs the file hears of its errors.
+    """Let the kernel start to write a file's cached data, so that a later sync takes less time. Never fails."""
+    # Errors are reported by the later sync.
     with suppress(OSError), opened(file) as descriptor:
-        # Not for what its name says: what waits to be written is not dropped (posix_fadvise(2)).
+        # Despite its name it drops no data that is not written yet; it starts to write it (posix_fadvise(2)).
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 @contextmanager
 def opened(file: Path) -> Iterator[int]:
-    """Open a file to read, without a buffer: a descriptor."""
+    """Open a file for reading; yield its descriptor."""
     descriptor = os.open(file, os.O_RDONLY)
     try:
         yield descriptor
@@ -55,7 +55,7 @@ def opened(file: Path) -> Iterator[int]:
 
 
 def sync_directory(folder: Path) -> None:
-    """Make the names in `folder` durable: a file's own fsync does not (fsync(2))."""
+    """Make the file names in `folder` durable. The fsync of a file does not do that (fsync(2))."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -64,8 +64,8 @@ def sync_directory(folder: Path) -> None:
 
 
 def digests_of(path: Path) -> Digests:
-    """Return the digests of a file's bytes, which are read once. Raises OSError."""
-    # Not for security: md5 is the name that the addresses have always had.
+    """Return the digests of a file, which is read once. Raises OSError."""
+    # Not for security: addresses have always contained the md5.
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         while block := file.read(_BLOCK_BYTES):
@@ -75,15 +75,15 @@ def digests_of(path: Path) -> Digests:
 
 
 def read_distrusted(path: Path, max_bytes: int) -> str:
-    """Read a file that another user can replace: by a link to a secret, a pipe without end.
+    """Read a file that another user can replace, for example by a link to a secret or an endless pipe.
 
-    Raises OSError for what cannot be opened, ValueError for what is no regular
-    file of UTF-8 within `max_bytes`.
+    Raises OSError when it cannot be opened, ValueError when it is not a regular
+    file, is longer than `max_bytes`, or is not UTF-8.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:  # noqa: PTH123 — a descriptor, not a path
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            msg = "it is no regular file"
+            msg = "it is not a regular file"
             raise ValueError(msg)
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:

@@ -147,7 +147,7 @@ def test_several_publishers_never_go_back(place: Workplace) -> None:
 )
 def test_line_that_is_no_canonical_pattern_refuses_the_whole_list(path: Path, line: str) -> None:
     path.write_text(f"{HEADER}7\nlocalhost\n{line}\nexample.com\n")
-    with pytest.raises(Broken, match="is no site pattern; the list is not used"):
+    with pytest.raises(Broken, match="is not a site pattern; the list is not used"):
         read_site_list(path)
 
 

@@ -31,7 +31,7 @@ def test_link_is_not_followed_even_to_a_good_list(path: Path, tmp_path: Path) ->
 
 def test_pipe_without_a_writer_does_not_hang(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(Broken, match="it is no regular file"):
+    with pytest.raises(Broken, match="it is not a regular file"):
         read_site_list(path)
 
 
@@ -40,7 +40,7 @@ def test_pipe_without_end_is_not_read(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.write(descriptor, LIST.encode())
-        with pytest.raises(Broken, match="it is no regular file"):
+        with pytest.raises(Broken, match="it is not a regular file"):
             read_site_list(path)
     finally:
         os.close(descriptor)

@@ -1,5 +1,6 @@
 """The first of the two commands, on a machine with nothing but the distribution."""
 
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -22,6 +23,19 @@ def test_ordinary_user_uploads_with_the_printed_line(first_run: Run) -> None:
     answer = paste(curl_line(first_run.output))
     assert '"path"' in answer.stdout, answer.stdout + answer.stderr
     assert {uid_of(process.pid) for process in descendants(first_run.process.pid)} == {USER.pw_uid}
+
+
+def test_first_start_fits_on_one_screen(first_run: Run) -> None:
+    """Of 24 lines of 80 characters, the prompt has one."""
+    lines = first_run.output.splitlines()
+    assert sum(max(1, math.ceil(len(line) / 80)) for line in lines) < 24, first_run.output
+    assert "WARNING" not in first_run.output
+
+
+def test_failed_installation_shows_the_error_of_pip(tree: Tree) -> None:
+    done = tree.call("scripts/quietly", ".venv/bin/python", "-m", "pip", "install", "--no-index", "no-such-package")
+    assert done.returncode != 0
+    assert "No matching distribution found for no-such-package" in done.stderr
 
 
 def test_environment_comes_from_the_lock_with_hashes(tree: Tree) -> None:
@@ -89,7 +103,7 @@ WITHOUT_NGINX = (
     "mount --bind /dev/null /usr/sbin/nginx && "
     f"exec setpriv --reuid={USER.pw_uid} --regid={USER.pw_gid} --clear-groups "
 )
-ADVICE = "authsvc needs packages that are missing; run: sudo apt-get install nginx\n"
+ADVICE = "packages are missing; install them: sudo apt-get install nginx\n"
 
 
 def test_missing_nginx_is_one_line_with_the_command(tree: Tree) -> None:

@@ -183,7 +183,7 @@ def test_paths_become_absolute(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_socket_path_is_measured_in_bytes() -> None:
     assert setting("socket", "/tmp/" + "ü" * 51) == Path("/tmp/" + "ü" * 51)
-    with pytest.raises(BadSetting, match="has 109 bytes; a Unix socket takes 107"):
+    with pytest.raises(BadSetting, match="has 109 bytes; a Unix socket allows 107"):
         setting("socket", "/tmp/" + "ü" * 52)
 
 
@@ -194,6 +194,6 @@ def test_socket_below_the_data_folder_has_the_kernels_limit(folder: Path, length
     if length <= MAX_SOCKET_PATH_BYTES:
         assert len(os.fsencode(load(flags={"data_dir": data_dir}).settings.socket_path)) == length
         return
-    with pytest.raises(BadSetting, match="has 108 bytes; a Unix socket takes 107: choose a shorter data_dir"):
+    with pytest.raises(BadSetting, match="has 108 bytes; a Unix socket allows 107: choose a shorter data_dir"):
         load(flags={"data_dir": data_dir})
     assert load(flags={"data_dir": data_dir, "socket": folder / "s"}).settings.socket_path == folder / "s"

@@ -8,6 +8,7 @@ files, which pip installs into `share/authsvc/nginx` of the environment. The
 wheel is built from the sdist: this shows that the sdist is complete.
 """
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
+import threading
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,7 +115,7 @@ def try_out(environment: Path, version: str, data_dir: Path) -> None:
         print("nginx is not installed, so the start was not tried")
         return
     _start_and_stop(authsvc, data_dir)
-    print("up: service and nginx start, answer and stop")
+    print("up: service and nginx start, accept a picture, serve it and stop")
 
 
 def _start_and_stop(authsvc: Sequence[str], data_dir: Path) -> None:
@@ -122,31 +123,48 @@ def _start_and_stop(authsvc: Sequence[str], data_dir: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     process = subprocess.Popen(
-        [*authsvc, "up", "--port", port], env=_clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*authsvc, "up", "--port", port],
+        env=_clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
+    # Ends the reading below when nothing is printed.
+    watchdog = threading.Timer(START_SECONDS, process.kill)
+    watchdog.start()
     try:
-        _wait_until_ready(process, f"http://127.0.0.1:{port}/healthz")
-    except AssertionError:
+        token = _first_token(process)
+        _upload_and_read(f"http://127.0.0.1:{port}", token, (data_dir / "welcome.png").read_bytes())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, "authsvc up did not end with status 0"  # noqa: S101 — the check itself
+    finally:
+        watchdog.cancel()
         process.kill()
-        output = process.communicate()[0].decode()
-        log = data_dir / "log" / "error.log"
-        print(output + (log.read_text() if log.exists() else ""), file=sys.stderr)
-        raise
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0, "authsvc up did not end with status 0"  # noqa: S101 — the check itself
+        process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 — the address is above
-                if answer.status == 200:  # noqa: PLR2004 — HTTP's
-                    return
-        except OSError:
-            time.sleep(0.1)
-    message = f"authsvc up does not answer at {url}"
+def _first_token(process: subprocess.Popen[str]) -> str:
+    """Return the token that `authsvc up` shows when service and nginx answer."""
+    assert process.stdout is not None  # noqa: S101 — it is a pipe
+    token, output = "", []
+    for line in process.stdout:
+        output.append(line)
+        token = line.strip() if line.startswith("  asv_") else token
+        if line.startswith("  curl "):
+            return token
+    message = f"authsvc up does not start:\n{''.join(output)}"
     raise AssertionError(message)
+
+
+def _upload_and_read(base: str, token: str, picture: bytes) -> None:
+    head = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    headers = {"token": token, "Content-Type": "multipart/form-data; boundary=x"}
+    body = head.encode() + picture + b"\r\n--x--\r\n"
+    request = urllib.request.Request(f"{base}/api/v1/upimg", body, headers)  # noqa: S310 — the address is ours
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        path = json.load(answer)["data"]["path"]
+    with urllib.request.urlopen(f"{base}{path}", timeout=30) as answer:  # noqa: S310
+        assert answer.read() == picture, f"{path} is not the picture that was uploaded"  # noqa: S101 — the check itself
 
 
 def _git(checkout: Path, *arguments: str) -> str:

@@ -62,7 +62,7 @@ def test_installed_wheel_finds_its_own_templates(environment: Path) -> None:
 def test_installed_wheel_starts_service_and_nginx(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with short_folder() as folder:
         release.try_out(environment, __version__, folder / "data")
-    assert "service and nginx start, answer and stop" in capsys.readouterr().out
+    assert "accept a picture, serve it and stop" in capsys.readouterr().out
 
 
 @pytest.fixture

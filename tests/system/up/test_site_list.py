@@ -27,9 +27,7 @@ def publish(stack: Stack, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param(
-            "# authsvc sites, revision 99\nhttp://a.example\n", "is not a site pattern", id="not a site"
-        ),
+        pytest.param("# authsvc sites, revision 99\nhttp://a.example\n", "is not a site pattern", id="not a site"),
         pytest.param("# authsvc sites, revision x\na.example\n", "does not name a revision", id="no revision"),
         pytest.param("", "cannot be read", id="empty"),
     ],

@@ -7,7 +7,7 @@ from tests.support.contract.values import a_token
 from tests.support.workplace import Workplace
 
 
-def test_follower_begins_with_what_the_catalog_has(place: Workplace) -> None:
+def test_follower_starts_with_the_content_of_the_catalog(place: Workplace) -> None:
     place.catalog.access.add_site("example.com", now=1)
     assert AccessFollower(place.catalog.access).current == place.catalog.access.read()
 
@@ -19,7 +19,7 @@ def test_unchanged_catalog_is_not_read_again(place: Workplace) -> None:
     assert follower.current is before
 
 
-def test_change_by_somebody_else_is_taken_over_once(place: Workplace) -> None:
+def test_change_by_another_process_is_read_once(place: Workplace) -> None:
     follower = AccessFollower(place.catalog.access)
     token = a_token()
     place.catalog.access.add_token(token)
@@ -28,7 +28,7 @@ def test_change_by_somebody_else_is_taken_over_once(place: Workplace) -> None:
     assert follower.refresh() is False
 
 
-def test_use_of_a_token_is_no_change(place: Workplace) -> None:
+def test_use_of_a_token_is_not_a_change(place: Workplace) -> None:
     token = a_token()
     place.catalog.access.add_token(token)
     follower = AccessFollower(place.catalog.access)
@@ -36,7 +36,7 @@ def test_use_of_a_token_is_no_change(place: Workplace) -> None:
     assert follower.refresh() is False
 
 
-def test_slow_reader_never_takes_the_list_back_to_an_older_one(place: Workplace) -> None:
+def test_slow_reader_never_restores_an_older_list(place: Workplace) -> None:
     """One thread has read the list and is held up; another reads a newer one."""
     has_read, may_go_on = threading.Event(), threading.Event()
 

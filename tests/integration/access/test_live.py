@@ -74,7 +74,7 @@ def test_list_that_could_not_be_published_is_published_by_a_later_refresh(place:
     assert read_site_list(place.settings.site_list_path).revision == guard.sites_revision
 
 
-def test_verdict_asked_by_a_newer_nginx_reads_the_sites_first(place: Workplace) -> None:
+def test_verdict_for_a_newer_nginx_reads_the_sites_first(place: Workplace) -> None:
     guard = _guard(place)
     assert guard.nginx_revision is None
     place.catalog.access.add_site("blog.example", now=1)
@@ -83,7 +83,7 @@ def test_verdict_asked_by_a_newer_nginx_reads_the_sites_first(place: Workplace) 
     assert guard.nginx_revision == revision
 
 
-def test_verdicts_asked_at_once_by_a_newer_nginx_all_go_by_its_sites(place: Workplace) -> None:
+def test_concurrent_verdicts_for_a_newer_nginx_all_use_its_sites(place: Workplace) -> None:
     guard = _guard(place)
     place.catalog.access.add_site("blog.example", now=1)
     revision = place.catalog.access.revision().sites
@@ -95,7 +95,7 @@ def test_verdicts_asked_at_once_by_a_newer_nginx_all_go_by_its_sites(place: Work
 
 
 @pytest.mark.parametrize("behind", [0, 1], ids=["the same", "an older"])
-def test_revision_that_nginx_runs_is_noted_without_reading_the_sites(place: Workplace, behind: int) -> None:
+def test_revision_of_nginx_is_recorded_without_reading_the_sites(place: Workplace, behind: int) -> None:
     guard = _guard(place)
     seen = guard.sites_revision - behind
     place.catalog.access.add_site("blog.example", now=1)
@@ -103,7 +103,7 @@ def test_revision_that_nginx_runs_is_noted_without_reading_the_sites(place: Work
     assert guard.nginx_revision == seen
 
 
-def test_token_opens_what_its_scope_names(place: Workplace) -> None:
+def test_token_allows_only_its_scope(place: Workplace) -> None:
     upload, admin = _issue(place, "upload"), _issue(place, "admin", Scope.ADMIN)
     guard = _guard(place)
     assert asyncio.run(guard.authorize(upload, Scope.UPLOAD)).name == "upload"
@@ -114,19 +114,19 @@ def test_token_opens_what_its_scope_names(place: Workplace) -> None:
 
 
 @pytest.mark.parametrize("presented", ["", "asv_wrong"], ids=["no token", "wrong token"])
-def test_what_is_no_token_is_refused(place: Workplace, presented: str) -> None:
+def test_unknown_token_is_refused(place: Workplace, presented: str) -> None:
     _issue(place)
     with pytest.raises(BadToken):
         asyncio.run(_guard(place).authorize(presented, Scope.UPLOAD))
 
 
-def test_token_made_a_moment_ago_opens_at_once(place: Workplace) -> None:
+def test_new_token_works_at_once(place: Workplace) -> None:
     guard = _guard(place)
     text = _issue(place)
     assert asyncio.run(guard.authorize(text, Scope.UPLOAD)).name == "laptop"
 
 
-def test_new_token_opens_for_many_requests_that_come_at_once(place: Workplace) -> None:
+def test_new_token_works_for_many_concurrent_requests(place: Workplace) -> None:
     guard = _guard(place)
     text = _issue(place)
 
@@ -146,7 +146,7 @@ def test_revoked_token_is_refused_from_the_next_refresh_on(place: Workplace) -> 
         asyncio.run(guard.authorize(text, Scope.UPLOAD))
 
 
-def test_use_of_a_token_is_noted_once_a_minute(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_of_a_token_is_recorded_once_a_minute(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     text = _issue(place)
     guard = _guard(place)
     token = asyncio.run(guard.authorize(text, Scope.UPLOAD))

@@ -37,13 +37,13 @@ def test_published_list_is_read_back(place: Workplace) -> None:
     assert read_site_list(place.settings.site_list_path) == published
 
 
-def test_own_hosts_of_whoever_publishes_are_not_on_the_list(place: Workplace) -> None:
+def test_own_hosts_are_not_on_the_published_list(place: Workplace) -> None:
     settings = place.settings.model_copy(update={"extra_hosts": ("pics.example.org",)})
     assert "pics.example.org" not in publish_sites(place.catalog.access, settings).patterns
     assert "\\pics.example.org 1;" in render_sites(settings, read_site_list(settings.site_list_path))
 
 
-def test_list_may_be_read_by_everybody_and_written_by_its_owner(place: Workplace) -> None:
+def test_list_is_world_readable_and_only_its_owner_can_write_it(place: Workplace) -> None:
     _publish(place)
     assert stat.S_IMODE(place.settings.site_list_path.stat().st_mode) == 0o644
 
@@ -56,7 +56,7 @@ def test_unchanged_list_is_not_written_again(place: Workplace) -> None:
     assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
 
 
-def test_reader_of_an_old_list_keeps_it_whole(place: Workplace) -> None:
+def test_reader_of_an_old_list_still_reads_all_of_it(place: Workplace) -> None:
     _publish(place)
     with place.settings.site_list_path.open() as old:
         place.catalog.access.add_site("example.com", now=1)
@@ -89,7 +89,7 @@ def test_full_disk_leaves_the_old_list(tmp_path: Path, new_catalog: Path) -> Non
         place.catalog.close()
 
 
-def test_several_publishers_never_go_back(place: Workplace) -> None:
+def test_concurrent_publishers_never_publish_an_older_list(place: Workplace) -> None:
     publish = partial(change_sites_and_publish, place.settings.data_dir)
     _publish(place)
     seen = [read_site_list(place.settings.site_list_path).revision]
@@ -145,7 +145,7 @@ def test_several_publishers_never_go_back(place: Workplace) -> None:
         "IPv6 spelled otherwise",
     ],
 )
-def test_line_that_is_no_canonical_pattern_refuses_the_whole_list(path: Path, line: str) -> None:
+def test_list_with_an_invalid_line_is_refused_as_a_whole(path: Path, line: str) -> None:
     path.write_text(f"{HEADER}7\nlocalhost\n{line}\nexample.com\n")
     with pytest.raises(Broken, match="is not a site pattern; the list is not used"):
         read_site_list(path)
@@ -156,16 +156,14 @@ def test_line_that_is_no_canonical_pattern_refuses_the_whole_list(path: Path, li
     ["", "localhost", HEADER, f"{HEADER}x", f"{HEADER}-1", f"{HEADER}1 ", f"{HEADER}²", f"{HEADER}{'9' * 5000}"],
     ids=["empty", "a site", "no number", "a letter", "negative", "trailing space", "superscript", "5000 digits"],
 )
-def test_first_line_without_a_revision_refuses_the_list(path: Path, header: str) -> None:
+def test_list_without_a_revision_is_refused(path: Path, header: str) -> None:
     path.write_text(f"{header}\nlocalhost\n")
     with pytest.raises(Broken):
         read_site_list(path)
 
 
 @given(content=st.binary(max_size=200) | st.text(max_size=100).map(lambda text: f"{HEADER}1\n{text}".encode()))
-def test_whatever_the_file_holds_it_is_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
+def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "whatever.list"
     path.write_bytes(content)
     try:

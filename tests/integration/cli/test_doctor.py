@@ -17,7 +17,7 @@ def checks_of(said: str) -> dict[str, str]:
     return {match[2]: match[1] for match in found if match}
 
 
-def test_running_stack_is_well(stack: Stack) -> None:
+def test_running_stack_has_no_errors(stack: Stack) -> None:
     # Another test may have changed the sites a moment ago.
     wait_until(lambda: Home(stack.data_dir).run("doctor").status == 0, "there is no error")
     states = checks_of(Home(stack.data_dir).run("doctor").stdout)
@@ -25,7 +25,7 @@ def test_running_stack_is_well(stack: Stack) -> None:
     assert {states[check] for check in ("data", "service", "nginx")} == {"ok"}
 
 
-def test_faults_come_with_what_mends_them_and_fail_the_command(home: Home) -> None:
+def test_errors_come_with_a_fix_and_fail_the_command(home: Home) -> None:
     done = home.run("doctor")
     assert done.status == 1
     assert done.stderr == ""
@@ -35,7 +35,7 @@ def test_faults_come_with_what_mends_them_and_fail_the_command(home: Home) -> No
     assert fix.strip().startswith("fix it: ")
 
 
-def test_folder_that_is_not_there_is_a_fault_that_init_mends(home: Home) -> None:
+def test_missing_folder_is_an_error_that_init_fixes(home: Home) -> None:
     absent = Home(home.folder / "absent")
     found = {finding["check"]: finding for finding in json.loads(absent.run("doctor", "--json").stdout)}
     assert (found["data"]["state"], found["data"]["fix"]) == ("error", "authsvc init")
@@ -45,7 +45,7 @@ def test_folder_that_is_not_there_is_a_fault_that_init_mends(home: Home) -> None
     assert found["data"]["state"] == "ok"
 
 
-def test_report_for_programs_says_the_same(home: Home) -> None:
+def test_json_report_has_the_same_findings(home: Home) -> None:
     done = home.run("doctor", "--json")
     findings = json.loads(done.stdout)
     assert all(set(finding) == {"check", "state", "text", "fix"} for finding in findings)
@@ -53,7 +53,7 @@ def test_report_for_programs_says_the_same(home: Home) -> None:
     assert all((finding["fix"] is None) is (finding["state"] == "ok") for finding in findings)
 
 
-def test_name_that_the_service_chose_does_not_steer_the_terminal(home: Home) -> None:
+def test_untrusted_file_name_cannot_control_the_terminal(home: Home) -> None:
     folder = home.folder / "run" / "x\x1b[2Jy\nok       data         all is well"
     folder.mkdir()
     folder.chmod(0o777)
@@ -71,7 +71,7 @@ def test_name_that_the_service_chose_does_not_steer_the_terminal(home: Home) -> 
     ],
     ids=["root", "another user"],
 )
-def test_commands_are_for_whoever_reads_them(
+def test_fixes_use_sudo_only_without_root(
     home: Home, monkeypatch: pytest.MonkeyPatch, user: int, several: str, one: str
 ) -> None:
     (home.folder / "blobs").chmod(0o777)

@@ -49,7 +49,7 @@ def test_list_is_a_table_for_people(album: FreshStack) -> None:
 
 
 @pytest.mark.needs_nginx
-def test_list_and_show_say_the_same_while_nothing_runs() -> None:
+def test_list_and_show_agree_while_nothing_runs() -> None:
     with FreshStack() as stack:
         stack.upload(picture())
         running = Home(stack.data_dir).json("image", "list")
@@ -75,7 +75,7 @@ def test_unknown_picture_is_refused(home: Home, command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [["show"], ["rm"], ["list", "--after"]], ids=" ".join)
-def test_what_is_no_key_is_refused_with_an_example(home: Home, command: list[str]) -> None:
+def test_invalid_key_is_refused_with_an_example(home: Home, command: list[str]) -> None:
     done = home.run("image", *command, "../../etc/passwd")
     assert (done.status, done.stdout) == (1, "")
     assert "is not a picture's key, such as /" in done.stderr
@@ -93,7 +93,7 @@ def test_removed_picture_is_missing_and_can_be_uploaded_again(stack: Stack) -> N
     assert stack.get(path).content == content
 
 
-def test_unknown_key_does_not_keep_the_others_from_being_removed(stack: Stack) -> None:
+def test_unknown_key_does_not_stop_the_removal_of_others(stack: Stack) -> None:
     home = Home(stack.data_dir)
     first, second = stack.upload(picture()), stack.upload(picture())
     done = home.run("image", "rm", first, UNKNOWN, "nonsense", second)

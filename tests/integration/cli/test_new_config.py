@@ -42,7 +42,7 @@ def default_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.default")
 
 
-def test_first_file_is_a_servers(file: Path) -> None:
+def test_first_file_has_the_settings_of_a_server(file: Path) -> None:
     assert written(file, "--domain", DOMAIN) == {
         "data_dir": "/var/lib/authsvc",
         "socket": "/run/authsvc/authsvc.sock",
@@ -55,14 +55,14 @@ def test_first_file_is_a_servers(file: Path) -> None:
     assert default_of(file).read_bytes() == file.read_bytes()
 
 
-def test_file_is_one_that_the_service_takes(file: Path) -> None:
+def test_service_accepts_the_file(file: Path) -> None:
     written(file, "--domain", DOMAIN, "--domain", "pics.example.org")
     settings = load(config=file).settings
     assert settings.domains == (DOMAIN, "pics.example.org")
     assert settings.base_url == f"https://{DOMAIN}"
 
 
-def test_outcome_is_said(file: Path) -> None:
+def test_outcome_is_printed(file: Path) -> None:
     said = [new_config(file, "--domain", name).stdout for name in (DOMAIN, DOMAIN, "pics.example.org")]
     assert said == [
         f"settings: wrote {file}\n",
@@ -102,7 +102,7 @@ def test_certificate_of_another_domain_is_not_kept(file: Path) -> None:
     assert after["certificate_key"] == "/etc/letsencrypt/live/pics.example.org/privkey.pem"
 
 
-def test_edited_file_is_kept_and_the_default_lies_beside_it(file: Path) -> None:
+def test_edited_file_is_kept_and_the_default_is_written(file: Path) -> None:
     written(file, "--domain", DOMAIN)
     edited = file.read_text() + "max_upload_bytes = 1048576\n"
     file.write_text(edited)
@@ -112,7 +112,7 @@ def test_edited_file_is_kept_and_the_default_lies_beside_it(file: Path) -> None:
     assert "pics.example.org" in default_of(file).read_text()
 
 
-def test_file_of_ones_own_from_before_is_kept(file: Path) -> None:
+def test_existing_file_of_the_operator_is_kept(file: Path) -> None:
     file.parent.mkdir()
     file.write_text("port = 8081\n")
     assert new_config(file, "--domain", DOMAIN).status == 0
@@ -146,7 +146,7 @@ def test_bad_value_is_refused_and_nothing_is_written(file: Path, arguments: tupl
 
 
 @pytest.mark.parametrize("text", ["public_url = ", "port = 8081\n"], ids=["no TOML", "choices are missing"])
-def test_default_that_was_spoiled_is_one_line(file: Path, text: str) -> None:
+def test_damaged_default_is_one_line(file: Path, text: str) -> None:
     written(file, "--domain", DOMAIN)
     default_of(file).write_text(text)
     done = new_config(file)
@@ -164,7 +164,7 @@ def test_services_group_may_read_it_and_others_may_not(file: Path, monkeypatch: 
         assert (status.st_gid, stat.S_IMODE(status.st_mode)) == (grp.getgrnam("daemon").gr_gid, 0o640)
 
 
-def test_file_is_its_owners_where_there_is_no_such_group(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_private_when_the_group_does_not_exist(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("authsvc.cli.new_config._GROUP", "no-such-group")
     written(file, "--domain", DOMAIN)
     assert stat.S_IMODE(file.stat().st_mode) == 0o640

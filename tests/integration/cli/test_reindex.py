@@ -22,7 +22,7 @@ def moved_in(home: Home, content: bytes, extension: str) -> str:
     return path
 
 
-def test_moved_in_pictures_are_entered_once(home: Home) -> None:
+def test_copied_pictures_are_added_once(home: Home) -> None:
     paths = {moved_in(home, picture("JPEG"), "jpeg"), moved_in(home, picture("PNG"), "png")}
     for _ in range(2):
         done = home.run("reindex")
@@ -33,7 +33,7 @@ def test_moved_in_pictures_are_entered_once(home: Home) -> None:
     assert {(item["width"], item["height"]) for item in listed} == {(64, 48)}
 
 
-def test_moved_in_picture_is_served_and_can_be_removed(stack: Stack) -> None:
+def test_copied_picture_is_served_and_can_be_removed(stack: Stack) -> None:
     home = Home(stack.data_dir)
     path = moved_in(home, picture("JPEG"), "jpeg")
     home.ok("reindex")
@@ -74,7 +74,7 @@ def damage(home: Home, kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["changed", "cut off", "no picture", "link to nowhere", "folder"])
-def test_damaged_blob_is_reported_and_the_others_are_entered(home: Home, kind: str) -> None:
+def test_damaged_blob_is_reported_and_the_others_are_added(home: Home, kind: str) -> None:
     bad, good = damage(home, kind), moved_in(home, picture(), "png")
     done = home.run("reindex")
     assert done.status == 1
@@ -84,7 +84,7 @@ def test_damaged_blob_is_reported_and_the_others_are_entered(home: Home, kind: s
     assert [item["path"] for item in home.json("image", "list")] == [good]
 
 
-def test_other_files_in_the_store_are_left_alone(home: Home) -> None:
+def test_other_files_in_the_store_are_not_touched(home: Home) -> None:
     note = home.folder / "blobs" / "00" / "README"
     note.write_text("not a blob")
     assert "0 pictures are in the catalog, 0 cannot be added" in home.ok("reindex")

@@ -44,7 +44,7 @@ def own_nginx(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.needs_nginx
-def test_service_alone_makes_its_folder_and_serves_an_nginx_of_ones_own() -> None:
+def test_serve_makes_its_folder_and_works_with_an_own_nginx() -> None:
     with short_folder() as folder:
         stack = Stack(data_dir=folder, port=free_port())
         stack.port = int(stack.environment["AUTHSVC_PORT"])
@@ -55,7 +55,7 @@ def test_service_alone_makes_its_folder_and_serves_an_nginx_of_ones_own() -> Non
             assert stack.get(path, Referer="https://stranger.example/").status_code == 403
 
 
-def test_service_alone_replaces_a_socket_left_behind() -> None:
+def test_serve_replaces_a_leftover_socket() -> None:
     with short_folder() as folder:
         stack = Stack(data_dir=folder)
         with stack.client:
@@ -69,7 +69,7 @@ def test_service_alone_replaces_a_socket_left_behind() -> None:
                 assert answers(stack)
 
 
-def test_service_alone_refuses_a_second_one() -> None:
+def test_second_serve_is_refused() -> None:
     with short_folder() as folder:
         stack = Stack(data_dir=folder)
         with stack.client, serving(stack) as process:
@@ -80,7 +80,7 @@ def test_service_alone_refuses_a_second_one() -> None:
             assert answers(stack)
 
 
-def test_service_alone_logs_one_note_for_an_old_name_of_a_setting(tmp_path: Path) -> None:
+def test_serve_logs_one_note_for_an_old_name_of_a_setting(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with short_folder() as folder:
         stack = Stack(data_dir=folder, image_timeout=9)
@@ -91,7 +91,7 @@ def test_service_alone_logs_one_note_for_an_old_name_of_a_setting(tmp_path: Path
     ]
 
 
-def test_service_alone_ends_politely() -> None:
+def test_serve_ends_on_sigterm() -> None:
     with short_folder() as folder:
         stack = Stack(data_dir=folder)
         with stack.client, serving(stack) as process:
@@ -121,7 +121,7 @@ def answers(stack: Stack) -> bool:
     [("DATA_DIR", "/proc/authsvc", "/proc/authsvc"), ("PORT", "0", "allowed: 1 to 65535")],
     ids=["folder cannot be made", "setting out of range"],
 )
-def test_service_that_cannot_start_says_why_in_one_line(
+def test_service_that_cannot_start_prints_the_reason_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str, words: str
 ) -> None:
     monkeypatch.setenv(f"AUTHSVC_{variable}", value)

@@ -30,11 +30,11 @@ def test_init_makes_a_missing_folder() -> None:
         assert fresh.json("image", "list") == []
 
 
-def test_init_beside_a_running_service_does_no_harm(either: Home) -> None:
+def test_init_is_safe_while_the_service_runs(either: Home) -> None:
     assert either.ok("init") == f"{either.folder} was ready before\n"
 
 
-def test_init_refuses_a_placeholder_that_is_no_picture(home: Home) -> None:
+def test_init_refuses_a_placeholder_that_is_not_a_picture(home: Home) -> None:
     (home.folder / "authsvc.toml").write_text('hotlink_placeholder = "/etc/hostname"')
     assert "setting hotlink_placeholder = '/etc/hostname': not a JPEG" in home.refusal("init")
 
@@ -101,7 +101,7 @@ def test_bad_settings_file_is_one_line(home: Home, text: str, words: str) -> Non
 
 
 @pytest.mark.needs_nginx
-def test_rendered_files_pass_the_test_of_nginx(either: Home, tmp_path: Path) -> None:
+def test_nginx_accepts_the_rendered_files(either: Home, tmp_path: Path) -> None:
     listed = either.ok("nginx", "render", str(tmp_path / "conf"), "--user", "www-data").splitlines()
     assert str(tmp_path / "conf" / "nginx.conf") in listed
     assert all(Path(name).is_file() for name in listed)

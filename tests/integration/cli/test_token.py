@@ -55,7 +55,7 @@ def test_new_token_works_for_many_at_the_same_moment(stack: Stack) -> None:
             assert [answer.result() for answer in answers] == [200] * 8
 
 
-def test_own_token_is_taken_over(stack: Stack) -> None:
+def test_existing_token_can_be_used(stack: Stack) -> None:
     own, name = f"my-own-{secrets.token_hex(12)}", new_name()
     done = stack.run("token", "add", name, "--stdin", stdin=f"{own}\n")
     assert (done.returncode, done.stdout) == (0, "")
@@ -63,7 +63,7 @@ def test_own_token_is_taken_over(stack: Stack) -> None:
     assert status_with(stack, own) == 200
 
 
-def test_short_token_is_taken_over_with_a_warning(either: Home) -> None:
+def test_short_existing_token_is_accepted_with_a_warning(either: Home) -> None:
     done = either.run("token", "add", new_name(), "--stdin", stdin=secrets.token_hex(4).encode())
     assert (done.status, done.stdout) == (0, "")
     assert "warning: this token has only 8 characters" in done.stderr
@@ -80,12 +80,12 @@ def test_short_token_is_taken_over_with_a_warning(either: Home) -> None:
         pytest.param(b"x" * 5000, id="longer than is read"),
     ],
 )
-def test_text_that_no_header_carries_is_refused(home: Home, text: bytes) -> None:
+def test_token_that_no_header_can_contain_is_refused(home: Home, text: bytes) -> None:
     assert "a token is 1 to 256 visible ASCII characters" in home.refusal("token", "add", "a", "--stdin", stdin=text)
     assert home.json("token", "list") == []
 
 
-def test_token_taken_over_twice_is_refused_under_the_other_name(home: Home) -> None:
+def test_token_that_exists_under_another_name_is_refused(home: Home) -> None:
     home.ok("token", "add", "one", "--stdin", stdin=b"the-same-token-for-both")
     line = home.refusal("token", "add", "two", "--stdin", stdin=b"the-same-token-for-both")
     assert "known already, under the name 'one'" in line
@@ -114,7 +114,7 @@ def test_bad_name_is_refused(home: Home, name: str) -> None:
     assert "is not a name for a token" in home.refusal("token", "add", "--", name)
 
 
-def test_taken_name_is_refused_until_it_is_revoked(either: Home) -> None:
+def test_name_in_use_is_refused_until_its_token_is_revoked(either: Home) -> None:
     name = new_name()
     first = either.ok("token", "add", name)
     assert f"a token named {name!r} exists" in either.refusal("token", "add", name)

@@ -31,7 +31,7 @@ def headers(*lines: str) -> list[str]:
         ),
     ],
 )
-def test_verdict_says_so_by_status_and_reason(either: Home, arguments: list[str], status: int, reason: str) -> None:
+def test_verdict_has_an_exit_status_and_a_reason(either: Home, arguments: list[str], status: int, reason: str) -> None:
     done = either.run("verdict", *arguments)
     word = "deny" if status else "allow"
     assert done.status == status
@@ -82,7 +82,7 @@ def test_whole_request_is_explained_line_by_line(home: Home) -> None:
     ]
 
 
-def test_what_the_request_says_cannot_steer_the_terminal(home: Home) -> None:
+def test_request_cannot_control_the_terminal(home: Home) -> None:
     done = home.run("verdict", "--request", "-", stdin=b"Referer: http://a\x1b[2J\xff/\n")
     assert done.status == 3
     assert "\x1b" not in done.stdout

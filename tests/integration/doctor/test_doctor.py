@@ -43,11 +43,11 @@ def fixed(place: Workplace, finding: Finding) -> list[Finding]:
     return complaints(check_data(place.settings, None))
 
 
-def test_data_folder_that_is_right_is_fine(place: Workplace) -> None:
+def test_correct_data_folder_is_ok(place: Workplace) -> None:
     assert complaints(check_data(place.settings, None)) == []
 
 
-def test_data_folder_without_a_catalog_is_mended(place: Workplace) -> None:
+def test_data_folder_without_a_catalog_is_fixed(place: Workplace) -> None:
     place.settings.catalog_path.unlink()
     (found,) = complaints(check_data(place.settings, None))
     assert found.fix == "authsvc init"
@@ -55,7 +55,7 @@ def test_data_folder_without_a_catalog_is_mended(place: Workplace) -> None:
 
 
 @pytest.mark.parametrize("name", ["blobs_dir", "spool_dir", "run_dir"])
-def test_missing_folder_is_mended(place: Workplace, name: str) -> None:
+def test_missing_folder_is_fixed(place: Workplace, name: str) -> None:
     folder: Path = getattr(place.settings, name)
     if name == "blobs_dir":
         for shard in folder.iterdir():
@@ -69,7 +69,7 @@ def test_missing_folder_is_mended(place: Workplace, name: str) -> None:
 @pytest.mark.needs_root
 @pytest.mark.parametrize("uid", [NOBODYS_UID, 33], ids=["nobody's", "another user's"])
 @pytest.mark.parametrize("name", ["data_dir", "blobs_dir", "run_dir"])
-def test_folder_of_another_user_is_mended(place: Workplace, name: str, uid: int) -> None:
+def test_folder_of_another_user_is_fixed(place: Workplace, name: str, uid: int) -> None:
     path: Path = getattr(place.settings, name)
     os.chown(path, uid, -1)
     (found,) = complaints(check_data(place.settings, None))
@@ -91,7 +91,7 @@ def test_service_without_a_name_can_own_its_files(place: Workplace) -> None:
 
 
 @pytest.mark.needs_root
-def test_file_of_another_user_is_mended(place: Workplace) -> None:
+def test_file_of_another_user_is_fixed(place: Workplace) -> None:
     path = place.settings.run_dir / "serve.lock"
     path.touch()
     os.chown(path, 33, -1)
@@ -99,7 +99,7 @@ def test_file_of_another_user_is_mended(place: Workplace) -> None:
     assert fixed(place, found) == []
 
 
-def test_folder_that_everybody_may_write_is_mended(place: Workplace) -> None:
+def test_world_writable_folder_is_fixed(place: Workplace) -> None:
     place.settings.blobs_dir.chmod(0o2777)
     (found,) = complaints(check_data(place.settings, None))
     assert "can be written by everybody" in found.text
@@ -112,7 +112,7 @@ def test_folder_that_everybody_may_write_is_mended(place: Workplace) -> None:
     [("size=8m", State.ERROR), ("size=200m", State.WARNING), ("size=2g", State.OK)],
     ids=["no room for two uploads", "little room", "room"],
 )
-def test_room_on_the_disk(tmp_path: Path, options: str, state: State) -> None:
+def test_free_disk_space(tmp_path: Path, options: str, state: State) -> None:
     with small_disk(tmp_path / "disk", options) as disk:
         (found,) = check_disk(settings_in(disk))
     assert found.state is state
@@ -140,7 +140,7 @@ def test_clock(error_us: int | None, state: State) -> None:
     assert found.state is state
 
 
-def test_kernel_says_how_right_the_clock_is() -> None:
+def test_kernel_reports_the_error_of_the_clock() -> None:
     error = clock_error_us()
     assert error is not None
     # The kernel itself goes no further, include/linux/timex.h.
@@ -181,7 +181,7 @@ def settings() -> Iterator[Settings]:
         yield settings_in(folder)
 
 
-def test_service_that_answers_is_fine(stack: Stack) -> None:
+def test_service_that_answers_is_ok(stack: Stack) -> None:
     # Behind it may come that nginx lags, after another test's change of the sites.
     first = next(check_service(settings_in(stack.data_dir)))
     assert (first.check, first.state) == ("service", State.OK)
@@ -200,7 +200,7 @@ def test_service_that_answers_is_fine(stack: Stack) -> None:
     ],
     ids=["problem", "another version", "no JSON", "no HTTP", "a list", "a number of problems", "a number"],
 )
-def test_service_that_says_something_else_is_a_fault(settings: Settings, body: bytes, says: str) -> None:
+def test_unexpected_answer_of_the_service_is_an_error(settings: Settings, body: bytes, says: str) -> None:
     with answering(settings, body):
         (found,) = complaints(check_service(settings))
     assert found.state is State.ERROR
@@ -216,19 +216,19 @@ def test_nginx_that_lags_is_a_warning(settings: Settings) -> None:
     assert found.fix == "authsvc nginx install --reload"
 
 
-def test_nginx_that_lags_by_nobody_knows_what_is_a_warning(settings: Settings) -> None:
+def test_nginx_that_lags_by_an_unknown_number_is_a_warning(settings: Settings) -> None:
     with answering(settings, b'{"problems": [], "nginx_lags": true}'):
         (found,) = complaints(check_service(settings))
     assert found.state is State.WARNING
 
 
-def test_service_that_is_not_there_is_a_fault(settings: Settings) -> None:
+def test_absent_service_is_an_error(settings: Settings) -> None:
     (found,) = complaints(check_service(settings))
     assert f"it does not answer on {settings.socket_path}: No such file" in found.text
     assert found.fix.startswith("systemctl restart authsvc.socket authsvc;")
 
 
-def test_service_that_hangs_is_a_fault(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_that_hangs_is_an_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "TIMEOUT_SECONDS", 0.1)
     with listening(settings):
         (found,) = complaints(check_service(settings))
@@ -267,41 +267,41 @@ def look(systemctl: Systemctl, config: Path | None = None) -> list[Finding]:
     return list(check_units(config, mark=systemctl.folder))
 
 
-def test_units_that_run_are_fine(systemctl: Systemctl) -> None:
+def test_units_that_run_are_ok(systemctl: Systemctl) -> None:
     assert [finding.state for finding in look(systemctl)] == [State.OK]
 
 
-def test_nothing_is_said_where_systemd_does_not_run(systemctl: Systemctl) -> None:
+def test_no_finding_without_running_systemd(systemctl: Systemctl) -> None:
     systemctl.install()
     assert list(check_units(None, mark=systemctl.folder / "absent")) == []
 
 
-def test_nothing_is_said_where_there_are_no_units(systemctl: Systemctl) -> None:
+def test_no_finding_without_units(systemctl: Systemctl) -> None:
     systemctl.states["authsvc.socket"] = ("not-found", "inactive", "")
     assert look(systemctl) == []
 
 
-def test_nothing_is_said_without_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_finding_without_systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert list(check_units(None, mark=tmp_path)) == []
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_unit_that_is_not_active_is_a_fault(systemctl: Systemctl, unit: str) -> None:
+def test_unit_that_is_not_active_is_an_error(systemctl: Systemctl, unit: str) -> None:
     systemctl.states[unit] = ("loaded", "failed", "enabled")
     (found,) = look(systemctl)
     assert (found.state, found.text) == (State.ERROR, f"{unit} is failed")
     assert found.fix.startswith(f"systemctl restart {unit};")
 
 
-def test_unit_that_the_next_boot_would_not_start_is_a_fault(systemctl: Systemctl) -> None:
+def test_disabled_unit_is_an_error(systemctl: Systemctl) -> None:
     systemctl.states["authsvc.socket"] = ("loaded", "active", "disabled")
     (found,) = look(systemctl)
     assert (found.state, found.fix) == (State.ERROR, "systemctl enable authsvc.socket")
 
 
 @pytest.mark.needs_root
-def test_unit_says_whose_the_data_has_to_be(systemctl: Systemctl, place: Workplace) -> None:
+def test_unit_names_the_owner_of_the_data(systemctl: Systemctl, place: Workplace) -> None:
     systemctl.user = ("daemon", "www-data", str(place.settings.data_dir))
     systemctl.install()
     owner = unit_owner(place.settings.data_dir, mark=systemctl.folder)
@@ -321,7 +321,7 @@ def test_unit_says_whose_the_data_has_to_be(systemctl: Systemctl, place: Workpla
     [("", "/var/lib/authsvc"), ("nobody-of-that-name", "/var/lib/authsvc"), ("daemon", "/srv/another")],
     ids=["no user", "an unknown user", "another data folder"],
 )
-def test_unit_says_nothing_of_what_it_does_not_run(systemctl: Systemctl, user: str, folder: str) -> None:
+def test_unit_of_another_data_folder_names_no_owner(systemctl: Systemctl, user: str, folder: str) -> None:
     systemctl.user = (user, "daemon", folder)
     systemctl.install()
     assert unit_owner(Path("/var/lib/authsvc"), mark=systemctl.folder) is None
@@ -329,7 +329,7 @@ def test_unit_says_nothing_of_what_it_does_not_run(systemctl: Systemctl, user: s
 
 
 @pytest.mark.needs_root
-def test_shard_that_nginx_could_not_read_is_mended(place: Workplace) -> None:
+def test_shard_that_nginx_could_not_read_is_fixed(place: Workplace) -> None:
     shard = place.settings.blobs_dir / "7b"
     shard.mkdir(exist_ok=True)
     os.chown(shard, -1, 33)
@@ -339,14 +339,14 @@ def test_shard_that_nginx_could_not_read_is_mended(place: Workplace) -> None:
 
 
 @pytest.mark.needs_root
-def test_new_disk_is_given_to_the_service_before_it_is_filled(place: Workplace) -> None:
+def test_new_disk_gets_its_owner_before_init(place: Workplace) -> None:
     folder = place.settings.data_dir / "disk"
     settings = settings_in(folder)
     (found,) = complaints(check_data(settings, Owner(1, 1)))
     assert found.fix == f"install -d -m 2750 -o daemon -g daemon {folder} && authsvc init"
 
 
-def test_name_that_the_service_chose_is_no_command_of_roots(place: Workplace) -> None:
+def test_untrusted_file_name_is_quoted_in_a_fix(place: Workplace) -> None:
     folder = place.settings.run_dir / "x; touch owned"
     folder.mkdir()
     folder.chmod(0o777)

@@ -49,12 +49,12 @@ def fix(nginx: OwnNginx, finding: Finding) -> None:
     nginx.command(*more)
 
 
-def test_nginx_that_is_in_step_is_fine(nginx: OwnNginx) -> None:
+def test_nginx_that_matches_the_settings_is_ok(nginx: OwnNginx) -> None:
     assert {finding.check for finding in look(nginx)} == {"nginx", "sites", "rights"}
     assert complaints(nginx) == []
 
 
-def test_nginx_without_authsvc_is_left_alone(network: Network) -> None:
+def test_nginx_without_authsvc_is_not_checked(network: Network) -> None:
     with own_nginx(network) as nginx:
         (found,) = look(nginx)
     assert found.state is State.OK
@@ -71,7 +71,7 @@ def test_nginx_under_up_is_known_by_its_process(stack: Stack) -> None:
     [("nonsense;", 'unknown directive "nonsense"'), ("include other.conf;", "includes no folder of sites")],
     ids=["broken", "without a folder for sites"],
 )
-def test_configuration_that_cannot_be_used_is_a_fault(nginx: OwnNginx, http: str, says: str) -> None:
+def test_configuration_that_cannot_be_used_is_an_error(nginx: OwnNginx, http: str, says: str) -> None:
     nginx.put("other.conf", "")
     nginx.configure(http=http)
     (found,) = complaints(nginx)
@@ -79,13 +79,13 @@ def test_configuration_that_cannot_be_used_is_a_fault(nginx: OwnNginx, http: str
     assert says in found.text
 
 
-def test_missing_program_is_a_fault(nginx: OwnNginx) -> None:
+def test_missing_program_is_an_error(nginx: OwnNginx) -> None:
     nginx.program.unlink()
     (found,) = complaints(nginx)
     assert "apt-get install nginx" in found.text
 
 
-def test_nginx_that_does_not_run_is_a_fault(network: Network) -> None:
+def test_nginx_that_does_not_run_is_an_error(network: Network) -> None:
     with own_nginx(network) as nginx:
         nginx.command("install")
         assert [found.fix for found in complaints(nginx) if found.check == "nginx"] == [
@@ -93,7 +93,7 @@ def test_nginx_that_does_not_run_is_a_fault(network: Network) -> None:
         ]
 
 
-def test_newer_list_of_sites_is_mended(nginx: OwnNginx) -> None:
+def test_newer_list_of_sites_is_fixed(nginx: OwnNginx) -> None:
     nginx.publish(SiteList(SITES.revision + 1, (*SITES.patterns, "new.example.org")))
     (found,) = complaints(nginx)
     assert (found.state, found.text) == (State.ERROR, "nginx's map is at revision 7, the list at 8")
@@ -101,7 +101,7 @@ def test_newer_list_of_sites_is_mended(nginx: OwnNginx) -> None:
     assert complaints(nginx) == []
 
 
-def test_map_without_a_revision_is_mended(nginx: OwnNginx) -> None:
+def test_map_without_a_revision_is_fixed(nginx: OwnNginx) -> None:
     path = nginx.conf / "authsvc" / "authsvc-sites.conf"
     path.write_text(path.read_text().replace('default "7"', 'default "x"'))
     (found,) = complaints(nginx)
@@ -110,26 +110,26 @@ def test_map_without_a_revision_is_mended(nginx: OwnNginx) -> None:
     assert complaints(nginx) == []
 
 
-def test_missing_map_is_a_fault_in_nginxs_own_words(nginx: OwnNginx) -> None:
+def test_missing_map_is_an_error_with_the_message_of_nginx(nginx: OwnNginx) -> None:
     path = nginx.conf / "authsvc" / "authsvc-sites.conf"
     path.unlink()
     (found,) = complaints(nginx)
     assert str(path) in found.text
 
 
-def test_map_that_up_has_lost_is_a_fault(nginx: OwnNginx) -> None:
+def test_map_that_up_has_lost_is_an_error(nginx: OwnNginx) -> None:
     (found,) = web._check_map(nginx.settings, nginx.folder / "absent")
     assert found.text == "nginx's map is at revision None, the list at 7"
 
 
-def test_missing_list_of_sites_is_a_fault(nginx: OwnNginx) -> None:
+def test_missing_list_of_sites_is_an_error(nginx: OwnNginx) -> None:
     nginx.settings.site_list_path.unlink()
     found = complaints(nginx)
     assert {finding.fix for finding in found} == {"authsvc init"}
 
 
 @pytest.mark.parametrize("name", ["authsvc/snippets/verdict/auth-request.conf", "authsvc/site.default"])
-def test_file_that_differs_is_mended(nginx: OwnNginx, name: str) -> None:
+def test_file_that_differs_is_fixed(nginx: OwnNginx, name: str) -> None:
     path = nginx.conf / name
     path.write_text(path.read_text() + "# by hand\n")
     if name.endswith("default"):
@@ -141,7 +141,7 @@ def test_file_that_differs_is_mended(nginx: OwnNginx, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["hotlink.png", "missing.png"])
-def test_placeholder_that_is_lost_or_another_is_mended(nginx: OwnNginx, name: str) -> None:
+def test_lost_or_different_placeholder_is_fixed(nginx: OwnNginx, name: str) -> None:
     path = nginx.conf / "authsvc" / "placeholders" / name
     for change in (path.unlink, lambda: path.write_bytes(b"another")):
         change()
@@ -151,7 +151,7 @@ def test_placeholder_that_is_lost_or_another_is_mended(nginx: OwnNginx, name: st
         assert complaints(nginx) == []
 
 
-def test_part_of_ours_that_is_missing_is_mended(nginx: OwnNginx) -> None:
+def test_missing_file_of_authsvc_is_fixed(nginx: OwnNginx) -> None:
     (nginx.conf / "authsvc" / "snippets" / "verdict" / "auth-request.conf").unlink()
     (found,) = complaints(nginx)
     assert (found.check, found.fix) == ("nginx", INSTALL)
@@ -159,14 +159,14 @@ def test_part_of_ours_that_is_missing_is_mended(nginx: OwnNginx) -> None:
     assert complaints(nginx) == []
 
 
-def test_server_of_somebody_else_with_our_name_is_a_fault(nginx: OwnNginx) -> None:
+def test_other_server_with_the_same_name_is_an_error(nginx: OwnNginx) -> None:
     nginx.put("conf.d/theirs.conf", f"server {{ listen 80; server_name {DOMAIN}; }}")
     (found,) = complaints(nginx)
     assert found.text.startswith(f"another server of this nginx is called {DOMAIN} already")
     assert found.fix == f"grep -rn {DOMAIN} {nginx.conf}"
 
 
-def test_process_of_another_kind_is_not_taken_for_nginx_under_up(nginx: OwnNginx) -> None:
+def test_other_process_does_not_count_as_nginx_under_up(nginx: OwnNginx) -> None:
     pid_file = nginx.settings.run_dir / "nginx.pid"
     # The nginx of the server, which is not the one of `up`, and a pipe, which nobody writes to.
     pid_file.write_text((nginx.folder / "nginx.pid").read_text())
@@ -176,7 +176,7 @@ def test_process_of_another_kind_is_not_taken_for_nginx_under_up(nginx: OwnNginx
     assert {finding.check for finding in look(nginx)} == {"nginx", "sites", "rights"}
 
 
-def test_settings_that_nginx_has_not_got_are_mended(nginx: OwnNginx) -> None:
+def test_settings_that_nginx_does_not_have_yet_are_fixed(nginx: OwnNginx) -> None:
     nginx.flags["max_upload_bytes"] = 4096
     nginx.settings = load(flags=nginx.flags).settings
     found = complaints(nginx)
@@ -185,13 +185,13 @@ def test_settings_that_nginx_has_not_got_are_mended(nginx: OwnNginx) -> None:
     assert complaints(nginx) == []
 
 
-def test_site_edited_by_hand_is_fine_and_said(nginx: OwnNginx) -> None:
+def test_edited_site_file_is_ok_and_reported(nginx: OwnNginx) -> None:
     nginx.put(SITE, (nginx.conf / SITE).read_text() + "# by hand\n")
     assert complaints(nginx) == []
     assert any(found.text.endswith("sites-available/authsvc.conf was edited by hand") for found in look(nginx))
 
 
-def test_site_that_is_not_enabled_is_mended(nginx: OwnNginx) -> None:
+def test_site_that_is_not_enabled_is_fixed(nginx: OwnNginx) -> None:
     (nginx.conf / LINK).unlink()
     (found,) = complaints(nginx)
     assert found.text == f"the site is not enabled: {nginx.conf / LINK} is missing"
@@ -200,26 +200,26 @@ def test_site_that_is_not_enabled_is_mended(nginx: OwnNginx) -> None:
 
 
 @pytest.mark.parametrize("name", ["blobs_dir", "run_dir"])
-def test_folder_that_nginxs_user_may_not_enter_is_a_fault(nginx: OwnNginx, name: str) -> None:
+def test_folder_that_nginxs_user_may_not_enter_is_an_error(nginx: OwnNginx, name: str) -> None:
     getattr(nginx.settings, name).chmod(0o750)
     (found,) = complaints(nginx)
     assert found.text == f"nginx's user www-data may not enter {getattr(nginx.settings, name)}"
     assert found.fix == "usermod -aG root www-data && systemctl reload nginx"
 
 
-def test_group_without_a_name_is_a_fault_and_no_crash(nginx: OwnNginx) -> None:
+def test_group_without_a_name_is_an_error_and_not_a_crash(nginx: OwnNginx) -> None:
     nginx.settings.data_dir.chmod(0o750)
     os.chown(nginx.settings.data_dir, -1, 54321)
     (found,) = complaints(nginx)
     assert (found.check, found.text) == ("rights", f"nginx's user www-data may not enter {nginx.settings.data_dir}")
 
 
-def test_data_folder_that_is_gone_is_no_crash(nginx: OwnNginx) -> None:
+def test_missing_data_folder_is_not_a_crash(nginx: OwnNginx) -> None:
     shutil.rmtree(nginx.settings.data_dir)
     assert {found.check for found in complaints(nginx)} == {"nginx", "sites"}
 
 
-def test_user_that_does_not_exist_is_a_fault(nginx: OwnNginx) -> None:
+def test_user_that_does_not_exist_is_an_error(nginx: OwnNginx) -> None:
     nginx.main_file.write_text(nginx.main_file.read_text().replace("user www-data;", "user absent www-data;"))
     # nginx itself refuses it, so the doctor has its words.
     (found,) = complaints(nginx)
@@ -273,14 +273,14 @@ def test_certificate(shown: Shown, hosts: tuple[str, ...], ends_days: float, sta
         assert found.fix == (how_to_renew(settings) if renews else how_to_get(settings))
 
 
-def test_certificate_that_nginx_has_not_read_is_a_fault(shown: Shown) -> None:
+def test_certificate_that_nginx_has_not_read_is_an_error(shown: Shown) -> None:
     old = make_pair(shown.folder / "old", DOMAIN, FURTHER)
     new = make_pair(shown.folder / "new", DOMAIN, FURTHER)
     (found,) = shown.findings(shown.settings(certificate=new.certificate, certificate_key=new.key), old)
     assert (found.state, found.fix) == (State.ERROR, f"{INSTALL} --reload")
 
 
-def test_file_that_is_no_certificate_is_not_compared(shown: Shown) -> None:
+def test_file_that_is_not_a_certificate_is_not_compared(shown: Shown) -> None:
     pair = make_pair(shown.folder / "pair", DOMAIN, FURTHER)
     spoiled = shown.folder / "spoiled.pem"
     spoiled.write_text("no certificate")
@@ -288,14 +288,14 @@ def test_file_that_is_no_certificate_is_not_compared(shown: Shown) -> None:
     assert found.state is State.OK
 
 
-def test_certificate_file_that_is_not_there_is_not_compared(shown: Shown) -> None:
+def test_missing_certificate_file_is_not_compared(shown: Shown) -> None:
     pair = make_pair(shown.folder / "pair", DOMAIN, FURTHER)
     (found,) = shown.findings(shown.settings(certificate="/absent.pem", certificate_key="/absent.key"), pair)
     assert found.state is State.OK
 
 
 @pytest.mark.parametrize("has_files", [True, False], ids=["with files", "without files"])
-def test_nginx_without_https_is_a_fault(shown: Shown, *, has_files: bool) -> None:
+def test_nginx_without_https_is_an_error(shown: Shown, *, has_files: bool) -> None:
     live = f"/etc/letsencrypt/live/{DOMAIN}"
     settings = shown.settings(certificate=f"{live}/fullchain.pem", certificate_key=f"{live}/privkey.pem")
     if has_files:
@@ -312,7 +312,7 @@ def test_nginx_without_https_is_a_fault(shown: Shown, *, has_files: bool) -> Non
 @pytest.mark.parametrize(
     "flags", [{"public_url": f"http://{DOMAIN}"}, {}], ids=["plain HTTP", "HTTPS by somebody in front"]
 )
-def test_server_that_needs_no_certificate_is_fine(shown: Shown, flags: dict[str, object]) -> None:
+def test_server_that_needs_no_certificate_is_ok(shown: Shown, flags: dict[str, object]) -> None:
     settings = shown.settings(**flags)
     found = list(web._check_certificate(settings, shown.folder / "site.conf"))
     assert [finding.state for finding in found] == ([] if flags else [State.OK])

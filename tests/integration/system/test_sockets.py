@@ -18,25 +18,25 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def test_second_one_of_a_role_is_refused_and_told_which_folder(folder: Path) -> None:
+def test_second_process_of_a_role_is_refused_with_the_folder(folder: Path) -> None:
     run_dir = folder / "run"
     run_dir.mkdir()
     with lock_data_dir(run_dir, "up"), pytest.raises(InUse, match=rf"{folder}' is in use by another `authsvc up`"):
         lock_data_dir(run_dir, "up")
 
 
-def test_roles_do_not_stand_in_each_other_s_way(folder: Path) -> None:
+def test_different_roles_do_not_block_each_other(folder: Path) -> None:
     with lock_data_dir(folder, "up"), lock_data_dir(folder, "serve"):
         pass
 
 
-def test_lock_is_free_again_behind_its_holder(folder: Path) -> None:
+def test_lock_is_free_after_its_holder(folder: Path) -> None:
     for _ in range(2):
         with lock_data_dir(folder, "up"):
             pass
 
 
-def test_listening_socket_takes_connections_from_its_group_only(folder: Path) -> None:
+def test_only_the_group_can_connect_to_the_socket(folder: Path) -> None:
     path = folder / "s.sock"
     with listen_on(path) as listener, socket.socket(socket.AF_UNIX) as client:
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
@@ -47,7 +47,7 @@ def test_listening_socket_takes_connections_from_its_group_only(folder: Path) ->
             assert accepted.recv(5) == b"hello"
 
 
-def test_socket_left_behind_is_replaced(folder: Path) -> None:
+def test_leftover_socket_is_replaced(folder: Path) -> None:
     path = folder / "s.sock"
     listen_on(path).close()
     assert path.exists()

@@ -51,7 +51,7 @@ def test_signal_ends_everything(number: signal.Signals) -> None:
         assert list((stack.data_dir / "run").glob("*.pid")) == []
 
 
-def test_signal_ends_everything_while_uploads_are_under_way() -> None:
+def test_signal_ends_everything_while_uploads_are_in_progress() -> None:
     with Stack() as stack:
         family = descendants(stack.process.pid)
         with uploads_under_way(stack):

@@ -102,7 +102,7 @@ def test_serve_is_refused_while_up_runs(first: FreshStack) -> None:
     assert first.ask_service("/readyz").status_code == 200
 
 
-def test_data_folder_of_a_serve_is_one_line_and_leaves_it_alone(folder: Path) -> None:
+def test_data_folder_of_a_running_serve_is_refused_and_serve_goes_on(folder: Path) -> None:
     stack = FreshStack(data_dir=folder)
     with stack.client:
         serving = subprocess.Popen([AUTHSVC, "--data-dir", str(folder), "serve"], env=stack.environment)

@@ -32,7 +32,7 @@ def publish(stack: Stack, text: str) -> None:
         pytest.param("", "cannot be read", id="empty"),
     ],
 )
-def test_unusable_list_is_announced_and_the_old_one_stays(running: Stack, text: str, words: str) -> None:
+def test_unusable_list_is_announced_and_the_old_one_is_kept(running: Stack, text: str, words: str) -> None:
     path = running.upload(picture())
     rules = (running.data_dir / "nginx" / "conf" / "authsvc-sites.conf").read_text()
     publish(running, text)

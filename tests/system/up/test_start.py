@@ -96,7 +96,7 @@ def test_first_token_is_still_shown_when_the_very_first_start_was_refused() -> N
             assert TOKEN.search(stack.output), stack.output
 
 
-def test_option_port_counts_more_than_the_environment() -> None:
+def test_option_port_wins_over_the_environment() -> None:
     taken = free_port()
     with FreshStack(port=taken) as stack:
         assert stack.port != taken

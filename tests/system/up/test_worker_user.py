@@ -99,7 +99,7 @@ def test_workers_reach_a_closed_home_behind_a_symbolic_link(above: Path) -> None
         assert_uploads_and_reads(stack)
 
 
-def test_strict_umask_keeps_nothing_from_the_workers(above: Path) -> None:
+def test_workers_can_read_the_pictures_under_a_strict_umask(above: Path) -> None:
     before = os.umask(0o077)
     try:
         stack = Stack(data_dir=above / "data")

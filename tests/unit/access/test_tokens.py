@@ -52,7 +52,7 @@ def test_fingerprint_is_sha256_and_hides_the_token(token: str) -> None:
 @settings(deadline=None)
 @given(token=sendable, before=st.sampled_from(["", " ", "\n"]), after=st.sampled_from(["", " ", "\r\n", "\t"]))
 @example(token="x" * MAX_TOKEN_CHARACTERS, before="", after="\n")
-def test_own_token_is_taken_over_as_clients_can_send_it(token: str, before: str, after: str) -> None:
+def test_existing_token_is_accepted_if_clients_can_send_it(token: str, before: str, after: str) -> None:
     own = checked_own_token(before + token + after)
     assert own == token
     for headers in ({"token": own}, {"authorization": f"Bearer {own}"}):
@@ -64,12 +64,12 @@ def test_own_token_is_taken_over_as_clients_can_send_it(token: str, before: str,
     ["", " \n", "two words", "a\nb", "a\0b", "ключ", "é", "x\x7f", "x" * (MAX_TOKEN_CHARACTERS + 1)],
     ids=["nothing", "space", "words", "lines", "NUL", "Cyrillic", "Latin-1", "DEL", "too long"],
 )
-def test_own_token_that_no_client_can_send_is_refused(text: str) -> None:
+def test_existing_token_that_no_client_can_send_is_refused(text: str) -> None:
     with pytest.raises(BadName, match=f"1 to {MAX_TOKEN_CHARACTERS} visible ASCII characters"):
         checked_own_token(text)
 
 
-def test_known_token_opens_its_scope() -> None:
+def test_known_token_has_its_scope() -> None:
     tokens = [known("other"), known("mine"), known("third")]
     assert authorize("mine", tokens, scope=Scope.UPLOAD, now=NOW) is tokens[1]
 
@@ -94,13 +94,13 @@ USELESS = {
 
 
 @pytest.mark.parametrize(("presented", "tokens"), USELESS.values(), ids=USELESS.keys())
-def test_useless_tokens_are_never_told_apart(presented: str, tokens: list[Token]) -> None:
+def test_unknown_revoked_and_expired_tokens_get_the_same_answer(presented: str, tokens: list[Token]) -> None:
     with pytest.raises(BadToken) as caught:
         authorize(presented, tokens, scope=Scope.UPLOAD, now=NOW)
     assert caught.value.text == BadToken().text
 
 
-def test_token_opens_until_it_expires() -> None:
+def test_token_is_valid_until_it_expires() -> None:
     token = known("mine", expires=NOW + 1)
     assert authorize("mine", [token], scope=Scope.UPLOAD, now=NOW + 0.5) is token
 

@@ -7,7 +7,7 @@ import pytest
 from authsvc.settings import Settings
 
 
-def test_everything_lies_below_the_data_folder() -> None:
+def test_all_folders_are_in_the_data_folder() -> None:
     found = Settings(data_dir=Path("/srv/pictures"))
     below = {
         "blobs_dir": "blobs",
@@ -25,7 +25,7 @@ def test_everything_lies_below_the_data_folder() -> None:
     }
 
 
-def test_single_paths_can_lie_elsewhere() -> None:
+def test_socket_and_acme_root_can_be_elsewhere() -> None:
     found = Settings(acme_root=Path("/srv/acme"), socket=Path("/run/a.sock"))
     assert (found.acme_dir, found.socket_path) == (Path("/srv/acme"), Path("/run/a.sock"))
 
@@ -40,13 +40,15 @@ def test_single_paths_can_lie_elsewhere() -> None:
     ],
     ids=["local", "server", "port", "IPv6"],
 )
-def test_own_hosts_and_base(public_url: str, extra_hosts: tuple[str, ...], base_url: str, own_hosts: set[str]) -> None:
+def test_own_hosts_and_base_url_come_from_the_settings(
+    public_url: str, extra_hosts: tuple[str, ...], base_url: str, own_hosts: set[str]
+) -> None:
     found = Settings(port=8081, public_url=public_url, extra_hosts=extra_hosts)
     assert found.base_url == base_url
     assert found.own_hosts == own_hosts
 
 
-def test_effective_settings_show_what_stands_in_for_unset_ones() -> None:
+def test_effective_settings_show_the_values_used_for_unset_ones() -> None:
     found = Settings(data_dir=Path("/srv/p"), port=8081).effective()
     assert list(found) == list(Settings.model_fields)
     assert found["socket"] == Path("/srv/p/run/authsvc.sock")

@@ -26,7 +26,7 @@ def test_every_setting_is_described() -> None:
     assert all(field.description and field.description.endswith(".") for field in Settings.model_fields.values())
 
 
-def test_later_sources_win_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_source_wins_for_each_setting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = folder / "my.toml"
     file.write_text("port = 1001\nupload_rate = 1001\nbody_timeout = 1001\n")
     monkeypatch.setenv("AUTHSVC_PORT", "1002")
@@ -53,7 +53,7 @@ def test_file_in_the_data_folder_of_the_environment_is_found(folder: Path, monke
     assert load().settings.port == 1001
 
 
-def test_named_file_counts_before_the_one_in_the_data_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_file_wins_over_the_one_in_the_data_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "authsvc.toml").write_text("port = 1001\n")
     (folder / "environment.toml").write_text("port = 1002\n")
     (folder / "flag.toml").write_text("port = 1003\n")
@@ -104,13 +104,13 @@ def test_unknown_setting_in_the_environment_is_refused(
         load(flags={"data_dir": folder})
 
 
-def test_variables_of_others_are_left_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_environment_variables_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "1")
     monkeypatch.setenv("AUTHSVCPORT", "1")
     assert load(flags={"data_dir": folder}).settings.port == 8080
 
 
-def test_bad_value_is_blamed_on_the_source_that_won(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_value_is_reported_with_its_source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = folder / "my.toml"
     file.write_text("port = 70001\n")
     with pytest.raises(BadSetting, match=r"setting port = 70001 \(file\): .*1 to 65535"):
@@ -146,6 +146,6 @@ def test_settings_do_not_change_once_loaded(folder: Path) -> None:
         setattr(settings, "port", 1)  # noqa: B010 — mypy knows that it is read-only
 
 
-def test_settings_read_nothing_behind_the_back_of_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_load_reads_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTHSVC_PORT", "1002")
     assert Settings(data_dir=folder).port == 8080

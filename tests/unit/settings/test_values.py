@@ -20,7 +20,7 @@ def setting(name: str, value: object) -> object:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("name", BOUNDED)
-def test_number_is_taken_up_to_its_bounds(name: str) -> None:
+def test_number_is_accepted_up_to_its_bounds(name: str) -> None:
     low, high = (int(word) for word in allowed_range(name).split() if word.isdigit())
     assert (setting(name, low), setting(name, str(high))) == (low, high)
     for value in (low - 1, high + 1, "many", 1.5):
@@ -30,7 +30,7 @@ def test_number_is_taken_up_to_its_bounds(name: str) -> None:
         assert f"allowed: {low} to {high}" in caught.value.text
 
 
-def test_every_number_and_choice_says_its_range() -> None:
+def test_every_number_and_choice_has_a_documented_range() -> None:
     fields = Settings.model_fields.items()
     numbers = {name for name, field in fields if field.annotation is int}
     assert numbers == set(BOUNDED)
@@ -44,13 +44,13 @@ def test_every_number_and_choice_says_its_range() -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("name", CHOICES)
-def test_other_word_than_the_choices_is_refused(name: str) -> None:
+def test_value_that_is_not_a_choice_is_refused(name: str) -> None:
     with pytest.raises(BadSetting, match=f"setting {name} = 'perhaps' .*allowed: {allowed_range(name)}"):
         setting(name, "perhaps")
 
 
 @pytest.mark.usefixtures("folder")
-def test_lists_come_from_the_environment_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_gives_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTHSVC_EXTRA_HOSTS", " Img.example.com , bücher.example,, [::1]")
     monkeypatch.setenv("AUTHSVC_EDITOR_AGENTS", "Zettlr/,Electron/")
     monkeypatch.setenv("AUTHSVC_TRUSTED_PROXIES", "192.0.2.0/24,2001:db8::/32,unix:")
@@ -67,13 +67,13 @@ def test_empty_list_switches_editors_off(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("folder")
-def test_default_editors_spelled_out_let_in_nobody_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_editors_written_out_match_no_other_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut at the comma in `(KHTML, like Gecko)`, its first half would fit every Chrome and Safari."""
     monkeypatch.setenv("AUTHSVC_EDITOR_AGENTS", ",".join(DEFAULT_EDITOR_AGENTS))
     assert load().settings.editor_agents == DEFAULT_EDITOR_AGENTS
 
 
-def test_lists_come_from_the_file_as_lists_or_by_comma(folder: Path) -> None:
+def test_file_gives_lists_as_arrays_or_with_commas(folder: Path) -> None:
     (folder / "a.toml").write_text(
         'extra_hosts = ["A.example", "b.example"]\ntrusted_proxies = "192.0.2.1, 192.0.2.2"\n'
     )
@@ -152,7 +152,7 @@ TAKEN = {
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(("name", "value", "expected"), TAKEN.values(), ids=TAKEN.keys())
-def test_value_is_taken_in_its_canonical_form(name: str, value: object, expected: object) -> None:
+def test_value_is_stored_in_its_canonical_form(name: str, value: object, expected: object) -> None:
     assert setting(name, value) == expected
 
 
@@ -163,7 +163,7 @@ UNSAFE = [*"\"'\\$;{}#*?[]:\n\r\t\0", "\udcff"]
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("character", UNSAFE, ids=ascii)
-def test_path_that_nginx_could_not_carry_is_refused(name: str, character: str) -> None:
+def test_path_with_a_special_character_of_nginx_is_refused(name: str, character: str) -> None:
     with pytest.raises(BadSetting, match=f"setting {name} = .*nginx's files cannot carry"):
         setting(name, f"/tmp/a{character}b")
 

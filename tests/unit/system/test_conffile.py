@@ -64,7 +64,7 @@ def test_file_is_replaced_only_if_nobody_has_edited_it(
     assert is_edited(file, {default.read_bytes()}) is (expected[1] != text)
 
 
-def test_edit_that_is_taken_back_lets_defaults_follow_again(file: Path, default: Path) -> None:
+def test_undone_edit_lets_the_file_follow_its_default_again(file: Path, default: Path) -> None:
     _write(file, default, FIRST)
     file.write_text(MINE)
     assert _write(file, default, SECOND) is Outcome.KEPT
@@ -82,12 +82,12 @@ def test_link_counts_as_edited(file: Path, default: Path, tmp_path: Path, target
     assert (tmp_path / "elsewhere").read_text() == MINE
 
 
-def test_modes_are_as_asked_for_in_both(file: Path, default: Path) -> None:
+def test_both_files_get_the_requested_mode(file: Path, default: Path) -> None:
     write_conffile(file, FIRST, default=default, mode=0o640)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (file, default)] == [0o640, 0o640]
 
 
-def test_file_is_as_before_when_its_default_cannot_be_written(file: Path, default: Path) -> None:
+def test_file_is_restored_when_its_default_cannot_be_written(file: Path, default: Path) -> None:
     default.mkdir()
     with pytest.raises(OSError, match="default"):
         _write(file, default, FIRST)

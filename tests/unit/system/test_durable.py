@@ -9,7 +9,7 @@ from tests.support.contract.small_disk import fill, small_disk
 
 
 @pytest.mark.needs_root
-def test_full_disk_is_called_full(tmp_path: Path) -> None:
+def test_full_disk_becomes_disk_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=64k") as disk:
         fill(disk)
         with pytest.raises(DiskFull), disk_full_when_no_room():
@@ -17,17 +17,17 @@ def test_full_disk_is_called_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["no space", "over quota"])
-def test_both_words_for_no_room_mean_full(number: int) -> None:
+def test_full_disk_and_full_quota_become_disk_full(number: int) -> None:
     with pytest.raises(DiskFull), disk_full_when_no_room():
         raise OSError(number, "no room")
 
 
-def test_other_troubles_keep_their_names(tmp_path: Path) -> None:
+def test_other_errors_are_not_changed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), disk_full_when_no_room():
         (tmp_path / "missing").read_bytes()
 
 
-def test_what_goes_well_goes_through(tmp_path: Path) -> None:
+def test_success_is_not_changed(tmp_path: Path) -> None:
     with disk_full_when_no_room():
         (tmp_path / "file").write_bytes(b"bytes")
     assert (tmp_path / "file").read_bytes() == b"bytes"

@@ -102,7 +102,7 @@ UNSERIALISED = {
 
 
 @pytest.mark.parametrize("referer", UNSERIALISED.values(), ids=UNSERIALISED.keys())
-def test_what_no_browser_serialises_is_invalid(referer: str) -> None:
+def test_header_that_no_browser_sends_is_invalid(referer: str) -> None:
     assert embedder(referer=referer) == INVALID
 
 
@@ -148,7 +148,7 @@ pieced = st.lists(st.sampled_from(PIECES), max_size=7).map("".join)
 
 @settings(deadline=None, max_examples=500)
 @given(tail=pieced, begin=st.sampled_from(["http://", "https://", "http://a", "https://good.example", ""]))
-def test_grammar_agrees_with_a_reading_by_hand(begin: str, tail: str) -> None:
+def test_grammar_agrees_with_a_separate_parser(begin: str, tail: str) -> None:
     value = begin + tail
     expected = oracle(value) if value else NONE
     assert embedder(referer=value) == expected

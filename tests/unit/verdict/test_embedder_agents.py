@@ -34,12 +34,12 @@ AGENTS = {
 
 
 @pytest.mark.parametrize(("agent", "expected"), AGENTS.values(), ids=AGENTS.keys())
-def test_hidden_referer_is_excused_for_editors_alone(agent: str, expected: str) -> None:
+def test_hidden_referer_is_allowed_only_for_editors(agent: str, expected: str) -> None:
     assert embedder(agent, **CROSS_SITE_PICTURE) == expected
     assert embedder(agent, origin="null") == expected
 
 
-def test_editor_is_not_excused_from_its_referer() -> None:
+def test_referer_of_an_editor_still_counts() -> None:
     assert embedder("Electron/30", referer="https://evil.example/") == "evil.example"
     assert embedder("Electron/30", referer="nonsense") == INVALID
 
@@ -53,7 +53,7 @@ def test_without_editor_agents_every_hidden_referer_is_hidden() -> None:
     ["Web", "a*b*c", "    ", "***$", "Elec\n", "Elec\x7f", 'Elec"tron', "Elec\\tron", "Électron", "x" * 201, ""],
     ids=lambda text: repr(text)[:14],
 )
-def test_agent_entry_that_fits_almost_anybody_or_breaks_nginx_is_refused(text: str) -> None:
+def test_agent_entry_that_matches_almost_everything_or_breaks_nginx_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a usable piece of a User-Agent"):
         agent_pattern(text)
 
@@ -64,7 +64,7 @@ literal = st.text(st.sampled_from(sorted(set(map(chr, range(32, 127))) - set('"\
 
 @settings(deadline=None, max_examples=200)
 @given(text=literal, before=printable, after=printable)
-def test_agent_entry_without_marks_means_what_it_says(text: str, before: str, after: str) -> None:
+def test_agent_entry_without_special_characters_is_literal(text: str, before: str, after: str) -> None:
     text = f"Edit{text}"
     pattern = agent_pattern(text)
     assert re.search(pattern, before + text + after)
@@ -94,5 +94,5 @@ def test_agent_entry_without_marks_means_what_it_says(text: str, before: str, af
         "dollar",
     ],
 )
-def test_marks_in_agent_entries(entry: str, agent: str, is_found: object) -> None:
+def test_special_characters_in_agent_entries(entry: str, agent: str, is_found: object) -> None:
     assert bool(re.search(agent_pattern(entry), agent)) is is_found

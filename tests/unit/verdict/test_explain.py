@@ -43,7 +43,7 @@ def steps(headers: dict[str, str], *, method: str = "", target: str = "") -> dic
         ({}, "Answer", "200 with the picture"),
     ],
 )  # fmt: skip
-def test_step_says_what_was_found(headers: dict[str, str], subject: str, piece: str) -> None:
+def test_step_describes_its_result(headers: dict[str, str], subject: str, piece: str) -> None:
     assert piece in steps(headers)[subject]
 
 
@@ -57,18 +57,18 @@ def test_step_says_what_was_found(headers: dict[str, str], subject: str, piece: 
         ("POST", PICTURE, "answered with 405"),
     ],
 )
-def test_request_line_is_looked_at_first(method: str, target: str, piece: str) -> None:
+def test_request_line_is_the_first_step(method: str, target: str, piece: str) -> None:
     first = told({}, method=method, target=target).steps[0]
     assert first.subject == f"{method} {target}"
     assert piece in first.finding
 
 
-def test_repeated_referer_is_pointed_out() -> None:
+def test_repeated_referer_is_reported() -> None:
     first = told({"referer": "https://evil.example/"}, repeated=("referer",)).steps[0]
     assert (first.subject, first.finding.partition(":")[0]) == ("Referer", "sent more than once")
 
 
-def test_allowed_read_needs_no_way_out() -> None:
+def test_allowed_read_gets_no_advice() -> None:
     assert told({}).verdict.allowed
     assert "To allow it" not in steps({})
     refused = told({}, empty=False)

@@ -29,7 +29,7 @@ from authsvc.verdict.invalid import why_invalid
         ("https://example.com/a b", "its path has a space, or a character that browsers encode with %"),
     ],
 )
-def test_flaw_of_a_referer_is_named(value: str, flaw: str) -> None:
+def test_reason_for_an_invalid_referer_is_named(value: str, flaw: str) -> None:
     assert why_invalid(value, is_origin=False) == flaw
 
 
@@ -39,7 +39,7 @@ def test_origin_has_no_path() -> None:
 
 
 @given(st.one_of(st.text(), st.from_regex(r"https?://[\S ]*")), st.booleans())
-def test_flaw_is_found_exactly_where_the_grammar_refuses(value: str, is_origin: bool) -> None:  # noqa: FBT001 — drawn
+def test_reason_is_given_exactly_when_the_grammar_refuses(value: str, is_origin: bool) -> None:  # noqa: FBT001 — drawn
     word = embedder_of({"origin" if is_origin else "referer": value}, editor_agents=())
     if value and not (is_origin and value == "null"):
         assert (why_invalid(value, is_origin=is_origin) is not None) == (word == INVALID)

@@ -63,7 +63,7 @@ def test_own_host_stays_allowed_when_it_is_a_site_too() -> None:
 
 @settings(deadline=None)
 @given(embedder=st.text(), allows_empty=st.booleans(), allows_hidden=st.booleans())
-def test_nobody_is_let_in_unnamed(embedder: str, *, allows_empty: bool, allows_hidden: bool) -> None:
+def test_only_listed_hosts_are_allowed(embedder: str, *, allows_empty: bool, allows_hidden: bool) -> None:
     if decide(embedder, rules(allows_empty=allows_empty, allows_hidden=allows_hidden)).allowed:
         assert (
             (embedder == NONE and allows_empty)

@@ -35,7 +35,7 @@ def test_empty_set_covers_nobody() -> None:
     assert not SiteSet.of(()).covers("example.com")
 
 
-def test_wildcard_and_host_stand_side_by_side() -> None:
+def test_wildcard_and_host_can_be_on_one_list() -> None:
     sites = SiteSet.of(frozenset({"example.com", "*.example.com", "*.example.org"}))
     assert sites == SiteSet(hosts=frozenset({"example.com"}), parents=frozenset({"example.com", "example.org"}))
     assert sites.covers("example.com")

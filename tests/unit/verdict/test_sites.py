@@ -38,7 +38,7 @@ CANONICAL = {
 
 
 @pytest.mark.parametrize(("text", "canonical"), CANONICAL.values(), ids=CANONICAL.keys())
-def test_pattern_is_spelled_as_browsers_do(text: str, canonical: str) -> None:
+def test_pattern_gets_the_spelling_of_browsers(text: str, canonical: str) -> None:
     assert canonical_site(text) == canonical
 
 
@@ -98,7 +98,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "hint"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_pattern_is_refused_with_a_hint(text: str, hint: str) -> None:
+def test_text_that_is_not_a_pattern_is_refused_with_a_hint(text: str, hint: str) -> None:
     with pytest.raises(BadSite, match=hint):
         canonical_site(text)
 
@@ -124,7 +124,7 @@ def test_hexadecimal_last_label_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text", [".", "..", "*..", "*.[::1]"], ids=["dot", "two dots", "wildcard dots", "IPv6 wildcard"]
 )
-def test_hint_never_names_what_would_be_refused_too(text: str) -> None:
+def test_spelling_in_a_hint_is_always_valid(text: str) -> None:
     with pytest.raises(BadSite) as caught:
         canonical_site(text)
     hint = re.search(r"write '(.*)'", caught.value.text)
@@ -177,7 +177,7 @@ def test_pattern_is_found_in_itself(text: str) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(text=names | pieced)
-def test_a_browser_on_an_allowed_host_is_read_as_just_that_host(text: str) -> None:
+def test_browser_on_an_allowed_host_gives_exactly_that_host(text: str) -> None:
     try:
         found = canonical_site(text)
     except BadSite:

@@ -95,7 +95,7 @@ pytest: .venv/dev.stamp
 	@scripts/need-packages test
 	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
-# Leaves out everything that starts nginx or needs root; tests/README.md lists what that is.
+# Without tests that start nginx or need root; see tests/README.md.
 test-fast: NEEDS = fast
 test-fast: .venv/dev.stamp
 	$(BIN)/python $(PYTEST) -m "not needs_root and not needs_nginx" tests/unit tests/integration $(PYTEST_ARGS)

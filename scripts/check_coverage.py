@@ -1,4 +1,4 @@
-"""Hold branch coverage to its bounds, file by file."""
+"""Check the branch coverage of each file against its bound."""
 
 import json
 import subprocess
@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 COMPLETE = ("authsvc/verdict/policy.py", "authsvc/uploads/pipeline.py", "authsvc/store/", "authsvc/catalog/")
-"""Covered to the last branch: what decides, and what keeps pictures."""
+"""Files that must be covered completely: they decide, or they keep pictures."""
 ELSEWHERE_PERCENT = 95.0
 
 
 def short_of_bound(files: dict[str, dict[str, dict[str, float]]]) -> list[str]:
-    """Return a line for every file that is covered less than it must be."""
+    """Return a line for every file below its bound."""
     lines = []
     for name, figures in sorted(files.items()):
         needed = 100.0 if name.startswith(COMPLETE) else ELSEWHERE_PERCENT
@@ -22,7 +22,7 @@ def short_of_bound(files: dict[str, dict[str, dict[str, float]]]) -> list[str]:
 
 
 def main() -> int:
-    """Print coverage's report and what falls short; return an exit status."""
+    """Print the report of coverage and the files below their bounds; return an exit status."""
     coverage = Path(sys.executable).with_name("coverage")
     subprocess.run([coverage, "report"], check=True)
     report = subprocess.run([coverage, "json", "-q", "-o", "-"], check=True, capture_output=True, text=True)

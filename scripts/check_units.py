@@ -12,8 +12,8 @@ SOURCES = Path(__file__).parents[1] / "systemd"
 UNITS = ("authsvc.service", "authsvc.socket", "authsvc-sites.path", "authsvc-sites.service")
 NETWORK = "network.conf"
 
-# What `systemd-analyze security` may find at most, in tenths as --threshold counts, from a version of
-# systemd on: 252 is in Debian 12, and 257, which weighs some directives less, in Debian 13.
+# The highest exposure that `systemd-analyze security` may report, in tenths as for --threshold, from a
+# version of systemd on: 252 is in Debian 12, and 257, which weighs some directives less, in Debian 13.
 EXPOSURES = {"authsvc.service": {0: 5}, "authsvc-sites.service": {0: 32, 257: 31}}
 NETWORK_EXPOSURE = 11
 
@@ -39,7 +39,7 @@ def uncommented(unit: Path) -> list[str]:
 
 
 def place(prefix: Path) -> Path:
-    """Place the units below `prefix` as an installation does, with a program to start; return their folder."""
+    """Install the units in `prefix` as `make install` does, with a program to start; return their folder."""
     folder = prefix / "lib/systemd/system"
     for unit in UNITS:
         command: list[str | Path] = [Path(__file__).with_name("place"), "644", SOURCES / unit, folder / unit]

@@ -51,7 +51,7 @@ def show(given: Given, key: str, *, as_json: bool) -> None:
     with backends_of(given) as backends:
         found = backends.catalog.images.find(wanted)
     if found is None:
-        raise NoSuchObject(reason=f"there is no picture {key!r}; `authsvc image list` shows them")
+        raise NoSuchObject(reason=f"there is no picture {key!r}; `authsvc image list` shows all")
     described = _described(found, given.settings)
     if as_json:
         show_json(described)

@@ -48,7 +48,7 @@ class Supervisor:
             await self._end_all()
 
     async def _watch(self) -> None:
-        """Return after a signal; raise when a part has ended for good."""
+        """Return after a signal; raise when a part cannot be kept running."""
         follower = SiteListFollower(self.nginx, self.announce)
         parts = [
             asyncio.create_task(part)

@@ -1,9 +1,10 @@
 """Every setting: `table` lists them, `types` checks values, `sources` gathers values,
-`old_names` knows the names of earlier versions."""
+`effective` has what follows from them, `old_names` the names of earlier versions."""
 
+from authsvc.settings.effective import MAX_SOCKET_PATH_BYTES, Settings
 from authsvc.settings.old_names import REMOVED, RENAMED, OldNames
 from authsvc.settings.sources import CONFIG_VARIABLE, Loaded, checked, load
-from authsvc.settings.table import ENV_PREFIX, MAX_SOCKET_PATH_BYTES, Settings, allowed_range
+from authsvc.settings.table import ENV_PREFIX, allowed_range
 
 __all__ = [
     "CONFIG_VARIABLE",

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from authsvc.errors import BadSetting
+from authsvc.settings.effective import Settings
 from authsvc.settings.old_names import OLD_NAMES, OldNames
-from authsvc.settings.table import ENV_PREFIX, Settings, allowed_range
+from authsvc.settings.table import ENV_PREFIX, allowed_range
 from authsvc.settings.types import split_list
 from authsvc.verdict.sites import host_in
 

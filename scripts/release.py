@@ -122,25 +122,20 @@ def _start_and_stop(authsvc: Sequence[str], data_dir: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    process = subprocess.Popen(
-        [*authsvc, "up", "--port", port],
-        env=_clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    # Ends the reading below when nothing is printed.
-    watchdog = threading.Timer(START_SECONDS, process.kill)
-    watchdog.start()
-    try:
-        token = _first_token(process)
-        _upload_and_read(f"http://127.0.0.1:{port}", token, (data_dir / "welcome.png").read_bytes())
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, "authsvc up did not end with status 0"  # noqa: S101 — the check itself
-    finally:
-        watchdog.cancel()
-        process.kill()
-        process.wait()
+    command, environment = [*authsvc, "up", "--port", port], _clean_environment()
+    pipe, both = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=both, text=True) as process:
+        # Ends the reading below when nothing is printed.
+        watchdog = threading.Timer(START_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            token = _first_token(process)
+            _upload_and_read(f"http://127.0.0.1:{port}", token, (data_dir / "welcome.png").read_bytes())
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, "authsvc up did not end with status 0"  # noqa: S101 — the check itself
+        finally:
+            watchdog.cancel()
+            process.kill()
 
 
 def _first_token(process: subprocess.Popen[str]) -> str:

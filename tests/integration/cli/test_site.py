@@ -96,5 +96,5 @@ def test_own_hosts_are_listed_and_stay_allowed(home: Home) -> None:
     home.ok("site", "add", "img.example.com")
     done = home.run("site", "remove", "img.example.com")
     assert done.status == 0
-    assert "note: img.example.com is this service's own host" in done.stderr
+    assert "note: img.example.com is the service's own host" in done.stderr
     assert home.run("verdict", "--referer", "https://img.example.com/").status == 0

@@ -34,7 +34,7 @@ def steps(headers: dict[str, str], *, method: str = "", target: str = "") -> dic
         ({"origin": "https://evil.example"}, "Referer", "absent"),
         ({"origin": "https://evil.example"}, "Origin: https://evil.example", "the page is on evil.example"),
         ({"origin": "null"}, "Origin: null", "without an address"),
-        ({"origin": "null"}, "User-Agent", "no editor of the setting editor_agents"),
+        ({"origin": "null"}, "User-Agent", "no editor in the setting editor_agents"),
         (CROSS, "Sec-Fetch-Site, -Mode, -Dest", "cross-site no-cors image: a page on another site embeds"),
         (CROSS, "To allow it", "hidden_referer"),
         (CROSS | {"user-agent": "Typora/1.9"}, "User-Agent", "an editor, because of 'Typora/'"),

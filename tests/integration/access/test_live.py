@@ -94,10 +94,10 @@ def test_concurrent_verdicts_for_a_newer_nginx_all_use_its_sites(place: Workplac
     assert all(verdict.allowed for verdict in asyncio.run(every()))
 
 
-@pytest.mark.parametrize("behind", [0, 1], ids=["the same", "an older"])
-def test_revision_of_nginx_is_recorded_without_reading_the_sites(place: Workplace, behind: int) -> None:
+@pytest.mark.parametrize("lag", [0, 1], ids=["the same", "an older one"])
+def test_revision_of_nginx_is_recorded_without_reading_the_sites(place: Workplace, lag: int) -> None:
     guard = _guard(place)
-    seen = guard.sites_revision - behind
+    seen = guard.sites_revision - lag
     place.catalog.access.add_site("blog.example", now=1)
     assert not asyncio.run(guard.verdict("blog.example", nginx_revision=seen)).allowed
     assert guard.nginx_revision == seen

@@ -156,7 +156,7 @@ def test_damaged_default_is_one_line(file: Path, text: str) -> None:
 
 @pytest.mark.needs_root
 def test_services_group_may_read_it_and_others_may_not(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A group that every system has stands in for the service's.
+    # A group that exists on every system, instead of the service's.
     monkeypatch.setattr("authsvc.cli.new_config._GROUP", "daemon")
     written(file, "--domain", DOMAIN)
     for path in (file, default_of(file)):

@@ -99,7 +99,7 @@ def test_missing_settings_file_is_one_line(home: Home) -> None:
 
 
 def on_terminal(*arguments: str) -> str:
-    """Run `authsvc` on a terminal of 80 columns; return what stands there."""
+    """Run `authsvc` on a terminal of 80 columns; return what is shown."""
     keyboard, screen = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
     process = subprocess.Popen([AUTHSVC, *arguments], stdin=screen, stdout=screen, stderr=screen, env=environment)

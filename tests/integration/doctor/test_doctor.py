@@ -28,7 +28,7 @@ NOBODYS_UID = 54321
 
 
 def complaints(found: Iterable[Finding]) -> list[Finding]:
-    """Return what is not fine; a check that says nothing at all would look healthy, too."""
+    """Return the findings that are not ok. There must be findings: no finding would look healthy."""
     findings = list(found)
     assert findings
     return [finding for finding in findings if finding.state is not State.OK]
@@ -143,7 +143,7 @@ def test_clock(error_us: int | None, state: State) -> None:
 def test_kernel_reports_the_error_of_the_clock() -> None:
     error = clock_error_us()
     assert error is not None
-    # The kernel itself goes no further, include/linux/timex.h.
+    # The kernel's own maximum, include/linux/timex.h.
     assert 0 <= error <= 16_000_000
 
 

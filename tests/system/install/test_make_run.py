@@ -99,7 +99,7 @@ def test_data_folder_of_another_user_is_one_line(tree: Tree, foreign_folder: Pat
 
 
 WITHOUT_NGINX = (
-    # In a mount name space of its own, where nothing usable lies in nginx's place.
+    # In its own mount namespace, where nginx's path is not a program.
     "mount --bind /dev/null /usr/sbin/nginx && "
     f"exec setpriv --reuid={USER.pw_uid} --regid={USER.pw_gid} --clear-groups "
 )

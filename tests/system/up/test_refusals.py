@@ -40,7 +40,7 @@ def refusal(stack: FreshStack, *arguments: str) -> str:
     ("settings", "words"),
     [
         pytest.param({"hotlink_placeholder": "/nowhere.png"}, "hotlink_placeholder", id="placeholder is missing"),
-        pytest.param({"missing_placeholder": "/etc/hostname"}, "not a JPEG", id="placeholder is no picture"),
+        pytest.param({"missing_placeholder": "/etc/hostname"}, "not a JPEG", id="placeholder is not a picture"),
         pytest.param({"hotlink_placeholder": "/tmp"}, "hotlink_placeholder", id="placeholder is a folder"),
         pytest.param({"prot": "80"}, "did you mean 'port'", id="unknown setting"),
         pytest.param({"listen": "nowhere"}, "listen", id="setting out of range"),

@@ -11,7 +11,7 @@ from tests.support.up.processes import assert_gone, descendants, left_of
 
 
 @pytest.fixture(scope="module")
-def mended() -> Iterator[Stack]:
+def restarted() -> Iterator[Stack]:
     """A stack whose service may be killed, a few times in all."""
     with Stack() as running:
         yield running
@@ -27,22 +27,22 @@ def kill_service(stack: Stack, number: signal.Signals) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
-def test_dead_service_is_named_and_started_again(mended: Stack, number: signal.Signals) -> None:
-    already = mended.output.count("starting it again")
-    before = kill_service(mended, number)
-    answer = mended.post(picture())
+def test_dead_service_is_named_and_started_again(restarted: Stack, number: signal.Signals) -> None:
+    already = restarted.output.count("starting it again")
+    before = kill_service(restarted, number)
+    answer = restarted.post(picture())
     assert answer.status_code == 200, answer.text
-    assert mended.pid("service") != before
-    wait_until(lambda: mended.output.count("starting it again") == already + 1, "it says so")
-    assert f"authsvc: the service was killed by {number.name}; starting it again in " in mended.output
+    assert restarted.pid("service") != before
+    wait_until(lambda: restarted.output.count("starting it again") == already + 1, "it says so")
+    assert f"authsvc: the service was killed by {number.name}; starting it again in " in restarted.output
 
 
-def test_requests_wait_while_the_service_is_started_again(mended: Stack) -> None:
-    path = mended.upload(picture())
-    kill_service(mended, signal.SIGKILL)
-    # Its parent holds the listening socket: nobody is refused, everybody waits.
-    assert mended.ask_service("/readyz").status_code == 200
-    assert mended.get(path, Referer="http://localhost/").status_code == 200
+def test_requests_wait_while_the_service_is_started_again(restarted: Stack) -> None:
+    path = restarted.upload(picture())
+    kill_service(restarted, signal.SIGKILL)
+    # Its parent keeps the listening socket open: connections wait, and none is refused.
+    assert restarted.ask_service("/readyz").status_code == 200
+    assert restarted.get(path, Referer="http://localhost/").status_code == 200
 
 
 def test_service_that_keeps_dying_ends_everything() -> None:

@@ -39,7 +39,7 @@ class Terminal:
     def shown(self) -> str:
         """Return all that stands on the screen by now."""
         while self._keyboard >= 0 and select.select([self._keyboard], [], [], 0)[0]:
-            with suppress(OSError):  # EIO: nobody has it open any more
+            with suppress(OSError):  # EIO: no process has it open any more
                 if piece := os.read(self._keyboard, 4096):
                     self._shown += piece
                     continue

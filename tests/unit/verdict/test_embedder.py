@@ -66,8 +66,8 @@ UNSERIALISED = {
     "userinfo with a port": "https://good.example:80@evil.example/",
     "backslash for a slash": "https://good.example\\@evil.example/",
     "percent in host": "https://example%2ecom/",
-    "newline behind the host": "https://example.com\n",
-    "newline behind the path": "https://example.com/\n",
+    "newline after the host": "https://example.com\n",
+    "newline after the path": "https://example.com/\n",
     "carriage return": "https://example.com/\r",
     "tab in host": "https://exam\tple.com/",
     "NUL in path": "https://example.com/\0",
@@ -96,7 +96,7 @@ UNSERIALISED = {
     "IPv6 without its end": "http://[::1/",
     "IPv6 without brackets": "http://::1/",
     "IPv6 with dots": "http://[::ffff:127.0.0.1]/",
-    "IPv6 with a dot behind": "http://[::1]./",
+    "IPv6 with a final dot": "http://[::1]./",
     "too long a name": f"https://{'a' * 254}/",
 }
 

@@ -9,7 +9,7 @@ CROSS = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch
 PICTURE = "/7b/e49a5d9f4ab1e2c0d7f3b6a8901234.png"
 
 
-def told(
+def explained(
     headers: dict[str, str], *, method: str = "", target: str = "", repeated: tuple[str, ...] = (), empty: bool = True
 ) -> Explanation:
     rules = Rules(SiteSet.of(("*.wild.example",)), frozenset({"img.example"}), allows_empty=empty, allows_hidden=False)
@@ -18,7 +18,7 @@ def told(
 
 
 def steps(headers: dict[str, str], *, method: str = "", target: str = "") -> dict[str, str]:
-    return {step.subject: step.finding for step in told(headers, method=method, target=target).steps}
+    return {step.subject: step.finding for step in explained(headers, method=method, target=target).steps}
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_step_describes_its_result(headers: dict[str, str], subject: str, piece:
     ],
 )
 def test_request_line_is_the_first_step(method: str, target: str, piece: str) -> None:
-    first = told({}, method=method, target=target).steps[0]
+    first = explained({}, method=method, target=target).steps[0]
     assert first.subject == f"{method} {target}"
     assert piece in first.finding
 
 
 def test_repeated_referer_is_reported() -> None:
-    first = told({"referer": "https://evil.example/"}, repeated=("referer",)).steps[0]
+    first = explained({"referer": "https://evil.example/"}, repeated=("referer",)).steps[0]
     assert (first.subject, first.finding.partition(":")[0]) == ("Referer", "sent more than once")
 
 
 def test_allowed_read_gets_no_advice() -> None:
-    assert told({}).verdict.allowed
+    assert explained({}).verdict.allowed
     assert "To allow it" not in steps({})
-    refused = told({}, empty=False)
+    refused = explained({}, empty=False)
     assert refused.steps[-1].finding == 'set empty_referer = "allow"'

@@ -12,9 +12,11 @@ import click
 from authsvc.errors import BadSetting
 from authsvc.settings import OldNames, checked
 from authsvc.system.conffile import Outcome, write_conffile
+from authsvc.system.durable import make_folder
 
 _GROUP: Final = "authsvc"
 _MODE: Final = 0o640
+_FOLDER_MODE: Final = 0o755
 
 _TEXT: Final = """\
 # Settings of authsvc. You may edit this file: `make install` does not change
@@ -83,7 +85,11 @@ def new_config(
         certificate or (kept.certificate if kept else f"{live}/fullchain.pem"),
         certificate_key or (kept.certificate_key if kept else f"{live}/privkey.pem"),
     )
-    outcome = write_conffile(file, _text_of(choice, default), default=default, mode=_MODE, gid=_gid())
+    text = _text_of(choice, default)
+    if not file.parent.is_dir():
+        file.parent.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent, _FOLDER_MODE)
+    outcome = write_conffile(file, text, default=default, mode=_MODE, gid=_gid())
     if outcome is Outcome.KEPT:
         click.echo(f"settings: {file} was edited and is kept; the default is in {default}")
     else:

@@ -88,7 +88,7 @@ def test_token_that_no_header_can_contain_is_refused(home: Home, text: bytes) ->
 def test_token_that_exists_under_another_name_is_refused(home: Home) -> None:
     home.ok("token", "add", "one", "--stdin", stdin=b"the-same-token-for-both")
     line = home.refusal("token", "add", "two", "--stdin", stdin=b"the-same-token-for-both")
-    assert "known already, under the name 'one'" in line
+    assert "exists already, under the name 'one'" in line
 
 
 def test_expired_token_is_refused_and_listed_as_expired(stack: Stack) -> None:

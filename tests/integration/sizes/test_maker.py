@@ -145,6 +145,7 @@ def test_reader_stops_waiting_and_the_job_goes_on(
         maker = SizeMaker(store=place.store, cache=place.sizes, decoder=Slow(), on_end=ends.append)
         first, second = await asyncio.gather(maker.make(webp_request), maker.make(webp_request))
         assert (first, second, ends) == (Outcome.NOT_NOW, Outcome.NOT_NOW, [])
+        shorten(monkeypatch, "authsvc.sizes.maker", size_answer=60)
         waiting = asyncio.create_task(maker.make(webp_request))
         await asyncio.sleep(0)
         released.set()

@@ -70,8 +70,8 @@ def install_command(given: Given, main_file: Path | None, *, reloads: bool) -> N
     program, main_file = _nginx_of(settings, main_file)
     with _locked(main_file) as lock:
         site_list = _published(settings)
-        with _advice(), lock.change():
-            installed = install_server(settings, site_list, program, main_file)
+        with _advice():
+            installed = install_server(settings, site_list, program, main_file, change=lock.change)
         _report_changes(installed)
         if installed.site is Outcome.KEPT:
             paths = installed.paths
@@ -100,8 +100,8 @@ def uninstall_command(given: Given, main_file: Path | None) -> None:
         click.echo("nginx: not installed on this server any more")
         return
     with _locked(main_file) as lock:
-        with _advice(), lock.change():
-            removed = remove_server(program, main_file)
+        with _advice():
+            removed = remove_server(program, main_file, change=lock.change)
         _report_changes(removed)
         if removed.site is Outcome.KEPT:
             click.echo(f"nginx: the site file was edited, so it is kept as {removed.paths.edited_site}, switched off")
@@ -131,8 +131,8 @@ def apply_sites_command(given: Given, main_file: Path | None) -> None:
             return
         site_list = _published(settings)
         text = render_sites(settings, site_list, bucket_bytes=bucket_bytes_of(conf))
-        with _advice(), lock.change():
-            is_new = install_sites(conf, text, program=program, main_file=main_file)
+        with _advice():
+            is_new = install_sites(conf, text, program=program, main_file=main_file, change=lock.change)
         click.echo(f"nginx: the map of sites is at revision {site_list.revision}{'' if is_new else ' already'}")
         _reload(server, lock, is_needed=is_new)
 

@@ -3,7 +3,8 @@
 nginx tests every change. When nginx refuses it, everything is as before.
 """
 
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,9 +40,17 @@ class Installed:
     warnings: tuple[str, ...]
 
 
-def install_server(settings: Settings, site_list: SiteList, program: str, main_file: Path) -> Installed:
+def install_server(
+    settings: Settings,
+    site_list: SiteList,
+    program: str,
+    main_file: Path,
+    *,
+    change: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Installed:
     """Write the files, enable the site, and reload nginx if it runs.
 
+    `change` is a context for the changes, if there are any: see `ConfigLock.change`.
     Raises Broken when nginx does not accept them; everything is then as before.
     """
     server, is_broken = read_without_ours(program, main_file)
@@ -52,6 +61,8 @@ def install_server(settings: Settings, site_list: SiteList, program: str, main_f
     warnings = ""
     is_reloaded = False
     with ExitStack() as steps:
+        if changed:
+            steps.enter_context(change())
         # First, because the others include it: after a kill between two steps nginx still starts.
         steps.enter_context(paths.releases.switched(files))
         for path, new in changes.items():

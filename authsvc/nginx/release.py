@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from authsvc.system.atomic import FILE_MODE, exchange, replaced
+from authsvc.system.atomic import FILE_MODE, exchange, is_like, replaced
 from authsvc.system.durable import opened, sync_directory
 
 Files = Mapping[str, bytes]
@@ -52,6 +52,8 @@ class Releases:
         try:
             if is_new:
                 _write_folder(release, files)
+            if not is_like(self.link, self._target(release)):
+                os.utime(release)  # the time of its last use, by which `_prune` sorts
             with replaced(self.link, self._target(release)):
                 yield
         except BaseException:
@@ -93,7 +95,6 @@ class Releases:
         others.sort(key=lambda path: path.lstat().st_mtime_ns)
         for path in others[:-1]:
             _remove(path)
-        os.utime(in_use)  # the time of its last use
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

@@ -1,6 +1,8 @@
 """nginx's map of sites: rendered from the list, and installed in place of the old one."""
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -35,10 +37,18 @@ def sites_context(settings: Settings, site_list: SiteList, bucket_bytes: int) ->
     return {"revision": site_list.revision, "map_keys": [_map_key(pattern, bucket_bytes) for pattern in patterns]}
 
 
-def install_sites(conf: Path, text: str, *, program: str, main_file: Path) -> bool:
+def install_sites(
+    conf: Path,
+    text: str,
+    *,
+    program: str,
+    main_file: Path,
+    change: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> bool:
     """Switch to a release that differs from the one in use by this map of sites.
 
-    `conf` is the link to the release in use. Returns False when it has that map
+    `conf` is the link to the release in use; `change` is a context for the
+    change, if there is one. Returns False when it has that map
     already. Raises Broken when nginx refuses it; the old release is then in use
     again.
     """
@@ -47,7 +57,7 @@ def install_sites(conf: Path, text: str, *, program: str, main_file: Path) -> bo
     files = before | {SITES_FILE: text.encode()}
     if files == before:
         return False
-    with releases.switched(files):
+    with change(), releases.switched(files):
         check_config(program, main_file)
     return True
 

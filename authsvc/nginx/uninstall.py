@@ -1,6 +1,7 @@
 """Remove authsvc from the nginx that a server has."""
 
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 from authsvc.nginx.install import Installed
@@ -10,9 +11,12 @@ from authsvc.system.atomic import New, is_like, replaced
 from authsvc.system.conffile import Outcome
 
 
-def remove_server(program: str, main_file: Path) -> Installed:
+def remove_server(
+    program: str, main_file: Path, *, change: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Installed:
     """Remove the site and all files, except a site file that was edited.
 
+    `change` is a context for the changes, if there are any: see `ConfigLock.change`.
     Raises Broken when nginx refuses what is left; everything is then as before.
     """
     server, is_broken = read_without_ours(program, main_file)
@@ -22,6 +26,8 @@ def remove_server(program: str, main_file: Path) -> Installed:
     changes = _changes(paths, is_edited=is_edited)
     changed = (*changes, *(paths.conf / name for name in paths.releases.files()))
     with ExitStack() as steps:
+        if changed:
+            steps.enter_context(change())
         for path, new in changes.items():
             steps.enter_context(replaced(path, new))
         warnings = check_config(program, main_file) if changes or is_broken else ""

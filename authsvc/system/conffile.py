@@ -10,7 +10,7 @@ from collections.abc import Collection
 from contextlib import nullcontext
 from pathlib import Path
 
-from authsvc.system.atomic import FILE_MODE, is_like, replaced, write_file
+from authsvc.system.atomic import FILE_MODE, is_like, replaced
 
 
 class Outcome(enum.Enum):
@@ -29,8 +29,11 @@ def write_conffile(path: Path, text: str, *, default: Path, mode: int = FILE_MOD
     content = text.encode()
     written = {default.read_bytes()} if default.is_file() else set()
     is_new, is_kept = not is_like(path, content), is_edited(path, written)
-    with nullcontext() if is_kept else replaced(path, content, mode=mode, gid=gid):
-        write_file(default, content, mode=mode, gid=gid)
+    with (
+        nullcontext() if is_kept else replaced(path, content, mode=mode, gid=gid),
+        replaced(default, content, mode=mode, gid=gid),
+    ):
+        pass
     if not is_new:
         return Outcome.UNCHANGED
     return Outcome.KEPT if is_kept else Outcome.WRITTEN

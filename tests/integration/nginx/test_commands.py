@@ -246,6 +246,20 @@ def test_changed_list_becomes_the_map(nginx: OwnNginx) -> None:
     assert nginx.state() == before
 
 
+@pytest.mark.parametrize("word", ["install", "apply-sites"])
+def test_command_without_changes_touches_no_file(nginx: OwnNginx, word: str) -> None:
+    nginx.command("install")
+    before = {path: path.lstat() for path in nginx.conf.rglob("*")}
+    nginx.command(word)
+    after = {path: path.lstat() for path in nginx.conf.rglob("*")}
+    assert [path for path in {*before, *after} if _touched(before, path) != _touched(after, path)] == []
+
+
+def _touched(found: dict[Path, os.stat_result], path: Path) -> tuple[int, int] | None:
+    status = found.get(path)
+    return status and (status.st_ino, status.st_mtime_ns)
+
+
 def test_map_is_not_made_where_nothing_is_installed(nginx: OwnNginx) -> None:
     before = nginx.state()
     assert "nginx: authsvc is not installed in it yet; run: authsvc nginx install" in nginx.command("apply-sites")

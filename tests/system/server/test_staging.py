@@ -138,7 +138,10 @@ def test_installation_without_root_is_refused_and_changes_nothing(switched_off: 
         ([DOMAIN, "STATE_DIR=/home/pictures"], "/home/pictures: the service cannot read there; choose another"),
         ([DOMAIN, "STATE_DIR=pictures"], "pictures: not an absolute path; write it like /srv/authsvc"),
         ([DOMAIN, "PREFIX=/root/local"], "/root/local: the service cannot read there; choose another"),
-        ([DOMAIN, "STATE_DIR=/srv/my pictures"], "/srv/my pictures: PREFIX, STATE_DIR and NGINX_USER take letters"),
+        (
+            [DOMAIN, "STATE_DIR=/srv/my pictures"],
+            "/srv/my pictures: PREFIX, STATE_DIR and NGINX_USER may have only letters",
+        ),
     ],
     ids=["no domain", "an address for a domain", "a home", "no full path", "programs in a home", "a space"],
 )

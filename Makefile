@@ -46,6 +46,7 @@ run: .venv/run.stamp
 	@exec $(BIN)/authsvc --data-dir "$(DATA_DIR)" up $(if $(PORT),--port "$(PORT)")
 
 test: .venv/dev.stamp
+	@scripts/need-packages test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check server-disk
 	@$(MAKE) --no-print-directory pytest
 

@@ -52,7 +52,10 @@ class Client(ABC):
     )
     """Where a token may be. The first header that carries one counts."""
     has_token_before_body: ClassVar[bool] = True
-    """Whether a header always carries the token. nginx then checks it before it reads the body."""
+    """Whether a header always carries the token: nginx then checks it before it reads the body.
+
+    The upload route reads tokens from headers only. The first API with a token in the form has to add that.
+    """
     picture_fields: ClassVar[frozenset[str]] = frozenset({"file", "image", "source", "smfile", "list", "files"})
     """Names of a form's part that make it the picture, even if the part has no filename and no type."""
 

@@ -12,9 +12,9 @@ from typing import Final
 from authsvc.model import SiteList
 from authsvc.nginx.conflicts import are_hash_sizes_set, is_jit_set, refuse_conflict, shadowed_listens
 from authsvc.nginx.existing import ServerNginx
-from authsvc.nginx.paths import SITE_DEFAULT, InstallPaths, install_paths, read_without_ours
+from authsvc.nginx.paths import InstallPaths, install_paths, read_without_ours
 from authsvc.nginx.program import check_config, is_running, reload
-from authsvc.nginx.release import Files
+from authsvc.nginx.release import SITE_DEFAULT, Files
 from authsvc.nginx.render import JIT_FILE, PLACEHOLDERS, SERVER_FILE, RenderTarget, release_files
 from authsvc.nginx.site_map import FOREIGN_BUCKET_BYTES, OWN_BUCKET_BYTES
 from authsvc.settings import Settings

@@ -8,7 +8,7 @@ from typing import Final
 
 from authsvc.errors import Broken
 from authsvc.nginx.existing import ServerNginx, read_server
-from authsvc.nginx.release import Releases
+from authsvc.nginx.release import SITE_DEFAULT, Releases
 from authsvc.system.atomic import LEFTOVERS
 from authsvc.system.conffile import is_edited
 
@@ -16,8 +16,6 @@ CONF_FOLDER: Final = "authsvc"
 LINK_NAME: Final = "zz-authsvc.conf"
 """Last in its folder: nginx's first server answers for hosts that no server names, and of two `map` for one
 variable the second would be ours."""
-SITE_DEFAULT: Final = "site.default"
-"""The site file as we would write it, in the release."""
 
 _ASIDE: Final = ".aside"
 

@@ -20,6 +20,9 @@ from authsvc.system.durable import opened, sync_directory
 Files = Mapping[str, bytes]
 """The files of a release, by their path in its folder."""
 
+SITE_DEFAULT: Final = "site.default"
+"""The site file as we would write it. The site file itself is not in a release, because people edit it."""
+
 _FOLDER_MODE: Final = 0o755
 _NAME_LENGTH: Final = 12
 
@@ -62,7 +65,9 @@ class Releases:
             with suppress(OSError):
                 self.folder.rmdir()
             raise
-        self._prune()
+        # The new files are in use, even if an old release cannot be removed.
+        with suppress(OSError):
+            self._prune()
 
     def adopt(self) -> None:
         """Make a release of the folder that earlier versions had in place of the link. nginx sees no change."""
@@ -89,12 +94,19 @@ class Releases:
         return release.relative_to(self.link.parent)
 
     def _prune(self) -> None:
-        """Keep the release in use and the last one before it."""
+        """Keep the release in use, the last one before it, and one with each other version of the site file.
+
+        An installation that was killed may have left a site file of any of these versions.
+        """
         in_use = self.link.resolve()
         others = [path for path in self.folder.iterdir() if path.resolve() != in_use]
-        others.sort(key=lambda path: path.lstat().st_mtime_ns)
-        for path in others[:-1]:
-            _remove(path)
+        others.sort(key=lambda path: path.lstat().st_mtime_ns, reverse=True)
+        sites = {None, _content(in_use / SITE_DEFAULT)}
+        for number, path in enumerate(others):
+            site = _content(path / SITE_DEFAULT)
+            if number and site in sites:
+                _remove(path)
+            sites.add(site)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -124,6 +136,10 @@ def _write_folder(folder: Path, files: Files) -> None:
             os.fsync(descriptor)
     fresh.rename(folder)
     sync_directory(folder.parent)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _remove(path: Path) -> None:

@@ -1,12 +1,14 @@
 """Releases of nginx's files: one link, folders named by their content."""
 
+import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
-from authsvc.nginx.release import Files, Releases, files_in, name_of
+from authsvc.nginx.release import SITE_DEFAULT, Files, Releases, files_in, name_of
 
 FIRST = {"main.conf": b"one", "snippets/part.conf": b"part"}
 SECOND = FIRST | {"main.conf": b"two"}
@@ -64,6 +66,29 @@ def test_release_in_use_and_the_one_before_are_kept(releases: Releases) -> None:
     assert kept(releases) == {name_of(SECOND), name_of(THIRD)}
     switch(releases, FIRST)
     assert kept(releases) == {name_of(FIRST), name_of(SECOND)}
+
+
+def test_each_version_of_the_site_file_is_kept(releases: Releases) -> None:
+    """After a kill the site file may be one of them, and must not count as edited."""
+    switch(releases, FIRST | {SITE_DEFAULT: b"old"})
+    for number in range(5):
+        switch(releases, FIRST | {SITE_DEFAULT: b"new", "sites.conf": b"%d" % number})
+    assert releases.versions_of(SITE_DEFAULT) == {b"old", b"new"}
+    assert len(kept(releases)) == 3
+
+
+def test_old_release_that_cannot_be_removed_does_not_undo_the_switch(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for files in (FIRST, SECOND):
+        switch(releases, files)
+
+    def fail(_path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(shutil, "rmtree", fail)
+    switch(releases, THIRD)
+    assert releases.files() == THIRD
 
 
 def test_refused_release_changes_nothing(releases: Releases) -> None:

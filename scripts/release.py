@@ -69,6 +69,9 @@ def why_not(checkout: Path, version: str) -> str | None:
         return f"there are uncommitted changes; commit or remove them:\n{changed}"
     if _git(checkout, "tag", "--list", f"v{version}"):
         return f"the tag v{version} exists; raise __version__ in authsvc/__init__.py"
+    changelog = checkout / "CHANGELOG.md"
+    if not changelog.is_file() or not re.search(rf"(?m)^## \[{re.escape(version)}\]", changelog.read_text()):
+        return f"CHANGELOG.md has no section `## [{version}]`; move the lines below `## [Unreleased]` to it"
     return None
 
 

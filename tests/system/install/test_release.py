@@ -70,7 +70,8 @@ def checkout(tmp_path: Path) -> Path:
     """A repository with one commit."""
     git(tmp_path, "init", "-q")
     (tmp_path / "file").write_text("a")
-    git(tmp_path, "add", "file")
+    (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n\n## [1.0.1] - 2026-02-01\n\n## [1.0] - 2026-01-01\n")
+    git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "first")
     return tmp_path
 
@@ -89,3 +90,8 @@ def test_version_that_has_a_tag_cannot_be_released_again(checkout: Path) -> None
     git(checkout, "tag", "v1.0")
     assert release.why_not(checkout, "1.0") == "the tag v1.0 exists; raise __version__ in authsvc/__init__.py"
     assert release.why_not(checkout, "1.0.1") is None
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0.1.1", "1x0"])
+def test_version_without_a_section_in_the_changelog_cannot_be_released(checkout: Path, version: str) -> None:
+    assert f"CHANGELOG.md has no section `## [{version}]`" in (release.why_not(checkout, version) or "")

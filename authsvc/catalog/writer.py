@@ -79,7 +79,7 @@ class GroupWriter:
             with writing(self._engine) as connection:
                 results = [act(connection) for act, _ in group]
         except (Busy, DiskFull) as error:
-            # The fault is the database's, so each write alone would only wait and fail again.
+            # The database itself failed, so each write alone would only wait and fail again.
             for _, done in group:
                 done.set_exception(error)
             return

@@ -37,14 +37,14 @@ def check_data(settings: Settings, owner: Owner | None) -> Iterator[Finding]:
         status = settings.catalog_path.stat()
         owner = Owner(status.st_uid, status.st_gid)
     errors = 0
-    for finding in _faults(settings, owner):
+    for finding in _errors(settings, owner):
         errors += 1
         yield finding
     if not errors:
         yield fine("data", f"{folder} belongs to {_user(owner.uid)}")
 
 
-def _faults(settings: Settings, owner: Owner) -> Iterator[Finding]:
+def _errors(settings: Settings, owner: Owner) -> Iterator[Finding]:
     full = (settings.run_dir, settings.catalog_path.parent)
     blobs = open_store(settings).folder
     folders = (settings.data_dir, *([blobs] if blobs else []), settings.spool_dir, *full)
@@ -55,15 +55,15 @@ def _faults(settings: Settings, owner: Owner) -> Iterator[Finding]:
     for path in (*folders, *files):
         # The service may remove a file at this moment.
         with suppress(FileNotFoundError):
-            yield from _faults_of(path, owner)
+            yield from _errors_of(path, owner)
     if blobs is not None and blobs.is_dir() and blobs.stat().st_uid == owner.uid:
         # nginx reads as a member of the group that new files in `blobs` inherit.
         shared = Owner(owner.uid, blobs.stat().st_gid)
         for shard in sorted(blobs.iterdir()):
-            yield from _faults_of(shard, shared, has_group=True)
+            yield from _errors_of(shard, shared, has_group=True)
 
 
-def _faults_of(path: Path, owner: Owner, *, has_group: bool = False) -> Iterator[Finding]:
+def _errors_of(path: Path, owner: Owner, *, has_group: bool = False) -> Iterator[Finding]:
     status = path.lstat()
     group = f":{group_name(owner.gid)}"
     if status.st_uid != owner.uid or (has_group and status.st_gid != owner.gid):

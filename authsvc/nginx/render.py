@@ -23,7 +23,7 @@ SERVER_FILE: Final = "authsvc-site.conf"
 """The `server` blocks for the nginx that a server already has."""
 
 JIT_FILE: Final = "authsvc-jit.conf"
-"""What stands outside of all blocks in the nginx that a server has already."""
+"""The directives outside of all blocks, for the nginx that a server already has."""
 PLACEHOLDERS: Final = "placeholders"
 """The folder with copies of the placeholder pictures."""
 
@@ -37,15 +37,14 @@ _FORMER_NAMES: Final = {
 """An edited site file may still include these files by the names that they once had."""
 
 _WORKER_CONNECTIONS: Final = 16384
-"""So many that 10,000 stalled connections leave room for readers in one worker. Each takes 424 bytes from the
-start."""
+"""Enough for readers beside 10,000 stalled connections in one worker. Each takes 424 bytes of memory from the start."""
 _FILES_PER_CONNECTION: Final = 2
 _AGENTS_A_PATTERN: Final = 8
 """A word in nginx's configuration has less than 4,096 characters; an agent of 200 becomes at most 400."""
 _KEPT_FILES: Final = 1000
 _KEPT_FILES_ON_A_SERVER: Final = 80
-"""Twice this number, because two locations keep files open, and 32 verdicts and the placeholders besides. A
-distribution's nginx opens at most 1,024 files, 768 of them connections; at the limit it refuses every read."""
+"""nginx keeps twice this number open (two locations), plus 32 verdicts and the placeholders. A distribution's nginx
+opens at most 1,024 files, 768 of them connections; at the limit it refuses every read."""
 
 _ACCEPT_PATTERN: Final = (
     r"(?:^|,)\s*image/TYPE\s*(?:;(?!(?:(?!\s*q=)[^,;]*;)*\s*q=0(?:\.0*)?\s*(?:[,;]|$))[^,]*)?(?:,|$)"
@@ -140,9 +139,9 @@ def _context(settings: Settings, site_list: SiteList, folder: Path, target: Rend
             "accept": _ACCEPT_PATTERN,
         },
         "times": TIMES,
-        "ends": {
-            best_format: [suffix.format(extension="$authsvc_sized_extension") for suffix in suffixes]
-            for best_format, suffixes in SUFFIXES.items()
+        "suffixes": {
+            best_format: [suffix.format(extension="$authsvc_sized_extension") for suffix in tried]
+            for best_format, tried in SUFFIXES.items()
         },
         "formats": list(FORMATS.values()),
         "placeholders": [p.in_folder(target.placeholder_dir) for p in placeholders(settings)],

@@ -131,7 +131,7 @@ def main(arguments: list[str]) -> int:
     except AuthsvcError as error:
         return _failed(error.text)
     except OSError as error:
-        return _failed(f"{error.filename}: {error.strerror}")
+        return _failed(f"{error.filename or 'error of the operating system'}: {error.strerror}")
     return 0
 
 

@@ -126,9 +126,9 @@ def _check_known(name: str, where: str) -> None:
 
 def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     lines = []
-    for fault in error.errors():
-        name = str(fault["loc"][0]) if fault["loc"] else ""
-        text = fault["msg"].removeprefix("Value error, ")
+    for problem in error.errors():
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        text = problem["msg"].removeprefix("Value error, ")
         allowed = f"; allowed: {allowed_range(name)}" if name and allowed_range(name) else ""
-        lines.append(f"setting {name} = {fault['input']!r} ({origins[name]}): {text}{allowed}" if name else text)
+        lines.append(f"setting {name} = {problem['input']!r} ({origins[name]}): {text}{allowed}" if name else text)
     return "; ".join(dict.fromkeys(lines))

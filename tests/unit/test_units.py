@@ -80,7 +80,7 @@ def test_comment_of_another_paragraph_is_no_reason(copy: Path) -> None:
     assert "authsvc.socket: no comment above DirectoryMode=0755" in check(copy)[1]
 
 
-def test_computer_without_systemd_is_told_what_to_install(copy: Path) -> None:
+def test_check_without_systemd_names_the_package_to_install(copy: Path) -> None:
     status, said = check(copy, {"PATH": "/nonexistent"})
     assert status == 1
     assert "sudo apt-get install systemd" in said

@@ -114,6 +114,6 @@ def test_error_code_has_a_row_with_status_meaning_and_advice(code: str) -> None:
     assert cells[4] == ("-" if kind.retry_after is None else f"{kind.retry_after} s")
 
 
-def test_error_codes_are_told_apart() -> None:
+def test_every_error_has_its_own_code() -> None:
     answers = [kind for kind in kinds(AnswerError) if issubclass(kind, AnswerError) and "code" in vars(kind)]
     assert len(answers) == len(ERRORS)

@@ -58,7 +58,7 @@ def complaints(machine: Machine) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_doctor_finds_the_fault_and_its_commands_fix_it(machine: Machine, what: str) -> None:
+def test_doctor_reports_the_error_and_its_commands_fix_it(machine: Machine, what: str) -> None:
     for command in WRONG[what]:
         machine.shell(command)
     found = complaints(machine)

@@ -1,4 +1,4 @@
-"""authsvc on a server whose nginx already serves other sites, with and without faults of their own."""
+"""authsvc on a server whose nginx already serves other sites, with and without errors of their own."""
 
 import pytest
 
@@ -135,7 +135,7 @@ def test_nginx_with_only_conf_d_serves_its_sites_as_before(other: Machine) -> No
     assert _files(other) == before
 
 
-def test_faulty_nginx_configuration_stops_the_installation(fresh: Machine) -> None:
+def test_invalid_nginx_configuration_stops_the_installation(fresh: Machine) -> None:
     fresh.path(f"{CONF_D}/blog.conf").write_text(BLOG)
     fresh.shell("systemctl reload nginx")
     wait_until(lambda: _curl(fresh, "blog.test") == "the blog\n", "the blog is there")
@@ -176,7 +176,7 @@ def _wait_for_a_refusal(machine: Machine) -> None:
     )
 
 
-def test_fault_in_another_configuration_file_only_delays_a_change_of_sites(server: Machine) -> None:
+def test_error_in_another_configuration_file_only_delays_a_change_of_sites(server: Machine) -> None:
     path = upload(server)
     sites = server.path("/etc/nginx/authsvc/authsvc-sites.conf")
     assert read(server, path, "blog.example.com") == "200"

@@ -98,9 +98,9 @@ def test_own_statuses_of_nginx_lead_to_the_refusal(client: Client, refusal: Ngin
 
 @each_client
 def test_status_500_means_no_service_or_no_room(client: Client) -> None:
-    fault = "$authsvc_fault" if client.has_token_before_body else DiskFull.code
+    code = "$authsvc_500_code" if client.has_token_before_body else DiskFull.code
     for path in client.paths:
-        assert f"error_page 500 = /_error/{client.name}/{fault};" in location(rendered("uploads/upload"), path)
+        assert f"error_page 500 = /_error/{client.name}/{code};" in location(rendered("uploads/upload"), path)
 
 
 def test_text_with_a_dollar_cannot_be_written_for_nginx() -> None:

@@ -34,7 +34,7 @@ def test_only_its_own_row_recognises_a_picture(kind: ImageType, row: Format[Any]
 
 
 @ROWS
-def test_sentences_that_list_the_types_name_it(kind: ImageType, row: Format[Any]) -> None:  # noqa: ARG001
+def test_texts_that_list_the_types_name_it(kind: ImageType, row: Format[Any]) -> None:  # noqa: ARG001
     placeholder = Settings.model_fields["hotlink_placeholder"].description or ""
-    for sentence in (Unsupported().text, placeholder):
-        assert re.search(rf"\b{row.name}\b", sentence)
+    for text in (Unsupported().text, placeholder):
+        assert re.search(rf"\b{row.name}\b", text)

@@ -7,7 +7,7 @@ from authsvc.verdict.invalid import why_invalid
 
 
 @pytest.mark.parametrize(
-    ("value", "flaw"),
+    ("value", "reason"),
     [
         ("HTTPS://example.com/", "its scheme has capital letters"),
         ("ftp://example.com/", "it does not begin with http:// or https://"),
@@ -29,8 +29,8 @@ from authsvc.verdict.invalid import why_invalid
         ("https://example.com/a b", "its path has a space, or a character that browsers encode with %"),
     ],
 )
-def test_reason_for_an_invalid_referer_is_named(value: str, flaw: str) -> None:
-    assert why_invalid(value, is_origin=False) == flaw
+def test_reason_for_an_invalid_referer_is_named(value: str, reason: str) -> None:
+    assert why_invalid(value, is_origin=False) == reason
 
 
 def test_origin_has_no_path() -> None:

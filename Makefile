@@ -27,7 +27,7 @@ help:
 	@echo 'make fix                               format the code, fix what ruff can fix'
 	@echo 'make pytest [PYTEST_ARGS=…]            tests only'
 	@echo 'make coverage                          all tests with branch coverage'
-	@echo 'make campaign                          long tests and coverage (2 hours)'
+	@echo 'make campaign                          long tests, about two hours'
 	@echo 'make durations                         record how long each test file takes'
 	@echo
 	@echo 'make bench-read                        measure reads (15 minutes)'
@@ -113,11 +113,11 @@ durations: .venv/dev.stamp
 
 # One after the other, because some of them measure. The figures go into docs/, each in the place of its
 # former one: `make campaign CAMPAIGN=tests/http/fuzz` leaves the others as they are.
+# The tests with the marker `waits_for` wait for the real times, which are shorter in `make test`.
 CAMPAIGN ?= tests/http/blackbox tests/system/browser tests/http/corpus tests/system/faults tests/http/fuzz tests/system/server/test_upgrade.py
 campaign: .venv/dev.stamp
 	$(if $(filter file,$(origin CAMPAIGN)),@$(MAKE) coverage)
 	$(if $(filter file,$(origin CAMPAIGN)),@$(MAKE) pytest TEST_DEBIAN=trixie PYTEST_ARGS=tests/system/server)
-	# They wait for the real times, which are shorter in `make test`.
 	$(if $(filter file,$(origin CAMPAIGN)),AUTHSVC_CAMPAIGN=1 $(BIN)/python -m pytest -n0 -p no:randomly -m waits_for)
 	AUTHSVC_CAMPAIGN=1 AUTHSVC_CAMPAIGN_REPORT=$(CURDIR)/docs/figures/campaign.jsonl \
 	    $(BIN)/python -m pytest -n0 -p no:randomly $(CAMPAIGN) $(PYTEST_ARGS)

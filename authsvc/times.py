@@ -36,7 +36,7 @@ class Times:
     """Between two checks for tokens and sites that other processes have changed. A revoked token
     has to stop working within two seconds."""
     avif_pause: float = 1.0
-    """Before the next AVIF while readers wait for sizes: it takes three times as long as they do."""
+    """Pause before the next AVIF while readers wait for sizes; an AVIF takes three times as long."""
     catalog_busy: float = 10.0
     """For another process's transaction, before a write fails as busy."""
     decoder_wait: float = 30.0

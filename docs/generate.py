@@ -80,7 +80,7 @@ Exit status:
 | Status | Meaning |
 | ---: | --- |
 | 0 | Done. For `authsvc verdict`: the picture would be shown. |
-| 1 | Failed. One line on stderr says why and what to do. |
+| 1 | Failed. One line on stderr gives the reason and what to do. |
 | 2 | Wrong usage: an unknown command or option, or a missing argument. |
 | 3 | Only from `authsvc verdict`: the picture would not be shown. |
 

@@ -18,7 +18,7 @@ _FILES: Final = (
 )
 _STATUSES: Final = (
     ("0", "Done."),
-    ("1", "Failed; one line on stderr says why."),
+    ("1", "Failed; one line on stderr gives the reason."),
     ("2", "Wrong usage."),
     ("3", "Only from `authsvc verdict`: the picture would not be shown."),
 )

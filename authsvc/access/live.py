@@ -15,7 +15,7 @@ from authsvc.verdict.policy import Rules, Verdict, decide
 from authsvc.verdict.sites import SiteSet
 
 USE_NOTE_SECONDS: Final = 60
-"""How exact the time of a token's last use is. Each note costs a row in a group commit."""
+"""Precision of a token's last use. Each note costs a row in a group commit."""
 
 
 class Guard:

@@ -22,8 +22,8 @@ def site() -> None:
 def add(given: Given, pattern: str) -> None:
     """Let the pages of PATTERN embed pictures.
 
-    PATTERN is a host, or *.HOST for all its sub-domains. Of an address that is
-    pasted, the host counts. Takes effect within 10 seconds.
+    PATTERN is a host, or *.HOST for all its sub-domains. If you paste an
+    address, its host is used. Takes effect within 10 seconds.
     """
     canonical = _canonical(pattern)
     with backends_of(given) as backends:

@@ -24,7 +24,7 @@ class Native(Client):
 
     name: ClassVar[str] = "native"
     used_by: ClassVar[tuple[str, ...]] = (
-        "curl", "MWeb", "PicGo 3.1.0 with web-uploader 1.1.1", "PicList 0.3.2 (advancedplist)", "uPic", "ShareX",
+        "curl", "MWeb", "PicGo (core 3.1.0) with web-uploader 1.1.1", "PicList 0.3.2 (advancedplist)", "uPic", "ShareX",
         "Flameshot",
     )  # fmt: skip
     paths: ClassVar[tuple[str, ...]] = ("/api/v1/upimg",)

@@ -37,7 +37,7 @@ class TokenHeader:
 
 
 class Client(ABC):
-    """One upload API. A class attribute with a value here holds for every API that does not set its own."""
+    """One upload API. Class attributes with a value are defaults."""
 
     name: ClassVar[str]
     """A word for logs and nginx's internal addresses, such as `/_error/native/busy`."""

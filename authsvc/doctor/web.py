@@ -27,7 +27,7 @@ from authsvc.settings import Settings
 
 INSTALL: Final = "authsvc nginx install"
 RENEW_DAYS: Final = 21
-"""certbot renews 30 days before the end: at 21 days it has failed for nine days."""
+"""certbot renews 30 days before the end, so 21 days left means nine days of failures."""
 _DAY_SECONDS: Final = 86_400
 _TLS_PORT: Final = 443
 

@@ -113,7 +113,8 @@ class Unsupported(UploadRefused):
     status = 415
     code = "unsupported"
     template = (
-        "The file is not a JPEG, PNG, GIF, WebP or AVIF picture, whatever its name says. Convert it to one of these."
+        "The file is not a JPEG, PNG, GIF, WebP or AVIF picture (the file name does not matter). "
+        "Convert it to one of these."
     )
 
 

@@ -4,7 +4,7 @@ from authsvc.errors.base import AuthsvcError
 
 
 class OperatorError(AuthsvcError):
-    """A command, a setting or the machine is not as it has to be."""
+    """A wrong command, a wrong setting, or a problem of the machine."""
 
 
 class BadSetting(OperatorError):

@@ -42,11 +42,11 @@ class Structure(Protocol):
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """The width in pixels."""
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """The height in pixels."""
 
 
 S = TypeVar("S", bound=Structure)
@@ -61,13 +61,13 @@ class Codec:
     name: str
     """What pyvips calls the type: `Image.<name>load`, `Image.<name>save`."""
     options: Mapping[str, object] = field(default_factory=dict)
-    """With which a size is saved."""
+    """Options for saving a size."""
     has_pages: bool = False
     """Whether libvips reads and writes every frame of an animation."""
     shrinks: bool = False
     """Whether the loader can shrink while it decodes."""
     has_unread_frames: Callable[[bytes], bool] | None = None
-    """Return whether a file that begins so has frames that libvips does not read."""
+    """Return whether a file with this beginning has frames that libvips does not read."""
     later_frames: Callable[[Data], Iterator[bytes]] | None = None
     """Yield the frames that libvips does not read, each as a file."""
 
@@ -79,9 +79,9 @@ class Format(Generic[S]):
     name: str
     mime: str
     extensions: tuple[str, ...]
-    """The first is what a new blob gets."""
+    """The first one is used for new blobs."""
     has_signature: Callable[[bytes], bool]
-    """Return whether a file that begins so, with HEAD_BYTES or all of it, is of this type."""
+    """Return whether a file with this beginning (HEAD_BYTES, or the whole file) is of this type."""
     walk: Callable[[Data, Limits], S]
     """Walk through the whole file, and refuse it when it is damaged or beyond the limits."""
     read_header: Callable[[Data], S]
@@ -89,7 +89,7 @@ class Format(Generic[S]):
     strip: Callable[[Data, S], list[Piece]]
     """Return the file without metadata."""
     without_trailer: Callable[[Data, S], list[Piece]]
-    """Return the file without what follows the picture."""
+    """Return the file without the bytes after the picture."""
     codec: Codec
     orientation: Callable[[Data, S], int] | None = None
     """Return the Exif orientation, 1 to 8, in which browsers show the picture; None: they ignore it."""
@@ -173,8 +173,8 @@ FORMATS: Final[Mapping[ImageType, Format[Any]]] = {
 
 
 def sniff(head: bytes) -> ImageType | None:
-    """Return the type of the file that begins with `head`, None for any other file; names do not count.
+    """Return the type of the file that begins with `head`, None for any other file.
 
-    `head` is the file's first HEAD_BYTES, or all of a shorter file.
+    The file name is not used. `head` is the file's first HEAD_BYTES, or all of a shorter file.
     """
     return next((kind for kind, row in FORMATS.items() if row.has_signature(head)), None)

@@ -1,4 +1,4 @@
-"""What other files of the same nginx have set already, and what they keep from authsvc."""
+"""Find settings in other nginx files that conflict with authsvc."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def is_jit_set(server: ServerNginx, paths: InstallPaths) -> bool:
 
 
 def shadowed_listens(server: ServerNginx, paths: InstallPaths) -> Iterator[str]:
-    """Yield a note for each other server that listens on one address: nginx then asks only such servers there."""
+    """Yield a note for each server that listens on one address; nginx sends no requests for that address to authsvc."""
     for directive in server.named("listen"):
         if directive.file in {paths.site, paths.link} or len(directive.words) < _LISTEN_WORDS:
             continue

@@ -14,8 +14,7 @@ from authsvc.system.conffile import is_edited
 
 CONF_FOLDER: Final = "authsvc"
 LINK_NAME: Final = "zz-authsvc.conf"
-"""Last in its folder: nginx's first server answers for hosts that no server names, and of two `map` for one
-variable the second would be ours."""
+"""Sorts last: nginx's first server answers for unknown hosts, and our `map` must not come before another file's."""
 
 _ASIDE: Final = ".aside"
 

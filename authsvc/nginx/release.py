@@ -1,7 +1,7 @@
 """nginx's files as releases: folders named by their content, and one link to the folder in use.
 
 A release is complete before the link leads to it, and is never changed, so
-nginx cannot read half of one. To go back is to change the link again.
+nginx cannot read half of one. A rollback only changes the link.
 """
 
 import hashlib
@@ -85,7 +85,7 @@ class Releases:
         _remove(self.folder)
 
     def _place_for(self, files: Files) -> Path:
-        """Return the folder that has these files, or a free name: somebody may have edited what has the first."""
+        """Return the folder with these files, or a free name if somebody has edited the folder with the first name."""
         names = (f"{name_of(files)}{f'-{number}' if number else ''}" for number in count())
         places = (self.folder / name for name in names)
         return next(place for place in places if not place.exists() or files_in(place) == files)

@@ -39,7 +39,7 @@ def remove_server(
 
 
 def _changes(paths: InstallPaths, *, is_edited: bool) -> dict[Path, New]:
-    """Return what changes outside of the releases; what includes another file goes before it."""
+    """Return what changes outside of the releases, in an order in which no file includes a removed one."""
     wanted: dict[Path, New] = {}
     if paths.link is not None:
         wanted[paths.link] = None

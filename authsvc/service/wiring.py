@@ -122,5 +122,5 @@ async def _follow(guard: Guard) -> None:
         try:
             await guard.refresh()
         except Exception as error:  # noqa: BLE001 — whatever it is, a revoked token must be noticed next time
-            # The last known rules stay in force, which is better than none.
+            # Keep the last known rules.
             _log.warning("tokens and sites could not be read again: %s", error)

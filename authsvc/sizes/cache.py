@@ -59,7 +59,7 @@ class SizeCache:
         file.unlink(missing_ok=True)
 
     def publish(self, file: Path, key: Key, width: int, suffix: FileSuffix) -> None:
-        """Move `file` to its place: complete for every reader at every moment, also after a power cut.
+        """Move `file` to its place, atomically and durably.
 
         Raises DiskFull without room.
         """

@@ -21,8 +21,7 @@ from authsvc.times import TIMES
 MAX_AVIF_WAITING: Final = 1000
 """How many sizes may wait to be made as AVIF as well; a size that finds the queue full stays WebP."""
 MAX_IDLE_POLLS: Final = 30
-"""How many pauses the next AVIF makes while readers wait, before it starts anyway: so AVIF is also made
-where readers always wait."""
+"""Maximum number of pauses before the next AVIF starts although readers are waiting."""
 
 _log = logging.getLogger("authsvc")
 

@@ -20,7 +20,7 @@ class BlobStat:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Aside:
-    """A blob that was set aside; `name` is the store's name for it there, which is never used twice."""
+    """A blob that was set aside. `name` is the store's name for it there; a name is never used again."""
 
     key: Key
     name: str

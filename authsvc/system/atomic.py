@@ -11,7 +11,7 @@ from authsvc.system.durable import sync_directory
 
 FILE_MODE: Final = 0o644
 LEFTOVERS: Final = (".new", ".former")
-"""How the hidden names end that a killed process may leave beside a path."""
+"""Suffixes of the hidden files that a killed process may leave beside a path."""
 
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2

@@ -40,5 +40,5 @@ def write_conffile(path: Path, text: str, *, default: Path, mode: int = FILE_MOD
 
 
 def is_edited(path: Path, written: Collection[bytes]) -> bool:
-    """Return whether `path` is none of the files that we have written. A symbolic link counts as edited."""
+    """Return whether `path` differs from every version that we have written. A symbolic link counts as edited."""
     return path.is_symlink() or (path.exists() and path.read_bytes() not in written)

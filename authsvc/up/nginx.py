@@ -32,7 +32,8 @@ class SupervisedNginx:
         """Raise Broken when it ends."""
         assert self.child is not None  # noqa: S101 — it was started before
         how = await self.child.end()
-        raise Broken(reason=f"nginx {how}, so everything is stopped; {self.settings.log_dir / 'error.log'} may say why")
+        log = self.settings.log_dir / "error.log"
+        raise Broken(reason=f"nginx {how}, so everything is stopped; see {log} for the reason")
 
     async def is_ready(self) -> bool:
         """Return whether it accepts connections."""

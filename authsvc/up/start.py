@@ -100,7 +100,7 @@ def _check_no_service(settings: Settings) -> None:
 
 
 def _first_token(settings: Settings) -> str | None:
-    """Make a token where there is none. Only when it can be shown: a token that nobody saw is lost."""
+    """Create the first token if there is none. Only after the start succeeded, because the token is shown once."""
     with opened(settings) as backends:
         if backends.catalog.access.read().tokens:
             return None

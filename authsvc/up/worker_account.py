@@ -29,7 +29,7 @@ def share_with_workers(settings: Settings, *, announce: Callable[[str], None]) -
     path = settings.data_dir.resolve()
     tried = {worker.uid}
     while (closed := first_closed_folder(path, worker)) is not None:
-        # When folders of several owners are closed to each other, only root can read the pictures.
+        # If several owners have closed folders above the data, only root can read the pictures.
         uid = closed.stat().st_uid if len(tried) == 1 else 0
         try:
             owner = pwd.getpwuid(0 if uid in tried else uid)

@@ -1,4 +1,4 @@
-"""Blocking work on things that arrive at any time, done in groups."""
+"""Do blocking work in groups, on members that arrive at any time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 class Batcher(Generic[T]):
-    """Calls `act` on a thread with everything that has arrived meanwhile, one group at a time. For one event loop.
+    """Collects members while `act` runs, and then calls `act` on a thread with all of them. For one event loop.
 
-    `act` blocks; a group has at most `max_size` members.
+    `act` blocks; one call gets at most `max_size` members.
     """
 
     def __init__(self, act: Callable[[Sequence[T]], None], *, max_size: int) -> None:
@@ -37,7 +37,7 @@ class Batcher(Generic[T]):
     async def _act_on(self, members: Sequence[T]) -> Exception | None:
         try:
             await asyncio.to_thread(self._act, members)
-        except Exception as error:  # noqa: BLE001 — any error: otherwise its members would wait for ever
+        except Exception as error:  # noqa: BLE001 — any error: otherwise its members would wait forever
             return error
         return None
 

@@ -100,8 +100,8 @@ class Ingest:
 
         Raises what `incoming.complete` and `prepare` raise, and what `decoder` raises
         unless the picture is stored already; Collision for a forged md5; DiskFull
-        without room. Nothing new is served then. Raises Busy when the catalog stays
-        locked: then the blob may be stored without a row, until the same picture is
+        without room. In these cases no new picture becomes readable. Raises Busy when
+        the catalog stays locked: then the blob may be stored without a row, until the same picture is
         uploaded again or removed, or until a reindex.
         """
         upload = _Upload(incoming, name)
@@ -250,7 +250,7 @@ def _complete(upload: _Upload) -> None:
 
 def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
     upload.prepared = prepare(upload.received, limits, strips=strips)
-    # The disk writes while the picture is decoded, and has all files of a group to write at once.
+    # The disk can write this file while the picture is decoded.
     begin_to_write(upload.prepared.path)
     if upload.prepared.path == upload.received.path:
         upload.digests = upload.received.digests

@@ -76,7 +76,7 @@ def canonical_site(text: str) -> str:
 def host_in(text: str) -> str:
     """Return the host pattern in what people paste instead of one: an address, or a host with a port or path.
 
-    What is a pattern already, or holds no host, comes back without surrounding space.
+    Other text is returned without surrounding spaces.
     """
     pattern = text.strip()
     scheme = _SCHEME.match(pattern)

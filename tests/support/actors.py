@@ -1,4 +1,4 @@
-"""What tests have done in processes of its own: by several at once, or until one is killed."""
+"""Actions that tests run in other processes: several at once, or until one is killed."""
 
 import asyncio
 import os

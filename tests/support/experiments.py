@@ -12,7 +12,7 @@ from tests.support.machine import machine
 # Removed from the environment: the product refuses a variable that begins
 # as its settings do and is not one.
 FULL: Final = os.environ.pop("AUTHSVC_CAMPAIGN", "") == "1"
-"""Whether this is `make campaign`, which has an hour."""
+"""Whether this is `make campaign`, which takes about two hours."""
 _REPORT: Final = os.environ.pop("AUTHSVC_CAMPAIGN_REPORT", "")
 """The file for the figures; "" if they are only printed."""
 

@@ -19,8 +19,8 @@ from authsvc.times import TIMES
 MAX_ATTEMPTS: Final = 2
 """For one job; an attempt fails when its worker dies."""
 MIN_PROCESSOR_SHARE: Final = 0.5
-"""Of the time limit. When the worker got less processor time than this, the machine was too busy and the picture is
-not to blame."""
+"""Share of the time limit. A worker that got less processor time shows that the machine was busy, not that the picture
+is slow."""
 
 # How a decoder ends that cannot get more memory: GLib aborts or traps.
 _MEMORY_SIGNALS: Final = frozenset({-signal.SIGABRT, -signal.SIGTRAP})

@@ -76,7 +76,7 @@ def _decode(job: Check) -> None:
         message = f"its decoder finds {image.width} x {height} pixels in it, more than its header declares"
         raise pyvips.Error(message)
     if codec.shrinks:
-        # All of the data is read all the same; decoding an eighth of each side takes half the time.
+        # The loader still reads all data; decoding an eighth of each side takes half the time.
         image = load(shrink=_shrink(image, 1))
     image.avg()
     if codec.later_frames is not None:

@@ -56,7 +56,7 @@ class GainMap:
 
 
 def declared_end(data: bytes | mmap, jpeg: Jpeg) -> int:
-    """Return where the last picture ends that the first one declares. Only zeros may stand between them."""
+    """Return the end of the last picture that the first one declares. Only zeros may be between the pictures."""
     end = jpeg.segments[-1].end
     mpf = find_index(data, jpeg)
     for start, stop in further_pictures(data, jpeg, mpf) if mpf else ():

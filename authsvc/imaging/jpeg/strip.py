@@ -48,7 +48,7 @@ def strip_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
 
 
 def without_trailer_jpeg(data: bytes | mmap, jpeg: Jpeg) -> list[Piece]:
-    """Return the file without what follows its pictures: the first, and those that it declares (CIPA DC-007)."""
+    """Return the file without the bytes after its last declared picture (CIPA DC-007)."""
     return [range(declared_end(data, jpeg))]
 
 

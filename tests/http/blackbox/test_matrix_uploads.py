@@ -52,7 +52,7 @@ ROWS = (
         401, "bad_token", BEARER),
     Row("a good token without a body", "POST", UPLOAD, {"token": "{token}", "Content-Length": "0"}, 400,
         "bad_multipart"),
-    Row("1 GB of body, before its token is looked at", "POST", UPLOAD,
+    Row("1 GB of body, before its token is checked", "POST", UPLOAD,
         {"token": "x", "Content-Length": str(2**30), "Expect": "100-continue"}, 413, "too_large"),
     Row("a preflight", "OPTIONS", UPLOAD,
         {"Origin": "https://blog.example.com", "Access-Control-Request-Method": "POST"}, 204, NOTHING,

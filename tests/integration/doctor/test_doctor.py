@@ -1,4 +1,4 @@
-"""What the doctor says of the data folder, the machine, the service and the units."""
+"""What the doctor reports about the data folder, the machine, the service and the units."""
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""What the doctor says of the nginx of a server."""
+"""What the doctor reports about the nginx of a server."""
 
 import os
 import shutil

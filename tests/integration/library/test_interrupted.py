@@ -1,4 +1,4 @@
-"""A removal that stops before each of its steps: for ever, or while others go on."""
+"""A removal that stops before each of its steps: forever, or while others go on."""
 
 import itertools
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What tests run in other processes: several at once, under strace, or until one is killed."""
+"""Actions that tests run in other processes: several at once, under strace, or until one is killed."""
 
 import os
 import sys

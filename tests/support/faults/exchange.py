@@ -1,4 +1,4 @@
-"""One HTTP client for the load: every byte of an answer counts, nothing is mended silently."""
+"""One HTTP client for the load: every byte of an answer counts, nothing is repaired silently."""
 
 import asyncio
 import json

@@ -24,7 +24,7 @@ PATTERNS = ("blog.example", "www.blog.example", "*.wild.example")
 READS = size(300, 8000)
 """Allowed reads that have to be answered during each fault, and half as many before it."""
 SOON_SECONDS = 3.0
-"""What comes after a moment of a fault is also looked at by itself, lest quiet times hide it."""
+"""The time after each fault is also checked separately, so that quiet times cannot hide a slow one."""
 SAMPLE = 300
 """The number of reads that a p99 needs; of fewer, as in the reduced form, it is little more than the slowest."""
 SUMMED = (

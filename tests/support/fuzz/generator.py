@@ -82,7 +82,7 @@ def _line(draw: random.Random, name: bytes, value: bytes) -> bytes:
 
 
 def _for_http1(line: bytes) -> bytes:
-    """Lines of which it is not sure whether nginx reads them are cut."""
+    """Lines are cut if it is unclear whether nginx reads them."""
     if LONGEST_LINE < len(line) <= UNSURE_LINE:
         line = line[:LONGEST_LINE]
     return b"\n".join(piece for piece in line.split(b"\n") if not has_empty_line(piece))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
+from tests.support.promises import mark_promised
 from tests.support.schedule import Recorder, Scheduling, longest_first, mark_needs
 from tests.support.stack import Stack
 from tests.support.times import PATIENT
@@ -27,8 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what `make test-fast` leaves out."""
+    """Mark what `make test-fast` leaves out, and what a campaign runs."""
     mark_needs(item)
+    mark_promised(item)
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,7 +14,7 @@ from tests.support.experiments import promised
 from tests.support.nginx.wire import Wire
 from tests.support.stack import Stack, wait_until
 
-TAKES_EFFECT_SECONDS = promised(10)
+TAKES_EFFECT_SECONDS = 10.0
 """Within which the product promises a change of sites to count."""
 
 # The command's own code, without a new Python for each of a hundred.
@@ -88,7 +88,7 @@ def wait_for_status(stack: Stack, path: str, host: str, status: int) -> None:
     wait_until(
         lambda: status_for(stack, path, host) == status,
         f"{status} for pages on {host}",
-        seconds=TAKES_EFFECT_SECONDS,
+        seconds=promised(TAKES_EFFECT_SECONDS),
     )
 
 

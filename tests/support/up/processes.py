@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.experiments import promised
 from tests.support.stack import wait_until
 
-END_SECONDS = promised(5)
+END_SECONDS = 5.0
 """Within which every process has to end after a signal."""
 
 _PARENT, _STARTED = 1, 19  # of /proc/PID/stat after the name, proc(5)
@@ -51,8 +51,9 @@ def naming(folder: Path) -> list[int]:
     return found
 
 
-def assert_gone(family: frozenset[Process], *, seconds: float = END_SECONDS) -> None:
-    """Wait for the end of all; kill and name those that do not end."""
+def assert_gone(family: frozenset[Process]) -> None:
+    """Wait for the end of all; kill and name those that do not end in time."""
+    seconds = promised(END_SECONDS)
     try:
         wait_until(lambda: not left_of(family), "everything is gone", seconds=seconds)
     except AssertionError as late:

@@ -19,7 +19,7 @@ include install.mk
 help:
 	@echo 'make run [PORT=8080] [DATA_DIR=./var]  try it out: service and nginx together'
 	@echo 'make install DOMAIN=img.example.com    install on this server (see install.mk)'
-	@echo 'make uninstall                         remove it; pictures and settings stay'
+	@echo 'make uninstall                         remove it; pictures and settings are kept'
 	@echo
 	@echo 'make test [TEST_DEBIAN=trixie]         all checks and tests (10 minutes)'
 	@echo 'make test-fast                         tests without root or nginx (2 minutes)'

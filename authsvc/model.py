@@ -95,8 +95,8 @@ class Digests:
 class Image:
     """The catalog's facts about one stored blob.
 
-    `size` is in bytes, `width` and `height` in pixels as the file's header
-    says; `created_at` in seconds since the epoch; `name` is the file name that
+    `size` is in bytes, `width` and `height` in pixels as in the file's
+    header; `created_at` in seconds since the epoch; `name` is the file name that
     its first uploader sent, cleaned, or "".
     """
 

@@ -15,42 +15,42 @@ class Times:
 
     # nginx, waiting for the service
     verdict_answer: float = 1.0
-    """For a verdict. A frozen service delays unknown embedders by this, and known sites by nothing."""
+    """nginx waits this long for a verdict. A frozen service delays unknown embedders by this, but no known site."""
     verdict_kept: float = 10.0
-    """How long nginx keeps a verdict, so the longest time until a change of sites takes effect."""
+    """How long nginx keeps a verdict. A change of sites takes effect after at most this time."""
     legacy_answer: float = 2.0
-    """For the other spellings of an address of the 2018 script."""
+    """nginx waits this long for the answer to other spellings of an address of the 2018 script."""
     token_answer: float = 30.0
-    """For the check of a token. Longer than a restart of the service takes."""
+    """nginx waits this long for the check of a token. A restart of the service takes less."""
     upload_answer: float = 60.0
-    """For the answer to an upload. Twice `decoder_wait`."""
+    """nginx waits this long for the answer to an upload. Twice `decoder_wait`."""
     size_answer: float = 5.0
-    """For a size that is not made yet; then the reader gets the picture itself. nginx waits a second longer."""
+    """The service waits this long for a new size; then the reader gets the picture. nginx waits a second longer."""
 
     # nginx, waiting for a client
     refused_body: float = 10.0
-    """For the next bytes of a refused upload, which nginx reads so that the client receives the answer."""
+    """nginx waits this long for more of a refused upload, which it reads so that the client receives the answer."""
 
     # the service
     access_poll: float = 1.0
-    """Between two checks for tokens and sites that other processes have changed. A revoked token
-    has to stop working within two seconds."""
+    """Time between two checks for tokens and sites that other processes have changed. A revoked token
+    must stop working within two seconds."""
     avif_pause: float = 1.0
     """Pause before the next AVIF while readers wait for sizes; an AVIF takes three times as long."""
     catalog_busy: float = 10.0
-    """For another process's transaction, before a write fails as busy."""
+    """A write waits this long for another process's transaction before it fails as busy."""
     decoder_wait: float = 30.0
-    """For a free decoder: half of `upload_answer`."""
+    """A job waits this long for a free decoder. Half of `upload_answer`."""
     service_grace: float = 4.0
-    """For requests in progress when the service is stopped, in whole seconds."""
+    """A stopped service lets requests in progress run for this long. Whole seconds."""
 
     # `authsvc up`
     up_grace: float = 3.0
-    """For requests in progress at the end; with the steps after it, everything has ended within 5 s."""
+    """At the end, requests in progress may run for this long; with the steps after it, everything ends within 5 s."""
     death_window: float = 30.0
-    """Within which the service may die four times; with the fifth death `authsvc up` ends."""
+    """The service may die four times within this time; after the fifth death `authsvc up` ends."""
     reload_pause: float = 1.0
-    """Between two reloads: each one starts nginx's workers again."""
+    """Time between two reloads, because each one starts nginx's workers again."""
 
 
 TIMES: Final = Times()

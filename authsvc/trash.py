@@ -27,7 +27,7 @@ def discard(key: Key, *, images: ImageCatalog, store: BlobStore) -> bool:
 def settle(
     key: Key, aside: Iterable[Aside | None], *, images: ImageCatalog, store: BlobStore, set_aside: SetAside
 ) -> bool:
-    """Delete the image's row if it still has a tombstone; then delete what is aside, or put it back. Blocking.
+    """Delete the image's row if it still has a tombstone; then delete what is in the trash, or put it back. Blocking.
 
     `set_aside` is called if another blob was stored under the key meanwhile.
     Returns whether the image is removed; False if an upload has recorded it

@@ -35,7 +35,7 @@ KEPT_OPEN_SECONDS: Final = 6.0
 class Engine:
     """A running engine.
 
-    `address` says where a picture is in a width and a quality, `roots` are the
+    `address` returns the address of a picture in a width and a quality, `roots` are the
     processes that it was started as; before a cold round `make_cold` is called.
     """
 

@@ -13,7 +13,7 @@ QUALITY: Final = 92
 GRAIN: Final = 9
 _OCTAVES: Final = 9
 _DECAY: Final = 1.4
-"""By how much each finer octave is weaker."""
+"""The factor by which each finer octave is weaker."""
 _SHAPES: Final = 60
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from ssimulacra2 import compute_ssimulacra2_with_alpha
 
 LEAST, MOST = 40, 98
-"""Between which a rival's quality is looked for."""
+"""The range in which a rival's quality is searched."""
 STEPS: Final = 6
 
 

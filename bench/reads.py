@@ -128,7 +128,7 @@ def text(measured: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Run what the arguments say; keep the figures of the full form for docs/."""
+    """Run the cases that the arguments select; keep the figures of the full form for docs/."""
     parser = argparse.ArgumentParser(prog="make bench-read", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds each; nothing is kept")
     parser.add_argument(
@@ -139,7 +139,7 @@ def main() -> None:
         "'service'; nothing is kept",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep figures and chart there, whatever the form")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep figures and chart there, in any form")
     options = parser.parse_args()
     begin = time.monotonic()
     measured = run(wanted=lambda name: bool(re.search(options.only, name)), is_quick=options.quick)

@@ -21,7 +21,7 @@ HIDDEN: Final = {**BROWSER, **FETCH}
 NO_PAGE: Final = {**BROWSER, "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 """What the address bar sends."""
 LOCAL: Final = {**BROWSER, **FETCH, "Referer": "https://localhost/post/1"}
-"""On the lists of the Python rivals, too."""
+"""A page that is also on the lists of the Python rivals."""
 
 SMALL: Final = 10_240
 FEW: Final = 1_000

@@ -25,7 +25,7 @@ BENCH: Final = Path(__file__).parent
 NGINX: Final = "/usr/sbin/nginx"
 WORKER_USER: Final = "www-data"
 ONE_PROCESS: Final = "master_process off;\n"
-"""For nginx under callgrind: no master, no second process."""
+"""Directives for nginx under callgrind: no master, no second process."""
 PYTHON_RIVALS: Final = {"accel": "service", "python": "service", "original": "script"}
 """The rivals whose nginx asks a Python process, and the name of that process."""
 

@@ -51,9 +51,9 @@ class Way:
     def forget(self) -> None:
         """Empty all pictures, so that what was not yet written is not written during another's round.
 
-        They are not deleted: for a minute ext4 gives no inode of a deleted file
-        away if it can help it, and looks for another, thousands of them for
-        each new file behind a round. No server lives with that.
+        They are not deleted: for a minute ext4 avoids the inodes of deleted files,
+        so after a round it would check thousands of them for each new file. No
+        real server has this load.
         """
         for picture in self._uploaded():
             os.truncate(picture, 0)

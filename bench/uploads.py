@@ -112,7 +112,7 @@ def table(figures: Sequence[dict[str, float | int | str]]) -> str:
 
 
 def main() -> None:
-    """Run what the arguments say; keep the figures of the full form for docs/."""
+    """Run the cases that the arguments select; keep the figures of the full form for docs/."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one round of 1 s each; nothing is kept")
     parser.add_argument("--only", metavar="SIZE,CLIENTS", help='one load, such as "100 KB,32"; nothing is kept')

@@ -47,4 +47,4 @@ SITUATIONS: Final = {
     "A value that is not an address": "根本不是地址",
     "An Origin with a path": "带路径的 Origin",
 }
-"""By the English text of each row; a row without one stops the generation."""
+"""The Chinese text of each row, by the English one; a row without it stops the generation."""

@@ -9,7 +9,7 @@ from typing import Final
 from authsvc.verdict.policy import Reason
 
 SITES: Final = ("blog.example.com", "*.example.org", "xn--bcher-kva.example", "[2001:db8::1]")
-"""On the list besides `localhost`, `127.0.0.1` and `[::1]`, which are there from the start."""
+"""The sites on the list, in addition to `localhost`, `127.0.0.1` and `[::1]`, which are always there."""
 PUBLIC_URL: Final = "https://img.example.com"
 
 _KNOWN, _OWN, _STRANGER = Reason.KNOWN_SITE, Reason.OWN_HOST, Reason.STRANGER

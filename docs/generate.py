@@ -94,7 +94,7 @@ A failed upload gets a status of 400 or above and this JSON, also when nginx its
 {"status": 1, "code": "unsupported", "message": "…", "data": "…the same text…"}
 ```
 
-`code` never changes for the same error, so a program may rely on it. `message` says what to do; `…` below
+`code` never changes for the same error, so a program may rely on it. `message` explains what to do; `…` below
 stands for a part that varies. Reads get placeholder pictures instead: see
 [addresses](addresses.md).
 

@@ -13,9 +13,9 @@ Row = Mapping[str, Any]
 BASE_GROUP: Final = "base"
 """What bench/reads_cases.py calls the cases that all others are compared with."""
 _MAX_SHARE_PERCENT: Final = 0.1
-"""What reads may add to the service's share of a core and still count as adding nothing."""
+"""Reads that add at most this to the service's share of a core count as adding nothing."""
 _MAX_GROWTH_MB: Final = 15
-"""What the service's memory may grow by under a load and still count as flat."""
+"""Memory of the service that grows by at most this under a load counts as flat."""
 
 
 def performance_parts(folder: Path = FIGURES) -> dict[str, str]:

@@ -12,7 +12,7 @@ class BadSetting(OperatorError):
 
 
 class BadSite(OperatorError):
-    """The text is not a site pattern; the reason says how to write it."""
+    """The text is not a site pattern; the reason explains how to write it."""
 
     template = "{pattern!r} is not a site: {reason}"
 

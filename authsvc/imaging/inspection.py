@@ -23,7 +23,7 @@ class Inspected:
 
 
 def inspect(data: Data, kind: ImageType, limits: Limits, *, strips: bool) -> Inspected:
-    """Walk through a picture and return what is known of it.
+    """Walk through a picture and return its facts.
 
     `strips` removes metadata; bytes after the picture are removed in any case. Raises
     what its walker raises.

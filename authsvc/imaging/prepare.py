@@ -14,12 +14,12 @@ from authsvc.model import ImageType, Spooled
 from authsvc.system.durable import disk_full_when_no_room
 
 CLEAN_SUFFIX = ".clean.part"
-"""Of a clean file beside the spooled one. After a crash it is removed like other spool files."""
+"""The suffix of a clean file beside the spooled one. After a crash it is removed like other spool files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is to be stored: a file, which may be the spooled one itself, its size in
+    """The file to store, which may be the spooled one itself, its size in
     bytes, its type, and width and height in pixels as the picture is shown."""
 
     path: Path
@@ -30,7 +30,7 @@ class Prepared:
 
 
 def prepare(received: Spooled, limits: Limits | None, *, strips: bool = False) -> Prepared:
-    """Return what is to be stored of an upload. Blocking; it reads the whole file.
+    """Return the file to store for an upload. Blocking; it reads the whole file.
 
     When something has to be removed (with `strips` metadata; in any case what follows the
     picture), the result is a clean file beside the spooled one, which the caller removes;

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 LOCK_NAME: Final = ".authsvc.lock"
-"""Beside nginx's main file. Only root may open it, so nobody else can keep root waiting."""
+"""This file is beside nginx's main file. Only root may open it, so nobody else can keep root waiting."""
 _LOCK_MODE: Final = 0o600
 _PENDING: Final = b"a reload of nginx is pending\n"
 
@@ -31,7 +31,7 @@ class ConfigLock:
     def change(self) -> Iterator[None]:
         """Remember, before the block, that nginx has to be reloaded; forget it if the block raises.
 
-        A block that raises has to leave every file as it was.
+        A block that raises must leave every file unchanged.
         """
         self.reload_pending()
         try:

@@ -102,7 +102,7 @@ def _aside(main_file: Path) -> Iterator[None]:
 
 
 def _restore(main_file: Path) -> None:
-    """Show nginx again what is hidden from it, and remove what else a killed command has left."""
+    """Restore the files that are hidden from nginx, and remove other leftovers of a killed command."""
     base = main_file.parent
     for hidden in base.glob(f"*/.{LINK_NAME}{_ASIDE}"):
         hidden.rename(hidden.with_name(LINK_NAME))

@@ -110,7 +110,7 @@ class Releases:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """Return the files below a folder, none where there is no folder. Raises OSError."""
+    """Return the files below a folder; none if the folder does not exist. Raises OSError."""
     paths = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
@@ -131,7 +131,7 @@ def _write_folder(folder: Path, files: Files) -> None:
         (fresh / name).parent.mkdir(parents=True, exist_ok=True)
         (fresh / name).write_bytes(content)
     for path in (fresh, *fresh.rglob("*")):
-        path.chmod(_FOLDER_MODE if path.is_dir() else FILE_MODE)  # whatever the umask is
+        path.chmod(_FOLDER_MODE if path.is_dir() else FILE_MODE)  # independent of the umask
         with opened(path) as descriptor:
             os.fsync(descriptor)
     fresh.rename(folder)

@@ -20,7 +20,7 @@ WORDS: Final = {"none": embedder.NONE, "hidden": embedder.HIDDEN, "invalid": emb
 OWN_BUCKET_BYTES: Final = 512
 """`map_hash_bucket_size` where authsvc sets it: every legal host fits."""
 FOREIGN_BUCKET_BYTES: Final = 64
-"""What is assumed where authsvc may not set it: nginx's smallest default."""
+"""The assumed size where authsvc may not set it: nginx's smallest default."""
 
 _POINTER_BYTES: Final = 8
 

@@ -1,4 +1,4 @@
-"""What nginx's files say about each upload API: its addresses, and nginx's own refusals in its JSON."""
+"""What nginx's files need about each upload API: its addresses, and nginx's own refusals in its JSON."""
 
 import json
 from collections.abc import Iterable

@@ -26,7 +26,7 @@ from authsvc.system.sockets import LISTEN_FD_OPTION, listen_on
 from authsvc.times import TIMES
 
 KEEP_ALIVE_SECONDS: Final = 75
-"""Above nginx's 60 s: the side that sends the request must close first."""
+"""Longer than nginx's 60 s: the side that sends the request must close first."""
 BAD_SETTING_STATUS: Final = 78
 """EX_CONFIG of sysexits.h, under systemd: starting the service again does not help."""
 

@@ -30,7 +30,7 @@ from authsvc.uploads.pipeline import Ingest
 from authsvc.uploads.spool import clear_spool
 
 THREADS: Final = 8
-"""For blocking work. With 32 threads, 32 clients uploaded a quarter fewer pictures of 5 MB: each
+"""The number of threads for blocking work. With 32 threads, 32 clients uploaded a quarter fewer pictures of 5 MB: each
 thread that hashes or writes makes the others, and the event loop, wait for the interpreter."""
 
 _MAX_SIZES_WAITING: Final = 64
@@ -121,6 +121,6 @@ async def _follow(guard: Guard) -> None:
         await asyncio.sleep(TIMES.access_poll)
         try:
             await guard.refresh()
-        except Exception as error:  # noqa: BLE001 — whatever it is, a revoked token must be noticed next time
+        except Exception as error:  # noqa: BLE001 — after any error, the next check must still run
             # Keep the last known rules.
             _log.warning("tokens and sites could not be read again: %s", error)

@@ -1,5 +1,5 @@
 """Every setting: `table` lists them, `types` checks values, `sources` gathers values,
-`effective` has what follows from them, `old_names` the names of earlier versions."""
+`effective` has the values that follow from them, `old_names` the names of earlier versions."""
 
 from authsvc.settings.effective import MAX_SOCKET_PATH_BYTES, Settings
 from authsvc.settings.old_names import REMOVED, RENAMED, OldNames

@@ -16,7 +16,7 @@ from authsvc.system.durable import disk_full_when_no_room, make_folder, opened
 
 FILE_MODE: Final = 0o640
 FOLDER_MODE: Final = 0o2750
-"""For nginx's group; set-group-ID, so that new files and folders get that group too."""
+"""Readable by nginx's group; set-group-ID, so that new files and folders get that group too."""
 TRIMMED_TO: Final = 0.9
 """The share of the limit that is in use after a trim, so that not every new size has to make room."""
 
@@ -30,8 +30,8 @@ _ATTEMPTS: Final = 5
 class SizeCache:
     """Sizes below `root`, each in the folder of its picture: `7b/e4….jpg/800.webp`.
 
-    `group_of` is a folder whose group may read the cache. When the files take more than `max_bytes`, those
-    that nobody has read for the longest time are deleted. Blocking; for any number of threads and several
+    `group_of` is a folder whose group may read the cache. When the files take more than `max_bytes`, the
+    least recently read ones are deleted. Blocking; for any number of threads and several
     processes, of which only one publishes.
     """
 

@@ -19,7 +19,7 @@ from authsvc.store.port import BlobStore
 from authsvc.times import TIMES
 
 MAX_AVIF_WAITING: Final = 1000
-"""How many sizes may wait to be made as AVIF as well; a size that finds the queue full stays WebP."""
+"""How many sizes may wait to be made as AVIF as well; when the queue is full, a size is made as WebP only."""
 MAX_IDLE_POLLS: Final = 30
 """Maximum number of pauses before the next AVIF starts although readers are waiting."""
 
@@ -34,7 +34,7 @@ class SizeDecoder(Protocol):
 
 
 class Outcome(StrEnum):
-    """What came of a request for a size that was not there."""
+    """The result of a request for a missing size."""
 
     MADE = "made"
     LINKED = "linked"

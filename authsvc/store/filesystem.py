@@ -17,7 +17,7 @@ from authsvc.system.durable import disk_full_when_no_room, make_folder, opened, 
 BLOB_MODE: Final = 0o640
 """Readable by its group, to which nginx's user belongs, and by no other user."""
 FOLDER_MODE: Final = 0o2750
-"""Set-group-ID, so that every blob gets the folder's group, whatever process stores it."""
+"""Set-group-ID, so that every blob gets the folder's group, no matter which process stores it."""
 TRASH_MODE: Final = 0o700
 """Closed to nginx's group: nothing in it is ever served."""
 

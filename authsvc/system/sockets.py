@@ -15,7 +15,7 @@ LISTEN_FD_OPTION: Final = "--listen-fd"
 
 _BACKLOG: Final = 1024
 _SOCKET_MODE: Final = 0o660
-"""For the service and its group; nginx's user is a member of the group."""
+"""Open to the service and its group; nginx's user is a member of the group."""
 
 
 def listen_on(path: Path) -> socket.socket:

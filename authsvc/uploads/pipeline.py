@@ -60,7 +60,7 @@ class _Upload:
     received: Spooled = field(init=False)
     prepared: Prepared = field(init=False)
     digests: Digests = field(init=False)
-    """Of the prepared file."""
+    """The digests of the prepared file."""
     image: Image = field(init=False)
     clean: Path | None = None
     """A file without metadata, written because the received file had some."""

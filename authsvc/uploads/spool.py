@@ -15,8 +15,8 @@ from authsvc.model import Digests, Spooled
 from authsvc.system.durable import disk_full_when_no_room
 
 BLOCK_BYTES: Final = 256 * 1024
-"""How much is collected before a thread hashes and writes it: the most that one
-upload holds in memory."""
+"""A thread hashes and writes this many bytes at a time. One upload holds no more
+in memory."""
 
 
 class _HashingFile(io.FileIO):

@@ -26,7 +26,7 @@ class ReadRequest:
     """The parts of a request that the verdict depends on."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
-    """By lower-case name, the first of each."""
+    """The first header of each name, by lower-case name."""
     method: str = ""
     target: str = ""
     """The text between method and protocol; "" when only headers are known."""

@@ -35,7 +35,7 @@ def p99_ms(seconds: Iterable[float]) -> float:
 
 
 def p99_limit_ms(baseline: float) -> float:
-    """Return what the p99 during a fault has to stay below; `baseline` is that before it."""
+    """Return the limit of the p99 during a fault; `baseline` is the p99 before it."""
     return baseline + MORE_MS if FULL else min(max(SLOWEST_MS, BUSY_FACTOR * baseline), BUSIEST_MS)
 
 

@@ -68,7 +68,7 @@ class Network:
 
     @property
     def entrance(self) -> list[str]:
-        """What stands before a command to run it in there."""
+        """The words before a command that run it in this network."""
         return ["nsenter", f"--net=/proc/{self._holder.pid}/ns/net", "--"]
 
 
@@ -99,7 +99,7 @@ class OwnNginx:
         self.publish(SITES)
 
     def configure(self, *, http: str = DEBIAN_HTTP, top: str = "include modules-enabled/*.conf;") -> None:
-        """Write its main file: with what is given in its http block, and above."""
+        """Write its main file, with `http` in its http block and `top` above it."""
         self.main_file.write_text(
             "user www-data;\nworker_processes 1;\n"
             f"pid {self.folder}/nginx.pid;\nerror_log {self.folder}/log/error.log;\n"

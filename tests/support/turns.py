@@ -42,7 +42,7 @@ class Turns:
         gate("start")
         try:
             self._results[name] = act(gate)
-        except Exception as error:  # noqa: BLE001 — the test looks at it
+        except Exception as error:  # noqa: BLE001 — the test checks it
             self._results[name] = error
         self._is_at_gate.release()
 

@@ -106,7 +106,7 @@ class Workplace:
         return self.settings.blobs_dir / key.path.removeprefix("/")
 
     def blobs_of(self, content: bytes) -> list[Key]:
-        """Return the blobs that claim to be these bytes, whatever their extension."""
+        """Return the blobs that claim to be these bytes, with any extension."""
         return list(self.store.keys(digests_of(content).md5))
 
     def row_of(self, content: bytes) -> Image | None:

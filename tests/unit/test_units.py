@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """What the check looks at, to be changed."""
+    """A copy of the files that the check reads; tests change it."""
     shutil.copytree(CHECKOUT / "systemd", tmp_path / "systemd")
     (tmp_path / "scripts").mkdir()
     for name in ("check_units.py", "place"):

@@ -9,8 +9,8 @@ from typing import Final
 from authsvc.errors import Corrupt
 
 MAX_UNITS: Final = 50_000
-"""In all streams of a file together. A picture has three, an animation a few for each frame. More is an attack on
-our time."""
+"""Limit for all streams of a file together. A picture has three units, an animation a few for each frame. More is an
+attack on our time."""
 
 _SEQUENCE_HEADER: Final = 1  # OBU type: section 6.2.2
 _HEAD_BYTES: Final = 10  # of a unit: two, and a length of at most eight

@@ -10,7 +10,7 @@ from typing import Final
 from authsvc.errors import Corrupt
 
 MAX_BOXES: Final = 5000
-"""In one box. A picture of 256 tiles has about 1,000 properties. More is an attack on our time."""
+"""Limit for one box. A picture of 256 tiles has about 1,000 properties. More is an attack on our time."""
 
 _HEADER_BYTES: Final = 8
 _LARGE_HEADER_BYTES: Final = 16
@@ -28,7 +28,7 @@ class Box:
 
 
 def boxes(data: bytes | mmap, start: int, end: int) -> Iterator[Box]:
-    """Yield the boxes between two places (section 4.2). Raises Corrupt for one that is longer than what holds it."""
+    """Yield the boxes between two places (section 4.2). Raises Corrupt for a box that is longer than its container."""
     at = start
     for _ in range(MAX_BOXES):
         if at == end:

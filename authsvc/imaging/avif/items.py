@@ -11,11 +11,12 @@ from authsvc.imaging.avif.boxes import Box, Reader, boxes, first_of_each
 MAX_ITEMS: Final = 2000
 """A picture and its transparency in 256 tiles each have 514. More is an attack on our time."""
 MAX_EXTENTS: Final = 20_000
-"""Of all items together: the pieces of their data."""
+"""Limit for the pieces of data of all items together."""
 MAX_ASSOCIATIONS: Final = 50_000
-"""Of all items together: their properties. An item has fewer than ten."""
+"""Limit for the properties of all items together. An item has fewer than ten."""
 MAX_REFERENCES: Final = 20_000
-"""Of all items together: references to others. A tile has one, and the picture that it belongs to another."""
+"""Limit for the references of all items together. For each tile there are two: its own, and one of the picture
+that it belongs to."""
 
 _FULL_BYTES: Final = 4
 _IN_FILE, _IN_IDAT = 0, 1  # construction methods: section 8.11.3.1

@@ -17,7 +17,7 @@ _ALONE: Final = frozenset({b"stsd", b"stsz", b"stsc", b"stco", b"co64"})
 _PICTURES: Final = frozenset({b"pict", b"auxv"})
 _FULL_BYTES: Final = 4
 _ENTRY_SIZE_AT: Final = 24
-"""Of a sample entry: the bytes before its width and height (section 12.1.3)."""
+"""The number of bytes of a sample entry before its width and height (section 12.1.3)."""
 
 
 @dataclass(frozen=True, slots=True)

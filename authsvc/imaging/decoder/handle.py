@@ -11,9 +11,9 @@ from authsvc.imaging.decoder.job import READY, Job, Result, job_to_line, result_
 from authsvc.system.linux import processor_seconds_of
 
 START_SECONDS: Final = 30.0
-"""For a worker to get ready: a fraction of a second on an idle machine."""
+"""Time limit for the start of a worker, which takes a fraction of a second on an idle machine."""
 END_SECONDS: Final = 2.0
-"""For a worker without a job to end by itself; after that it is killed."""
+"""A worker without a job has this long to end; then it is killed."""
 
 _SETTINGS: Final = {
     # A second thread was not faster, and takes memory.

@@ -17,7 +17,7 @@ from authsvc.model import ImageType
 from authsvc.times import TIMES
 
 MAX_ATTEMPTS: Final = 2
-"""For one job; an attempt fails when its worker dies."""
+"""Attempts for one job. An attempt fails when its worker dies."""
 MIN_PROCESSOR_SHARE: Final = 0.5
 """Share of the time limit. A worker that got less processor time shows that the machine was busy, not that the picture
 is slow."""
@@ -30,7 +30,7 @@ _log = logging.getLogger("authsvc")
 
 
 class DecoderPool:
-    """At most `count` workers, each started when a job finds no idle one; for one event loop.
+    """A pool of at most `count` workers, each started when a job finds no idle one. For one event loop.
 
     A job may take `timeout` seconds, a worker `max_memory_bytes` of address space.
     At most `max_waiting` jobs wait for a free worker.

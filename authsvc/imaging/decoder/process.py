@@ -22,7 +22,7 @@ from authsvc.system.linux import return_free_memory, signal_when_parent_dies
 NICENESS: Final = 10
 """Serving pictures and receiving uploads come first."""
 IDLE_SECONDS: Final = 1.0
-"""Without a job, after which freed memory is returned to the system; before that the next job would need it again."""
+"""After this time without a job, freed memory is returned to the system. Earlier, the next job would need it again."""
 
 
 def main(arguments: list[str]) -> int:
@@ -61,7 +61,7 @@ def _end_with(parent: int) -> None:
 def _do(job: Job) -> Result:
     try:
         return vips.check(job) if isinstance(job, Check) else vips.make_size(job)
-    except Exception:  # noqa: BLE001 — the service logs it, whatever it is
+    except Exception:  # noqa: BLE001 — the service logs every error
         return Result(Failure.UNEXPECTED, traceback.format_exc())
 
 

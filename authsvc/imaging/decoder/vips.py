@@ -17,17 +17,17 @@ from authsvc.imaging.formats import FORMATS
 from authsvc.model import ImageType
 
 _NO_BOUND: Final = 10_000_000
-"""In pixels, for a size without a maximum height: libvips' largest coordinate."""
+"""The height in pixels for a size without a maximum height: libvips' largest coordinate."""
 _SHRINKS: Final = (8, 4, 2)
-"""By how much libjpeg can shrink a side while it decodes."""
+"""The factors by which libjpeg can shrink a side while it decodes."""
 _MIN_SHRUNK_SIDE: Final = 64
-"""In pixels: below eight times the factor, libvips' JPEG loader fails."""
+"""Pixels. libvips' JPEG loader fails if a side is shorter than eight times the factor."""
 _SRGB: Final = frozenset({"srgb", "b-w"})
 """libvips' names for 8 bit colours and greys, which are sRGB unless the picture has a profile."""
 _REASON_LENGTH: Final = 200
-"""In characters; libvips may repeat kilobytes of the file."""
+"""Characters. A longer reason is cut, because libvips may repeat kilobytes of the file."""
 _HEAD_BYTES: Final = 2**23
-"""Of a file, in which an animation is declared: after a colour profile of at most 4 MiB."""
+"""The part of a file that declares an animation, which may come after a colour profile of at most 4 MiB."""
 _MEMORY: Final = ("out of memory", "unable to allocate", "unable to malloc", "memory allocation", "failed to allocate")
 _ROOM: Final = ("no space left", "disk quota", "unable to write", "write error", "write failed")
 
@@ -37,8 +37,8 @@ def set_up() -> None:
     # Every job has another picture, so that a cache only takes memory.
     pyvips.cache_set_max(0)
     pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003 — its signature
-    # Only the loaders of the accepted types may run. Those of SVG, TIFF, PDF and others stay blocked, whatever a
-    # file claims to be.
+    # Only the loaders of the accepted types may run. Those of SVG, TIFF, PDF and others are blocked, even if the
+    # file claims such a type.
     for row in FORMATS.values():
         pyvips.operation_block_set(row.codec.loader, False)  # noqa: FBT003
 
@@ -117,7 +117,7 @@ def _shrink(header: pyvips.Image, width: int) -> int:
 
 
 def _loader(kind: ImageType, source: str = "") -> Callable[..., Any]:
-    """Return the one loader for this type, whatever the bytes are; `source` is "_buffer" for bytes in memory."""
+    """Return the loader for this type; the bytes are not inspected. `source` is "_buffer" for bytes in memory."""
     loader: Callable[..., Any] = getattr(pyvips.Image, f"{FORMATS[kind].codec.name}load{source}")
     return loader
 

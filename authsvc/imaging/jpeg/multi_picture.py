@@ -19,7 +19,7 @@ _PRIMARY: Final = 0x030000
 _UNDEFINED: Final = 7
 _LONG: Final = 4
 _INDEX_BYTES: Final = 50
-"""Of the index before its entries: a TIFF header and three tags."""
+"""The size of the index without its entries: a TIFF header and three tags."""
 
 
 def find_index(data: bytes | mmap, jpeg: Jpeg) -> Segment | None:

@@ -9,7 +9,7 @@ from authsvc.imaging.jpeg.walk import ICC, Jpeg
 from authsvc.imaging.pieces import Piece, reused
 
 _HEAD_BYTES: Final = 4 + len(ICC) + 2
-"""Of a segment: marker and length, `ICC`, the number of this part and the number of all parts."""
+"""The beginning of a segment: marker and length, `ICC`, the number of this part and the number of all parts."""
 
 
 def profile_of(data: bytes | mmap, jpeg: Jpeg) -> dict[Segment, Piece]:

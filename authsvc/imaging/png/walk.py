@@ -25,7 +25,7 @@ COMPRESSED: Final = {
     b"zTXt": re.compile(rb"[^\0]{1,79}\0\0"),
     b"iTXt": re.compile(rb"[^\0]{1,79}\0\x01\0[^\0]*\0[^\0]*\0"),
 }
-"""What stands before the compressed part of a chunk: sections 11.3.2.3, 11.3.3.3 and 11.3.3.4."""
+"""The beginning of each chunk before its compressed part: sections 11.3.2.3, 11.3.3.3 and 11.3.3.4."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ MAX_CHUNKS: Final = 50_000
 """Frames, and the few chunks around them. More is an attack on our time."""
 
 MAX_FRAME_CHUNKS: Final = 100
-"""In one frame: a picture, its transparency, and what a later version of the format may add."""
+"""Limit for one frame: a picture, its transparency, and what a later version of the format may add."""
 
 _HEADER_BYTES: Final = 12
 _CHUNK_HEADER_BYTES: Final = 8

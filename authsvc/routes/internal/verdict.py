@@ -13,8 +13,8 @@ from authsvc.verdict.embedder import INVALID
 
 ROOM_BYTES: Final = 4 * 2**20
 ROOM_FILES: Final = 100
-"""What has to be free on the disk where nginx caches verdicts. One more needs at most 4 KiB and two files, but
-other programs write to that disk at the same time."""
+"""The room that must be free on the disk where nginx caches verdicts. One verdict needs at most 4 KiB and two files,
+but other programs write to that disk at the same time."""
 
 
 class VerdictRoutes:

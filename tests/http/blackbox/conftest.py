@@ -14,7 +14,7 @@ from tests.support.times import PATIENT
 
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[Stack]:
-    """A running product whose list has `SITES` besides the local names; tests leave it as it is."""
+    """A running product whose list has `SITES` and the local names; tests do not change it."""
     with Stack(times=PATIENT, upload_rate=1000, upload_burst=1000, extra_hosts="img.example.net") as running:
         change_sites(running, add=SITES)
         wait_until(lambda: all(f"{site} 1;" in map_of(running) for site in SITES), "nginx's map has the sites")

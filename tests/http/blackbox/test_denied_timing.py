@@ -90,7 +90,7 @@ def difference_us(pairs: Pairs) -> tuple[float, float, float]:
     return round(statistics.median(found), 1), round(found[low], 1), round(found[high], 1)
 
 
-def tell(experiment: str, pairs: Pairs) -> None:
+def report_pairs(experiment: str, pairs: Pairs) -> None:
     """Report what was found."""
     median, low, high = difference_us(pairs)
     typical = statistics.median(first for first, _ in pairs) * 1e6
@@ -111,14 +111,14 @@ def test_denied_answer_takes_as_long_with_a_picture_as_without(
 ) -> None:
     pictures, nothing = (spelled(SPELLINGS[spelling], paths) for paths in (there, missing))
     pairs = pairs_of(scene, DENIALS[denial], pictures, nothing, PAIRS)
-    tell(f"{denial}, {spelling}", pairs)
+    report_pairs(f"{denial}, {spelling}", pairs)
     assert abs(score_of(pairs)) < LIMIT
 
 
 def test_two_pictures_are_denied_in_the_same_time(scene: Scene, there: list[str]) -> None:
-    """What the comparison says where nothing differs but the pictures' sizes."""
+    """The control: only the sizes of the pictures differ."""
     pairs = pairs_of(scene, DENIALS["a stranger"], there[::2], there[1::2], PAIRS)
-    tell("two pictures, a small and a large one", pairs)
+    report_pairs("two pictures, a small and a large one", pairs)
     assert abs(score_of(pairs)) < LIMIT
 
 
@@ -126,5 +126,5 @@ def test_difference_of_allowed_answers_is_found(scene: Scene, missing: list[str]
     """The comparison can find something: 3 MB take longer than the missing picture on any machine."""
     large = scene.stack.upload(noise(3_000_000, seed=9))
     pairs = pairs_of(scene, {}, [large], missing, 300)
-    tell("an allowed reader, 3 MB against none", pairs)
+    report_pairs("an allowed reader, 3 MB against none", pairs)
     assert score_of(pairs) > LIMIT

@@ -9,7 +9,7 @@ from tests.support.nginx.wire import Answer, Wire
 
 ALLOWED = "https://blog.example.com/"
 
-# Each set would change the answer, if somebody between client and verdict heeded it.
+# Each set would change the answer, if anything between client and verdict respected it.
 ALIASES: dict[str, dict[str, str]] = {
     "X-Forwarded-Host": {"X-Forwarded-Host": "blog.example.com"},
     "X-Forwarded-For": {"X-Forwarded-For": "127.0.0.1, ::1"},

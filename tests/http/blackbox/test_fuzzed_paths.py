@@ -101,8 +101,8 @@ def test_no_made_up_address_shows_a_secret(watched: Watched) -> None:
             flaws.append((flaw, target))
     kinds = Counter(flaw for flaw, _ in flaws)
     wrong = kinds.total() - kinds["secret"]
-    told = dict(sorted(seen.items()))
-    report("paths: asked of nginx", seed=str(SEED), asked=count, secrets=kinds["secret"], wrong=wrong, **told)
+    answers = dict(sorted(seen.items()))
+    report("paths: asked of nginx", seed=str(SEED), asked=count, secrets=kinds["secret"], wrong=wrong, **answers)
     assert flaws == []
     assert seen["answered_404"] > count / 4
     assert seen["answered_403"] > 0

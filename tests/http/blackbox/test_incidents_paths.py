@@ -76,7 +76,7 @@ def test_webp_server_go_escaped_backslashes(wire: Wire, beside: Path) -> None:
 
 
 def test_webp_server_go_escaped_twice(wire: Wire, beside: Path) -> None:
-    """CVE-2021-46104, webp-sh/webp_server_go pull request 93: what was cleaned once was unescaped once more."""
+    """CVE-2021-46104, webp-sh/webp_server_go pull request 93: a cleaned path was unescaped a second time."""
     climb = "".join(f"%25{byte:02x}" for byte in b"../")
     assert_nothing(wire, everywhere(climb, "etc%252fpasswd"))
     assert_nothing(wire, everywhere("%25%32%65%25%32%65%25%32%66", f"{beside.name}%25%32%66{KEY}"))

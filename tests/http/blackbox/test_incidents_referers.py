@@ -103,7 +103,7 @@ def test_symfony_boilerplate_origin_that_only_begins_alike(scene: Scene, wire: W
 
 
 def test_nginx_blocked_referer(scene: Scene, wire: Wire) -> None:
-    """Gixy-Next pull request 57: `valid_referers blocked` lets in whatever has no scheme, such as `deleted`."""
+    """Gixy-Next pull request 57: `valid_referers blocked` allows any value without a scheme, such as `deleted`."""
     words = ["deleted", "blocked", "xxxxxxxx", "-", "*", "unknown", "about:blank", "x", "blog.example.com", "ftp://a/"]
     assert_refused(wire, scene, words)
 

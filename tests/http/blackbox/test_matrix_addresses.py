@@ -10,7 +10,7 @@ BAD, LONG = "bad_request", "headers_too_large"
 ROWS = (
     Row("a picture's own address", "GET", "{path}", {}, 200, PICTURE),
     Row("nothing is stored there", "GET", "{absent}", {}, 404, MISSING),
-    # One address per picture: whatever is written otherwise is another address.
+    # One address per picture: any other spelling is another address.
     Row("two slashes at the front", "GET", "/{path}", {}, 404, MISSING),
     Row("two slashes in the middle", "GET", "/{shard}//{rest}.png", {}, 404, MISSING),
     Row("a dot segment", "GET", "/.{path}", {}, 404, MISSING),

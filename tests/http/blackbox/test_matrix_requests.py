@@ -40,7 +40,7 @@ ROWS = (
     Row("PURGE of a picture", "PURGE", "{path}", {}, 405, TEXT, READS),
     Row("PROPFIND of a picture", "PROPFIND", "{path}", {}, 405, TEXT, READS),
     Row("MOVE of a picture", "MOVE", "{path}", {"Destination": "/x"}, 405, TEXT, READS),
-    Row("TRACE tells no header", "TRACE", "{path}", {"Cookie": "a=b"}, 405, TEXT, READS),
+    Row("TRACE shows no header", "TRACE", "{path}", {"Cookie": "a=b"}, 405, TEXT, READS),
     Row("CONNECT to another server", "CONNECT", "stranger.example:443", {}, 400, "bad_request"),
     Row("an unknown method", "BREW", "{path}", {}, 405, TEXT, READS),
     Row("a method in lower case", "get", "{path}", {}, 400, "bad_request"),

@@ -45,7 +45,7 @@ ROWS = (
     refused("a token in another header", {"X-Auth-Token": "{token}", "X-Token": "{token}"}),
     refused("a token in CGI's name of the header", {"HTTP_TOKEN": "{token}", "HTTP_AUTHORIZATION": "Bearer {token}"}),
     refused("a token with an underscore", {"token_": "{token}", "_token": "{token}"}),
-    refused("a token that nginx would be told is good", {"X-Accel-Redirect": UPLOAD, "X-Original-Status": "204"}),
+    refused("headers that claim that the token is good", {"X-Accel-Redirect": UPLOAD, "X-Original-Status": "204"}),
     refused("a site's page without a token", BLOG),
     Row("a token for something else", "POST", UPLOAD, {"token": "{admin}"}, 403, "scope", uploads=True),
     Row("a wrong token without a body", "POST", UPLOAD, {"token": "x", "Content-Length": "0"},

@@ -160,7 +160,7 @@ def knows_the_newest(stack: Stack) -> bool:
 
 @pytest.fixture
 def behind(own: Stack) -> Iterator[Behind]:
-    # A name of the test's own, that nobody has kept a verdict on.
+    # A name that only this test uses, so that no verdict on it is cached.
     state = Behind(own, f"newest{uuid.uuid4().hex}.example")
     parent = own.process.pid
     wait_until(lambda: knows_the_newest(own), "what the test before has changed is in nginx's map")

@@ -28,7 +28,7 @@ SHOWN_FAULTS: Final = 5
 def test_every_header_set_gets_the_answer_that_the_rules_give(tmp_path: Path) -> None:
     print(f"FUZZ_SEED={SEED}")
     tally = Tally()
-    told: list[str] = []
+    reported: list[str] = []
     compared, different = 0, list[str]()
     begun = time.monotonic()
     share = SETS // len(HOUSES)
@@ -37,8 +37,8 @@ def test_every_header_set_gets_the_answer_that_the_rules_give(tmp_path: Path) ->
             for first in range(at * share, (at + 1) * share, AT_ONCE):
                 numbers = range(first, min(first + AT_ONCE, (at + 1) * share))
                 faulty = running.put(list(requests(SEED, numbers)), tally)
-                for place, request in islice(faulty, max(SHOWN_FAULTS - len(told), 0)):
-                    told.append(f"seed {SEED}, number {first + place}: {running.explained(request)}")
+                for place, request in islice(faulty, max(SHOWN_FAULTS - len(reported), 0)):
+                    reported.append(f"seed {SEED}, number {first + place}: {running.explained(request)}")
             words = running.embedders(requests(SEED, range(at * share, at * share + COMPARED)))
             compared += len(words)
             different += [f"{request}\n  {said}, in Python {word}" for request, said, word in words if said != word]
@@ -66,7 +66,7 @@ def test_every_header_set_gets_the_answer_that_the_rules_give(tmp_path: Path) ->
         of_8_kb=tally.traits["8 KB in a line"] + tally.traits["more than 8 KB in a line"],
         seconds=round(seconds, 1),
     )
-    assert not told, "\n\n".join(told)
+    assert not reported, "\n\n".join(reported)
     assert not different, "\n\n".join(different[:SHOWN_FAULTS])
     assert compared > COMPARED * len(HOUSES) / 2
     assert (tally.sets, tally.wrong, tally.server_errors, tally.disagreements) == (SETS, 0, 0, 0)

@@ -195,7 +195,7 @@ def test_placeholder_that_is_no_picture_stops_the_start(
     if bytes_ is not None:
         chosen.write_bytes(bytes_)
     with tempfile.TemporaryDirectory(prefix="asv-", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)  # or the workers' user is a second thing to say
+        Path(folder).chmod(0o755)  # otherwise the workers' user would be a second error
         config = Path(folder, "authsvc.toml")
         config.write_text(f'{setting} = "{chosen}"\n')
         command = [AUTHSVC, "--data-dir", folder, "up", "--port", str(free_port())]

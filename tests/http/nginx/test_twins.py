@@ -94,9 +94,9 @@ def test_no_byte_beside_the_telling_words_makes_a_hidden_page_look_like_none(twi
     """The other word of the metadata may be anything that a header can contain."""
     (twin.data_dir / "log" / "access.log").write_text("")
     texts = [f"a{chr(byte)}b" for byte in range(1, 256) if chr(byte) not in "\r\n"]
-    told = [("same-site", "no-cors", text) for text in texts] + [("cross-site", text, "iframe") for text in texts]
+    values = [("same-site", "no-cors", text) for text in texts] + [("cross-site", text, "iframe") for text in texts]
     names = ("Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
-    sets: list[HeaderSet] = [tuple(zip(names, words, strict=True)) for words in told]
+    sets: list[HeaderSet] = [tuple(zip(names, words, strict=True)) for words in values]
     pythons = {embedder_of(as_python_sees(header_set), editor_agents=()) for header_set in sets}
     assert pythons == {HIDDEN}
     assert set(read_all(twin, sets)) == {(HIDDEN, False)}

@@ -46,7 +46,7 @@ def wait_until_sent(connection: socket.socket) -> None:
 
 
 def send_slowly(connection: socket.socket, body: bytes) -> None:
-    """Send in pieces, with a pause in the middle, never looking at an answer."""
+    """Send in pieces, with a pause in the middle, and never read an answer."""
     for at in range(0, len(body), PIECE):
         connection.sendall(body[at : at + PIECE])
         wait_until_sent(connection)

@@ -32,7 +32,7 @@ def new_config(file: Path, *arguments: str) -> Done:
 
 
 def written(file: Path, *arguments: str) -> dict[str, object]:
-    """Run it, which must succeed; return what the file says then."""
+    """Run it, which must succeed; return the values in the file."""
     done = new_config(file, *arguments)
     assert done.status == 0, done.stderr
     return tomllib.loads(file.read_text())

@@ -40,14 +40,14 @@ def test_verdict_has_an_exit_status_and_a_reason(either: Home, arguments: list[s
 
 
 def test_verdict_in_json_names_the_embedder_and_the_steps(home: Home) -> None:
-    told = home.json("verdict", "--referer", "http://127.0.0.1:8000/a")
-    assert [step["subject"] for step in told.pop("steps")] == [
+    shown = home.json("verdict", "--referer", "http://127.0.0.1:8000/a")
+    assert [step["subject"] for step in shown.pop("steps")] == [
         "Referer: http://127.0.0.1:8000/a",
         "Embedder 127.0.0.1",
         "Who answers",
         "Answer",
     ]
-    assert told == {"verdict": "allow", "reason": "known_site", "embedder": "127.0.0.1"}
+    assert shown == {"verdict": "allow", "reason": "known_site", "embedder": "127.0.0.1"}
 
 
 REQUEST = """\

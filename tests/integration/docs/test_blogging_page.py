@@ -29,7 +29,7 @@ def clone(running: Stack) -> Iterator[Clone]:
 
 
 def in_clone(beginning: str) -> str:
-    """Return a block as the page says that it is written in a clone."""
+    """Return a block in the form for a clone, as the page explains it."""
     text = script(PAGE, beginning)
     return "".join(f".venv/bin/{line}" for line in text.splitlines(keepends=True))
 

@@ -37,7 +37,7 @@ def process(*command: str, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def nginx_with(configuration: str, folder: Path, *, port: int) -> Iterator[httpx2.Client]:
-    """Run an nginx, started by whoever runs the tests, and talk to it."""
+    """Run an nginx as the user that runs the tests, and connect to it."""
     own = f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{ }}\n"
     if os.geteuid() == 0:
         own += "user www-data;\n"

@@ -35,7 +35,7 @@ def complaints(found: Iterable[Finding]) -> list[Finding]:
 
 
 def fixed(place: Workplace, finding: Finding) -> list[Finding]:
-    """Do what the finding says; return what is left to complain about."""
+    """Run the fix of the finding; return the remaining findings."""
     if finding.fix.startswith("authsvc "):
         Home(place.settings.data_dir).ok(*finding.fix.split()[1:])
     else:
@@ -236,7 +236,7 @@ def test_service_that_hangs_is_an_error(settings: Settings, monkeypatch: pytest.
 
 
 class Systemctl:
-    """A `systemctl` that knows our units; what a real one says is tested on a real machine."""
+    """A `systemctl` that knows our units; the output of a real one is tested on a real machine."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

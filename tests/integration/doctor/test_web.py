@@ -43,7 +43,7 @@ def complaints(nginx: OwnNginx) -> list[Finding]:
 
 
 def fix(nginx: OwnNginx, finding: Finding) -> None:
-    """Do what it says, as far as it is ours: systemctl is tested on a real machine."""
+    """Run the fix as far as it is our command: systemctl is tested on a real machine."""
     word, name, *more = finding.fix.partition(";")[0].split()
     assert (word, name) == ("authsvc", "nginx")
     nginx.command(*more)

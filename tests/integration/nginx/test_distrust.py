@@ -66,7 +66,7 @@ def test_list_that_is_not_ascii_is_refused(path: Path) -> None:
         read_site_list(path)
 
 
-def _become_and_tell(folder: Path, answer: Connection) -> None:
+def _become_and_send(folder: Path, answer: Connection) -> None:
     before = os.umask(0o022)
     os.umask(before)
     become_owner(folder)
@@ -79,14 +79,14 @@ def _who_becomes(folder: Path) -> tuple[tuple[int, ...], tuple[int, ...], bool, 
     """Return users, groups, whether there are no others, and the umask of a process that became the owner."""
     context = get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_become_and_tell, args=(folder, there))
+    process = context.Process(target=_become_and_send, args=(folder, there))
     process.start()
     there.close()
-    told: tuple[tuple[int, ...], tuple[int, ...], bool, int] = here.recv()
+    received: tuple[tuple[int, ...], tuple[int, ...], bool, int] = here.recv()
     process.join()
     here.close()
     process.close()
-    return told
+    return received
 
 
 @pytest.mark.needs_root

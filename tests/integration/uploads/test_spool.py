@@ -15,7 +15,7 @@ LIMIT = 3 * BLOCK_BYTES
 
 
 def _spooled(folder: Path, pieces: list[bytes]) -> tuple[Spooled, bytes]:
-    """Write the pieces; return what came of them, and the file's bytes."""
+    """Write the pieces; return the spooled file and its bytes."""
 
     async def write() -> tuple[Spooled, bytes]:
         async with Spool(folder, max_bytes=LIMIT) as spool:

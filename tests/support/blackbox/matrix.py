@@ -16,7 +16,7 @@ STORED, NOTHING, CLOSED = "an upload's envelope", "no body", "the connection's e
 """What an answer shows; every other word in a row's place is the code of a JSON refusal."""
 
 SITES: Final = ("blog.example.com", "*.example.org", "xn--bcher-kva.example")
-"""On the product's list, besides the local names."""
+"""The sites on the product's list, in addition to the local names."""
 UPLOAD: Final = "/api/v1/upimg"
 ABSENT: Final = "/00/000000000000000000000000000000.png"
 STRANGER: Final = {"Referer": "https://stranger.example/post"}

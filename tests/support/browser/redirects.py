@@ -29,7 +29,7 @@ REDIRECTS: Final = (
     *_by_status(),
     _row("blog: over a stranger that hides", _B, f"<img src={_S}/to/302/no-referrer?IMAGE>", HOTLINK),
     _row("stranger: over the blog, which hides", _S, f"<img src={_B}/to/302/no-referrer?IMAGE>", HOTLINK),
-    _row("stranger: over the blog, which tells all", _S, f"<img src={_B}/to/302/unsafe-url?IMAGE>", HOTLINK),
+    _row("stranger: over the blog, which sends its address", _S, f"<img src={_B}/to/302/unsafe-url?IMAGE>", HOTLINK),
     _row("stranger: over the blog, a stranger and the blog", _S,
          f"<img src={_B}/to/302?{_S}/to/307?{_B}/to/301?IMAGE>", HOTLINK),
     _row("blog: over a stranger, itself and a stranger", _B,

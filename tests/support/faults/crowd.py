@@ -24,8 +24,8 @@ class Crowd:
         self._counts = counts
 
     def counts(self) -> dict[str, int]:
-        """Return how many are open of each kind, and what became of the others."""
-        assert self._process.poll() is None, "the crowd has gone"
+        """Return how many are open of each kind, and how the others ended."""
+        assert self._process.poll() is None, "the crowd's process has ended"
         try:
             counts: dict[str, int] = json.loads(self._counts.read_text())
         except FileNotFoundError:

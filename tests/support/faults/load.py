@@ -1,7 +1,7 @@
 """A steady load of reads and uploads, in a process of its own: `python -m tests.support.faults.load`.
 
 Reads its order from standard input, one JSON object; appends a line to the file
-`records` for every answer, or for what came instead of one; ends at SIGTERM
+`records` for every answer, or for the error instead of one; ends at SIGTERM
 when everything under way is done. See underload.py.
 """
 
@@ -40,7 +40,7 @@ LARGE = (400, 320)
 
 
 class Load:
-    """Workers of each kind and what came of their requests."""
+    """Workers of each kind and the results of their requests."""
 
     def __init__(self, order: dict[str, Any], records: TextIO) -> None:
         self._port: int = order["port"]

@@ -1,4 +1,4 @@
-"""Thousands of connections that never get done: `python -m tests.support.faults.slow`.
+"""Thousands of connections that never finish: `python -m tests.support.faults.slow`.
 
 Reads its order from standard input, one JSON object; opens the connections,
 gives each a byte now and then, opens another for each that ends, and keeps its
@@ -54,7 +54,7 @@ class Crowd:
         for member in self.members:
             if member.due < now:
                 self._tend(member)
-                # Spread out, so that the crowd has no pulse; what has ended is opened again in the next round.
+                # At random times, so that not all are due together. An ended connection is opened again next time.
                 member.due = now + BYTE_SECONDS * random.uniform(0.5, 1) if member.connection is not None else now
 
     def figures(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""One experiment: a fault under load, and what everybody was answered meanwhile."""
+"""One experiment: a fault under load, and the answers to all requests during it."""
 
 import hashlib
 import time
@@ -50,7 +50,7 @@ class Trial:
         self.ending = Ending(self.stack, self.note_moment)
 
     def undergo(self, name: str, fault: Callable[[Load], None], *, refusals: Iterable[type[AnswerError]] = ()) -> None:
-        """Have the load before, during and after `fault`; hold every answer to the promise.
+        """Run the load before, during and after `fault`; check every answer against the promise.
 
         Uploads may be refused in the ways of `refusals`, and only those that were
         under way or began during the fault. What is found is reported first and

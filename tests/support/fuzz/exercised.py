@@ -48,4 +48,4 @@ EXERCISED: Final = (
     "more than 8 KB in a line",
     BEHIND,
 )
-"""At least one request in two thousand is each of them, whatever they are drawn from."""
+"""Each of them is in at least one request of two thousand."""

@@ -102,7 +102,7 @@ def _is_editor(agent: str) -> bool:
 
 
 def _page(value: str, *, is_origin: bool) -> tuple[str, Demand]:
-    """Judge what stands in Referer or Origin: first the host that the parser finds, then how it is spelled."""
+    """Judge the value of Referer or Origin: first the host that the parser finds, then how it is spelled."""
     try:
         url = URL(value)
     except ValueError:
@@ -145,8 +145,8 @@ def _sort(hostname: str) -> str:
 def _spelled_otherwise(value: str, url: URL, host: str, *, is_origin: bool) -> tuple[str, Demand]:
     """Judge what no browser sends, though its host is allowed.
 
-    The rule is scheme, host as it stands, port, and anything printable
-    behind a slash. The parser has refused ports above 65535.
+    The rule is scheme, host as written, port, and anything printable after a
+    slash. The parser has refused ports above 65535.
     """
     rest = value.removeprefix(f"{url.protocol}//")
     if rest == value or not rest.startswith(host):

@@ -31,7 +31,7 @@ class Answer:
 
 
 def batches(requests: Iterable[Request]) -> Iterator[list[Request]]:
-    """Cut into what is sent at once; a request that ends the connection is the last of its batch."""
+    """Yield groups of requests that are sent together; a request that ends the connection is the last of its group."""
     batch: list[Request] = []
     size = 0
     for request in requests:

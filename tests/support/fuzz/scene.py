@@ -44,7 +44,7 @@ class Scene:
         ]
 
     def explained(self, request: Request) -> str:
-        """Say what is wrong with the smallest request that is answered as wrongly."""
+        """Explain the smallest request that gets the same wrong answer."""
         faults = self.judge.faults(request, self._ask(request))
         found = smallest(request, lambda tried: self.judge.faults(tried, self._ask(tried)) == faults)
         return self.judge.explain(found, self._ask(found))

@@ -25,7 +25,7 @@ class Pictures:
     placeholder: bytes
 
     def shown(self, answer: Answer) -> Demand | None:
-        """Return what was answered; None for what is never right."""
+        """Return what the answer shows; None for an answer that is never right."""
         match answer.status:
             case 200 if answer.body == self.picture:
                 return Demand.SHOW
@@ -54,7 +54,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Judge:
-    """Knows what is right in a house, and what Python makes of it."""
+    """Knows the right answer in a house, and Python's answer."""
 
     house: House
     pictures: Pictures
@@ -89,7 +89,7 @@ class Judge:
         return faults
 
     def explain(self, request: Request, answer: Answer) -> str:
-        """Say what was sent, what came, and what should have."""
+        """Return what was sent, the answer, and the expected answer."""
         right = opinion(request, self.house)
         python = self._of_python(request)
         return (

@@ -197,7 +197,7 @@ def _two_orientations(first: int, second: int) -> bytes:
 
 
 def oddly_turned() -> dict[str, tuple[ImageType, bytes]]:
-    """Return pictures of which programs disagree whether they are turned."""
+    """Return pictures that some programs turn and others do not."""
     jpeg = {
         "another pad byte": b"Exif\0\xff" + exif(6),
         "an invalid one, then another": b"Exif\0\0" + _two_orientations(0, 6),

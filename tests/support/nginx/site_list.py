@@ -77,7 +77,7 @@ def map_of(stack: Stack) -> str:
 def status_for(stack: Stack, path: str, host: str) -> int:
     """Return how a page on `host` gets `path`, on a connection of its own.
 
-    A kept connection would stay with a worker of before the reload.
+    A kept connection would still use a worker from before the reload.
     """
     with Wire(stack.port) as wire:
         return wire.ask(path, {"Referer": f"https://{host}/post"}).status

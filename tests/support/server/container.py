@@ -78,7 +78,7 @@ def leave_only(machine: Machine, packages: list[str]) -> None:
 
 
 class Container(Machine):
-    """A machine that is built from a minimal Debian as the Containerfile says. A context manager.
+    """A machine that is built from a minimal Debian as in the Containerfile. A context manager.
 
     `base` is the disk of a container that was built before; without it, call `build`.
     """

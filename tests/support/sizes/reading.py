@@ -1,4 +1,4 @@
-"""Ask for smaller sizes as browsers do, and look at what comes."""
+"""Request smaller sizes as browsers do, and check the answers."""
 
 import io
 from collections.abc import Mapping

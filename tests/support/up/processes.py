@@ -55,7 +55,7 @@ def assert_gone(family: frozenset[Process]) -> None:
     """Wait for the end of all; kill and name those that do not end in time."""
     seconds = promised(END_SECONDS)
     try:
-        wait_until(lambda: not left_of(family), "everything is gone", seconds=seconds)
+        wait_until(lambda: not left_of(family), "everything has ended", seconds=seconds)
     except AssertionError as late:
         rest = left_of(family)
         names = [_command(process.pid) for process in rest]

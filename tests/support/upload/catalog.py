@@ -46,7 +46,7 @@ def other_sha256(stack: Stack, digest: str) -> Iterator[None]:
 
 @contextmanager
 def write_lock(stack: Stack) -> Iterator[None]:
-    """Keep everybody else from writing to the catalog, as another program might."""
+    """Lock the catalog for other writers, as another program might."""
     with closing(_open(stack)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -91,7 +91,7 @@ def nginx_bytes(stack: Stack) -> int:
 
 
 def stampede(trial: Trial, load: Load, at_once: int, name: str) -> dict[str, float]:
-    """Have as many hosts ask that nobody knows; report and return what became of them, and what they leave."""
+    """Let many unknown hosts read at once; report and return their answers and the memory afterwards."""
     stack, cache = trial.stack, Cache(trial.stack)
     service = stack.pid("service")
     service_before = resident_bytes(service)

@@ -212,7 +212,7 @@ def test_next_machine_removes_what_a_killed_test_run_left() -> None:
         run.wait()
         assert traces(name)
     with Machine():
-        wait_until(lambda: not traces(name), f"{name} is gone", seconds=60)
+        wait_until(lambda: not traces(name), f"nothing is left of {name}", seconds=60)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def changes(machine: Machine) -> dict[str, Path]:
 
 
 def commands_in(said: str) -> list[str]:
-    """Return the commands that the output tells the operator to run."""
+    """Return the commands that the output asks the operator to run."""
     return re.findall(r"^  (\S.*)$", said, re.MULTILINE)
 
 

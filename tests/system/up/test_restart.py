@@ -18,11 +18,11 @@ def restarted() -> Iterator[Stack]:
 
 
 def kill_service(stack: Stack, number: signal.Signals) -> int:
-    """End the service, wait until it is gone, and return its number."""
+    """End the service, wait until it has ended, and return its number."""
     pid = stack.pid("service")
     gone = frozenset(process for process in descendants(pid) if process.pid == pid)
     os.kill(pid, number)
-    wait_until(lambda: not left_of(gone), "the service is gone")
+    wait_until(lambda: not left_of(gone), "the service has ended")
     return pid
 
 

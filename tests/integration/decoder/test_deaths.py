@@ -54,7 +54,8 @@ def test_second_death_fails_only_that_job(tmp_path: Path, number: signal.Signals
             os.kill(second, signal.SIGSTOP)
             os.kill(pid, number)
             os.kill(pid, signal.SIGCONT)
-            await wait_for(lambda: pid not in processes(), "the first has ended")
+            # Removed altogether, with the job that it did not read.
+            await wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the first has ended")
             await until_asked()
             os.kill(second, number)
             os.kill(second, signal.SIGCONT)

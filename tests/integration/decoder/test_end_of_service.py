@@ -12,7 +12,7 @@ from authsvc.backends import open_backends, prepare_data_dir
 from authsvc.model import Scope, Token
 from authsvc.service.app import create_app
 from authsvc.settings import load
-from tests.support.decoder.pool import processes, run, wait_for
+from tests.support.decoder.pool import processes, run, until_asked
 from tests.support.pictures import picture
 
 TOKEN = "an upload token"
@@ -40,9 +40,7 @@ def test_service_ends_while_a_hung_worker_has_an_upload(tmp_path: Path) -> None:
                 (pid,) = processes()
                 os.kill(pid, signal.SIGSTOP)
                 hung = asyncio.create_task(upload())
-                # Once it is spooled, the next step is the worker.
-                await wait_for(lambda: list(settings.spool_dir.iterdir()), "it is spooled")
-                await asyncio.sleep(0.5)
+                await until_asked()
                 assert not hung.done()
             answer = await hung
             assert (answer.status_code, answer.json()["code"]) == (502, "unavailable")

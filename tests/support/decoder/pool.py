@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from fcntl import ioctl
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -136,6 +138,12 @@ async def hung_job(workers: DecoderPool, folder: Path) -> tuple[int, asyncio.Tas
 
 
 async def until_asked() -> None:
-    """Wait until the job's own task waits for a worker's answer."""
-    for _ in range(20):
-        await asyncio.sleep(0.01)
+    """Wait until a stopped worker has a job that it has not read."""
+    await wait_for(lambda: any(map(_unread, Path("/proc/self/fd").iterdir())), "a worker was sent a job")
+
+
+def _unread(descriptor: Path) -> int:
+    """Return how much of what this process sent to a socket was not read by the other end, 0 for other files."""
+    with suppress(OSError):
+        return int.from_bytes(ioctl(int(descriptor.name), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    return 0

@@ -3,6 +3,21 @@
 These are not settings: some depend on others, and no installation needs to
 change them. They are together in one place because nginx's files and the
 service share several of them, and because tests run parts with shorter ones.
+
+Other times are beside the code that uses them, because no other part depends on
+them and no part waits for them while everything works:
+
+- until `authsvc nginx` reports that nginx did not reload: `nginx/program.py`
+- until `authsvc up` reports that service or nginx does not answer, and that the
+  service of a killed `authsvc up` still runs: `up/supervisor.py`, `up/start.py`
+- until `authsvc up` kills what SIGTERM did not end: `up/supervisor.py`. It
+  limits `up_grace`, and a test checks their sum
+- until `authsvc doctor` reports a service or a certificate that it cannot
+  read: `doctor/service.py`, `nginx/certificate.py`
+- until a worker is killed that does not start or end: `imaging/decoder/handle.py`
+- nginx's `proxy_connect_timeout`, in its templates: a Unix socket accepts or
+  refuses a connection at once
+- nginx's limits for slow clients, in its templates and settings
 """
 
 from dataclasses import dataclass

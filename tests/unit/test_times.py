@@ -11,6 +11,7 @@ from authsvc.nginx.render import RenderTarget, render
 from authsvc.nginx.templates import nginx_duration
 from authsvc.settings import Settings
 from authsvc.times import TIMES, Times
+from authsvc.up.supervisor import LAST_GRACE_SECONDS
 
 TESTS = Path(__file__).parents[1]
 
@@ -54,6 +55,7 @@ def test_times_that_depend_on_each_other_fit() -> None:
     assert TIMES.upload_answer == 2 * TIMES.decoder_wait
     assert TIMES.decoder_wait > TIMES.catalog_busy
     assert TIMES.access_poll < 2, "a revoked token stops within two seconds"
+    assert TIMES.up_grace + 2 * LAST_GRACE_SECONDS < 5, "everything ends within five seconds"
 
 
 def test_every_time_is_listed_here() -> None:

@@ -113,7 +113,8 @@ durations: .venv/dev.stamp
 
 # One after the other, because some of them measure. The figures go into docs/, each in the place of its
 # former one: `make campaign CAMPAIGN=tests/http/fuzz` leaves the others as they are.
-# The tests with the marker `waits_for` wait for the real times, which are shorter in `make test`.
+# The tests with the markers `waits_for` and `promised` check the real times, which `make test`
+# shortens or does not require.
 CAMPAIGN ?= tests/http/blackbox tests/system/browser tests/http/corpus tests/system/faults tests/http/fuzz tests/system/server/test_upgrade.py
 campaign: .venv/dev.stamp
 	$(if $(filter file,$(origin CAMPAIGN)),@$(MAKE) coverage)

@@ -4,8 +4,8 @@ Every removal of a blob first sets the blob aside and then reads the catalog.
 It deletes the blob only if the catalog had no row for it at that time, or if
 the blob is in its place again. An upload checks for its blob after its row was
 written, and stores it again if it is missing. So the blob of a recorded picture
-is always in its place or in the trash, whatever several processes do at the same
-time and wherever one of them stops. A blob that is in the trash after a crash is
+is always in its place or in the trash, even if several processes work at the same
+time or one of them stops at any point. A blob that is in the trash after a crash is
 put back or deleted at the next start. docs/architecture.md explains the order in full.
 """
 

@@ -15,7 +15,7 @@ from authsvc.settings import Settings
 def run(settings: Settings, *, config_file: Path | None = None, main_file: Path | None = None) -> Iterator[Finding]:
     """Run all checks. Changes nothing. Some of them need root's rights.
 
-    `main_file` is nginx's main configuration file; None stands for the one it was built with.
+    `main_file` is nginx's main configuration file; None means the one it was built with.
     """
     yield from check_data(settings, unit_owner(settings.data_dir))
     if settings.data_dir.is_dir():

@@ -1,4 +1,4 @@
-"""The refusals that nginx makes itself on upload addresses, and the error that each stands for."""
+"""The refusals that nginx makes itself on upload addresses, and the error that each one means."""
 
 from dataclasses import dataclass
 from typing import Final

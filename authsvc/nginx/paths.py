@@ -78,7 +78,7 @@ def read_without_ours(program: str, main_file: Path) -> tuple[ServerNginx, bool]
 
     Our files may be what it refuses: an installation was killed, the
     certificate was removed, or somebody has since set a directive that may
-    stand only once. The next installation repairs that. Returns also whether
+    be set only once. The next installation repairs that. Returns also whether
     they were left out. Raises Broken when nginx refuses the rest, too.
     """
     _restore(main_file)

@@ -59,7 +59,7 @@ async def running_routes(settings: Settings) -> AsyncIterator[list[Route]]:
         at_end.push_async_callback(size_maker.close)
         ingest = _ingest(settings, backends, workers)
         at_end.push_async_callback(ingest.close)
-        # Before the two above, which would wait for work whose clients are no longer there.
+        # Closed before the two above, which would otherwise wait for work that no client needs any more.
         at_end.push_async_callback(workers.close)
         following = asyncio.create_task(_follow(guard))
         at_end.callback(following.cancel)

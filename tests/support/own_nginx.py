@@ -159,7 +159,7 @@ class OwnNginx:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Have it run, as a server's does before anybody thinks of authsvc."""
+        """Run it, as on a server without authsvc."""
         pid_file = self.folder / "nginx.pid"
         subprocess.run([self.program, "-e", "stderr", "-c", self.main_file], check=True)
         wait_until(lambda: is_running(pid_file), "nginx runs")

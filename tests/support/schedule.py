@@ -51,7 +51,7 @@ _NEEDS = {
     "network": "needs_root",
     "full_store": "needs_root",
 }
-"""By fixture. Other tests that need root or nginx are marked one by one."""
+"""The marker for each fixture. Other tests that need root or nginx are marked one by one."""
 
 
 def mark_needs(item: pytest.Item) -> None:

@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).with_name("shortened")
 
 
 PATIENT = TIMES if FULL else replace(TIMES, verdict_answer=30, legacy_answer=30, size_answer=60)
-"""For a stack whose service always answers: a busy machine must not change what nginx answers."""
+"""Times for a stack whose service always answers: a busy machine must not change nginx's answers."""
 
 
 def shortened(*names: str, to: float = 0.1, of: Times = TIMES) -> Times:
@@ -39,7 +39,7 @@ def environment_of(times: Times) -> Mapping[str, str]:
 
 
 def shorten(monkeypatch: pytest.MonkeyPatch, module: str, **seconds: float) -> Times:
-    """Have one module of the product, in this process, use other times; return them. Unchanged in `make campaign`."""
+    """Let one module of the product, in this process, use other times; return them. No change in `make campaign`."""
     times = TIMES if FULL else replace(TIMES, **seconds)
     monkeypatch.setattr(f"{module}.TIMES", times)
     return times

@@ -1,4 +1,4 @@
-"""What an installation uses, and where each time is waited for."""
+"""The times of an installation, and the tests that wait for them."""
 
 import re
 from dataclasses import asdict, replace
@@ -63,7 +63,7 @@ def test_every_time_is_listed_here() -> None:
 
 
 def test_a_test_waits_for_each_time() -> None:
-    """With shorter times in `make test` and the real ones in `make campaign`."""
+    """The times are shorter in `make test` and real in `make campaign`."""
     marks = [
         name for file in TESTS.rglob("test_*.py") for name in re.findall(r'waits_for\("(\w+)"\)', file.read_text())
     ]

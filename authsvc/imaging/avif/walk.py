@@ -15,7 +15,7 @@ from authsvc.imaging.limits import Limits
 _MAX_TILES: Final = 1024
 _BRANDS: Final = frozenset({b"avif", b"avis"})
 BRANDS_BYTES: Final = 256
-"""How much of a file `is_avif` needs: up to 58 compatible brands may stand before the right one."""
+"""How much of a file `is_avif` needs: up to 58 compatible brands may come before the right one."""
 _ALONE: Final = frozenset({b"ftyp", b"meta", b"moov"})
 _KNOWN: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"mfra", b"sidx"})
 

@@ -155,7 +155,7 @@ def _attempt(job: Job, act: Callable[[], None]) -> Result:
 
 
 def _failure(job: Job, text: str) -> Result:
-    """Return the failure that libvips' message stands for."""
+    """Return the failure that libvips' message means."""
     lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     reason = lines[-1][:_REASON_LENGTH] if lines else "its decoder gives no reason"
     message = text.lower()

@@ -112,7 +112,7 @@ def test_gixy_alias_without_its_slash(wire: Wire, beside: Path) -> None:
 
 
 def test_nul_that_ends_a_name_early(wire: Wire, beside: Path) -> None:
-    """What C takes for the end of a name: an allowed extension behind it checks nothing."""
+    """C ends a name at a NUL, so an allowed extension after it proves nothing."""
     for file in ("etc/passwd", f"../{beside.name}/{KEY}", f"../{NAME}"):
         assert_nothing(wire, [f"{start}{file}%00{end}" for start in ("/", "/?path=", "/00/") for end in ("", ".png")])
 

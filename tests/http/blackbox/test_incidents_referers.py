@@ -109,7 +109,7 @@ def test_nginx_blocked_referer(scene: Scene, wire: Wire) -> None:
 
 
 def test_page_on_a_host_called_none(scene: Scene, wire: Wire) -> None:
-    """With `none` as the word for no Referer, a page on http://none/ passed for curl."""
+    """With `none` as the word for no Referer, a page on http://none/ was taken for curl."""
     words = ("none", "hidden", "invalid", "blocked", "null", "undefined", "default", "include", "hostnames", "volatile",
              "refused", "allow", "server_names", "0", "1", "true")  # fmt: skip
     assert_refused(wire, scene, [f"http://{word}/" for word in words])

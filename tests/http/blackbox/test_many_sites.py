@@ -23,7 +23,7 @@ SEED = 2018
 
 
 def listed(count: int) -> list[str]:
-    """Return a list on which hosts stand beside wildcards above, below and at them."""
+    """Return a list with hosts, and with wildcards above, below and at these hosts."""
     draw = random.Random(SEED)
     found = {"example.org", "*.example.org", "*.deep.example.org", "a.b.example.org", "*.xn--bcher-kva.example"}
     while len(found) < count:

@@ -18,10 +18,10 @@ from tests.support.limits import USUAL
 from tests.unit.imaging.test_strip import frames
 
 PLACES = size(60, 1000)
-"""For each picture."""
+"""The number of damaged places in each picture."""
 SEED = 1_709_114_627
 HEAD_BYTES = 2000
-"""In which most data other than pixels is."""
+"""The beginning of a file, which has most of its data other than pixels."""
 LONGEST_RUN = 40
 
 

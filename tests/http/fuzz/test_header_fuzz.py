@@ -20,7 +20,7 @@ SETS: Final = size(5_000, 100_000)
 HOUSES: Final = ALL_HOUSES if FULL else TWO_HOUSES
 AT_ONCE: Final = 1000
 COMPARED: Final = size(1_000, 5_000)
-"""Of each house: the first so many, whose embedders are compared too."""
+"""The number of requests in each house whose embedders are compared too."""
 SHOWN_FAULTS: Final = 5
 
 

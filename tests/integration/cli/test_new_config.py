@@ -15,7 +15,7 @@ LIVE = f"/etc/letsencrypt/live/{DOMAIN}"
 
 @pytest.fixture
 def file(folder: Path) -> Path:
-    """Where the settings go."""
+    """The path of the settings file."""
     return folder / "etc" / "authsvc.toml"
 
 

@@ -53,7 +53,7 @@ def test_nginx_that_runs_serves_pictures_from_the_installation_to_the_removal(ng
 
 @contextmanager
 def taken_port(network: Network, port: int) -> Iterator[None]:
-    """Have another program listen there."""
+    """Run another program that listens on this port."""
     command = ["/usr/bin/python3", "-c", _LISTEN, str(port)]
     with subprocess.Popen([*network.entrance, *command], stdout=subprocess.PIPE, text=True) as listener:
         try:

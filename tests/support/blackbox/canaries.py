@@ -8,7 +8,7 @@ from typing import Final
 from tests.support.stack import Stack
 
 SECRET: Final = "canary5f0e9b7c"
-"""In letters and digits that a token's name, a host, a comment and a file's name may all have."""
+"""Letters and digits that are allowed in a token's name, a host, a comment and a file's name."""
 KEY: Final = "0c/0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c.png"
 """A picture's path that exists everywhere but in the store."""
 

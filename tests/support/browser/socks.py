@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 Route = Callable[[str, int], int]
-"""From host and port to a port of the loopback."""
+"""Maps a host and a port to a port on the loopback address."""
 
 
 @contextmanager

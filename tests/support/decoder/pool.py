@@ -98,7 +98,7 @@ async def wait_for(probe: Callable[[], T], what: str) -> T:
 
 
 async def started(workers: DecoderPool, folder: Path) -> int:
-    """Have the one worker do a first job; return its process."""
+    """Start the one worker with a first job; return its process."""
     await workers.check(saved(folder), ImageType.PNG)
     (pid,) = processes()
     return pid

@@ -62,7 +62,7 @@ def _held(program: str, path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked_for_writers(stack: Stack) -> Iterator[None]:
-    """Have another process in a writing transaction."""
+    """Keep a writing transaction open in another process."""
     with _held(_WRITER, catalog(stack)):
         assert_busy(stack, "BEGIN IMMEDIATE")
         yield
@@ -71,7 +71,7 @@ def locked_for_writers(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def locked_for_readers(stack: Stack) -> Iterator[None]:
-    """Have another process hold what every reader needs; check that one more reader is kept out meanwhile."""
+    """Let another process hold the lock that every reader needs; check that one more reader cannot read."""
     path = catalog(stack)
     command = [sys.executable, "-c", _READER, str(path)]
     with _held(_RECOVERER, path), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
@@ -93,7 +93,7 @@ def assert_busy(stack: Stack, statement: str) -> None:
 
 @contextmanager
 def unreadable(stack: Stack) -> Iterator[None]:
-    """Have something else where the catalog was. Whoever has it open keeps it."""
+    """Put something else in place of the catalog. A process that has the catalog open keeps it."""
     folder = stack.data_dir / "catalog"
     aside = folder.with_name("catalog-aside")
     folder.rename(aside)

@@ -47,7 +47,7 @@ class Crowd:
 
 @contextmanager
 def slow_crowd(stack: Stack, folder: Path, path: str, kinds: Mapping[str, int]) -> Iterator[Crowd]:
-    """Have as many connections of each kind that never get done; `path` is a picture's."""
+    """Keep so many connections of each kind open that never finish; `path` is that of a picture."""
     counts = folder / "counts.json"
     order = {
         "port": stack.port,

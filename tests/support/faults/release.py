@@ -20,7 +20,7 @@ def lay_release(place: Path, name: str) -> None:
 
 
 def run_from(place: Path, stack: Stack) -> None:
-    """Have a stack that is not started yet run the release in `place`."""
+    """Let a stack that is not started yet run the release in `place`."""
     stack.environment["PYTHONPATH"] = str(place)
     # Python trusts a compiled file for a second: longer than one release lasts here.
     stack.environment["PYTHONDONTWRITEBYTECODE"] = "1"

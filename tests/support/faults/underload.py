@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 ALLOWED = ("known", "nobody")
 STRANGERS = ("stranger", "newcomer", "crowd")
 DEADLINE_SECONDS = 250.0
-"""For the load to go on: longer than the longest answer."""
+"""Deadline for the load to go on: longer than the longest answer."""
 WORKERS = {
     "known": size(3, 6),
     "nobody": 1,

@@ -1,4 +1,4 @@
-"""What every run has to have met, by the oracle's kinds and the requests' traits."""
+"""The kinds and traits of requests that every run must contain."""
 
 from typing import Final
 

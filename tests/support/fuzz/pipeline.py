@@ -20,7 +20,7 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length: ([0-9]+)\r\n", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; status 0 if the connection ended without a word."""
+    """An answer; status 0 if the connection ended without one."""
 
     status: int
     body: bytes
@@ -69,8 +69,8 @@ class Pipeline:
         """Send all of them at once; return an answer to each.
 
         Where nginx ends the connection, what it has not answered is sent
-        again on another; status 0 stands for what it did not answer as the
-        first there.
+        again on another; status 0 means that it did not answer a request
+        even as the first there.
         """
         texts = [self._text(request) for request in requests]
         answers: list[Answer] = []

@@ -15,9 +15,9 @@ from authsvc.settings import Settings
 Version = Literal["1.1", "1.0", "1.0 without keep-alive", "2"]
 
 LONGEST_LINE: Final = 8100
-"""What surely fits into one of nginx's buffers of 8 KB, which hold a header line each."""
+"""A line of this length always fits into one of nginx's buffers of 8 KB, which hold a header line each."""
 UNSURE_LINE: Final = 8200
-"""What surely does not, from here on."""
+"""A line of this length or more never fits."""
 _NAME: Final = frozenset((string.ascii_letters + string.digits + "-").encode())
 _OTHERS: Final = (b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"user-agent")
 _NO_NAME_AT_ALL: Final = frozenset(range(0x21)) | {0x7F}

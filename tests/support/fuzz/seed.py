@@ -1,4 +1,4 @@
-"""What the made-up requests of this run are drawn from."""
+"""The seed of the random requests of this run."""
 
 import os
 import secrets

@@ -22,9 +22,9 @@ EXACT: Final = (
     LONGEST,
 )
 PARENTS: Final = ("example.com", "deep.example.org", "xn--mnchen-3ya.example", "volatile", f"w.{LONG}")
-"""What follows the `*.` of the wildcards."""
+"""The domains after the `*.` of the wildcards."""
 FROM_THE_START: Final = ("127.0.0.1", "[::1]")
-"""On every list; `localhost` too, but here only as an own host."""
+"""Hosts that are on every list; `localhost` too, but here only as an own host."""
 OWN_HOSTS: Final = ("localhost", "img.own.example")
 
 
@@ -38,4 +38,4 @@ class House:
 
 ALL_HOUSES: Final = tuple(House(empty, hidden) for empty in ("allow", "deny") for hidden in ("deny", "allow"))
 TWO_HOUSES: Final = (House("allow", "deny"), House("deny", "allow"))
-"""As installed, and the opposite: each setting both ways, in half the time."""
+"""The default and its opposite: both values of each setting, in half the time."""

@@ -39,12 +39,12 @@ class Pictures:
 
 @dataclass
 class Tally:
-    """What has been seen so far."""
+    """Counts of the requests and answers so far."""
 
     kinds: Counter[str] = field(default_factory=Counter)
-    """What the oracle took the requests for."""
+    """The kinds of the requests, according to the oracle."""
     traits: Counter[str] = field(default_factory=Counter)
-    """What they are made of, and how they were sent."""
+    """The traits of the requests, and how they were sent."""
     sets: int = 0
     wrong: int = 0
     server_errors: int = 0

@@ -11,9 +11,9 @@ from authsvc.model import ImageType
 from tests.support.imaging.real_pictures import SIZE, by_name, frames, jpeg_with, saved, segment
 
 SECRET = b"Secret"
-"""In all data that must be removed, and nowhere else."""
+"""This is in all data that must be removed, and nowhere else."""
 PROFILE_MARK = b"ColourProfile"
-"""In data that must be kept."""
+"""This is in data that must be kept."""
 
 _GPS = {1: "N", 2: (52.0, 31.0, 12.0), 29: "Secret day"}
 _XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>SecretXmp</x:xmpmeta>"

@@ -16,7 +16,7 @@ from tests.support.up.processes import assert_gone, descendants
 USER = pwd.getpwnam("nobody")
 CHECKOUT = Path(__file__).parents[3]
 INSTALL_SECONDS = 300.0
-"""For pip, on a slow index."""
+"""Enough for pip with a slow index."""
 
 
 class Tree:

@@ -12,7 +12,7 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; of a header sent twice `lines` has both, `[]` the first."""
+    """An answer. If a header was sent twice, `lines` has both and `[]` returns the first."""
 
     status: int
     lines: tuple[tuple[str, str], ...]

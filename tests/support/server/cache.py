@@ -1,4 +1,4 @@
-"""What is expensive to make and is the same for all checkouts: made once, kept outside of them."""
+"""A cache for files that are expensive to make and equal for all checkouts; it is outside of them."""
 
 import fcntl
 import os

@@ -21,7 +21,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Layers:
-    """What a disk starts from: folders in which nothing is written any more, the topmost first."""
+    """The layers of a new disk: folders that do not change any more, the topmost first."""
 
     folders: tuple[Path, ...]
 

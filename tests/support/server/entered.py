@@ -13,7 +13,7 @@ ENVIRONMENT = {
     "PIP_NO_INDEX": "1",
     "PIP_FIND_LINKS": "/wheels",
 }
-"""With HOME, the only variables that a command in a machine gets."""
+"""A command in a machine gets only these variables and HOME."""
 
 
 class Entered(subprocess.Popen[str]):

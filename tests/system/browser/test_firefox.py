@@ -24,7 +24,7 @@ _SHOWN_OTHERWISE: Final = {
     "stranger: <embed> that hides": NOTHING,
     "blog: <embed> that hides": NOTHING,
 }
-"""By the name of a case: what Firefox correctly shows, unlike Chromium. No stranger's page sees more."""
+"""The correct result of Firefox for each case in which it differs from Chromium. No stranger's page sees more."""
 _ASKED_BEFORE: Final = frozenset(
     f"stranger: {what} in an editor's name"
     for what in ("fetch", "fetch over itself", "fetch from a sandboxed frame", "XMLHttpRequest")

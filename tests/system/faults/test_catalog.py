@@ -15,7 +15,7 @@ LOCKED_SECONDS = size(0, 60)
 REFUSED = size(1, 10)
 """Each waits for ten seconds first."""
 STARTS_THAT_FAIL = 2
-"""Of five that would end everything."""
+"""The number of failing starts; the fifth would end everything."""
 
 
 @pytest.mark.timeout(600)

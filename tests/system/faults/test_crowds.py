@@ -18,18 +18,18 @@ WITH_SPARE = {kind: count + count // 5 for kind, count in SLOW.items()}
 CROWDED_SECONDS = size(0, 75)
 """Longer than nginx waits for the rest of a head."""
 SLOW_CONNECTION_KIB = 32
-"""What one may cost nginx: 8 KB for a request, 16 KB for the beginning of a body, and the connection."""
+"""Memory of nginx for one such connection: 8 KB for a request, 16 KB for the start of a body, and the connection."""
 HOSTS = size(600, 20_000)
 AT_ONCE = size(16, 32)
 AT_ONCE_UNANSWERED = size(200, 500)
-"""As many as it takes, where each waits for a second."""
+"""More readers at once, because each waits for a second."""
 MOST_CACHE_FILES = 8192
-"""What 1 MB of keys can name; each file takes one block of 4 KiB."""
+"""The most files that 1 MB of keys can name; each takes one block of 4 KiB."""
 CACHE_FILES = 4096
-"""What is left of them: 16 MiB."""
+"""The number of files that are left: 16 MiB."""
 SERVICE_GROWTH_MIB = 16
 WORKER_GROWTH_MIB = 16
-"""Of each worker, whose every connection takes a few KB as long as it lives."""
+"""Growth of each nginx worker, in which every open connection takes a few KB."""
 
 
 @pytest.mark.timeout(600)

@@ -26,7 +26,7 @@ def test_ordinary_user_uploads_with_the_printed_line(first_run: Run) -> None:
 
 
 def test_first_start_fits_on_one_screen(first_run: Run) -> None:
-    """Of 24 lines of 80 characters, the prompt has one."""
+    """A screen has 24 lines of 80 characters; the prompt needs one of them."""
     lines = first_run.output.splitlines()
     assert sum(max(1, math.ceil(len(line) / 80)) for line in lines) < 24, first_run.output
     assert "WARNING" not in first_run.output

@@ -37,7 +37,7 @@ class Terminal:
                 terminal.process.wait(60)
 
     def shown(self) -> str:
-        """Return all that stands on the screen by now."""
+        """Return everything that is on the screen now."""
         while self._keyboard >= 0 and select.select([self._keyboard], [], [], 0)[0]:
             with suppress(OSError):  # EIO: no process has it open any more
                 if piece := os.read(self._keyboard, 4096):

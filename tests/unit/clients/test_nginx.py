@@ -1,4 +1,4 @@
-"""What nginx's files say about each upload API in the table, and about one that sends its token in the form."""
+"""What nginx's files contain for each upload API in the table, and about one that sends its token in the form."""
 
 import json
 import re

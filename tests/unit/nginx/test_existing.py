@@ -1,4 +1,4 @@
-"""What is read from the configuration of a real nginx."""
+"""Facts that are read from the configuration of a real nginx."""
 
 import os
 import re
@@ -20,7 +20,7 @@ Read = Callable[..., ServerNginx]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Have nginx accept a main file with this in its http block, and read it."""
+    """Let nginx test a main file with this text in its http block, and read it."""
 
     def _read(http: str = "", *, top: str = "", log: str = "access_log off;", pid: str | None = None) -> ServerNginx:
         main_file = tmp_path / "nginx.conf"

@@ -1,4 +1,4 @@
-"""What is worked out from the settings: folders, own hosts, the public base."""
+"""Values that follow from the settings: folders, own hosts, the public base."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where settings come from, and what is said of wrong ones."""
+"""Where settings come from, and the errors for wrong ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What single settings accept and what they come to."""
+"""The values that single settings accept, and the results."""
 
 import os
 from pathlib import Path

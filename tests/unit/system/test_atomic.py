@@ -16,7 +16,7 @@ pytestmark = pytest.mark.needs_root
 
 
 class Oops(Exception):
-    """What goes wrong after the changes."""
+    """An error after the changes."""
 
 
 def _seen(folder: Path) -> dict[str, tuple[object, ...]]:

@@ -6,13 +6,12 @@
 import json
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 RECORD = Path(__file__).parents[1] / "durations.json"
-_UNKNOWN_SECONDS = 1e6
-"""A file that is not recorded goes first: it may be a long one."""
 
 
 def scope_of(nodeid: str) -> str:
@@ -32,12 +31,16 @@ class Scheduling(LoadScopeScheduling):
 
 
 def longest_first(items: list[pytest.Item]) -> None:
-    """Sort tests by the recorded duration of their scope; the order within a scope does not change."""
+    """Sort tests by the recorded duration of their scope; the order within a scope does not change.
+
+    A file that is not recorded yet counts as one of median length.
+    """
     recorded = json.loads(RECORD.read_text())
+    usual = median(recorded.values())
 
     def place(item: pytest.Item) -> tuple[float, str]:
         scope = scope_of(item.nodeid)
-        return -recorded.get(scope, _UNKNOWN_SECONDS), scope
+        return -recorded.get(scope, usual), scope
 
     items.sort(key=place)
 

@@ -1,6 +1,7 @@
 """Run the commands of docs/operations.md in a machine, chosen by their headings."""
 
 import re
+from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from types import ModuleType
 
@@ -51,9 +52,10 @@ def places() -> dict[str, str]:
 
 
 def is_there(machine: Machine, pattern: str) -> bool:
-    """Return whether a file or folder in the machine matches."""
+    """Return whether a file, folder or link in the machine matches. A link may lead to a place in the machine."""
     path = PurePosixPath(pattern)
-    return any(machine.path(str(path.parent)).glob(path.name))
+    parent = machine.path(str(path.parent))
+    return parent.is_dir() and any(fnmatch(child.name, path.name) for child in parent.iterdir())
 
 
 def follow(machine: Machine, commands: str, *, cwd: str = PLACE) -> str:

@@ -63,7 +63,7 @@ def test_without_a_certificate_everything_works_over_http(server: Machine) -> No
 def test_without_a_certificate_the_doctor_shows_the_command_for_one(server: Machine) -> None:
     found, status = certificate_findings(server)
     assert (status, found["state"], found["fix"]) == (1, "error", GET_CERTIFICATE)
-    assert "no HTTPS for img.example.com" in found["text"]
+    assert "does not answer over HTTPS for img.example.com" in found["text"]
     printed = server.run("authsvc", "nginx", "install").stdout
     assert [line.strip() for line in printed.splitlines()][-1] == GET_CERTIFICATE
 

@@ -1,6 +1,5 @@
 """Check the machine: free disk space, and the clock."""
 
-import ctypes
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,6 @@ LOW_SHARE: Final = 0.05
 _GIB: Final = 2**30
 # adjtimex(2): systemd, too, regards a clock as synchronised below 16 s.
 _MAX_CLOCK_ERROR_US: Final = 16_000_000
-_TIMEX_BYTES: Final = 208
-_MAXERROR_OFFSET: Final = 24
-_LONG_BYTES: Final = 8
 # Not part of a minimal Debian; `timedatectl set-ntp true` needs it.
 _TIME_CLIENT: Final = Path("/lib/systemd/system/systemd-timesyncd.service")
 
@@ -52,11 +48,3 @@ def check_clock(error_us: int | None) -> Iterator[Finding]:
     else:
         fix = "timedatectl set-ntp true" if _TIME_CLIENT.exists() else "apt-get install systemd-timesyncd"
         yield warning("clock", "the clock is not synchronised", fix=fix)
-
-
-def clock_error_us() -> int | None:
-    """Return the kernel's estimate of the clock's largest error in µs (adjtimex(2)); None without an estimate."""
-    timex = ctypes.create_string_buffer(_TIMEX_BYTES)
-    if ctypes.sizeof(ctypes.c_long) != _LONG_BYTES or ctypes.CDLL(None).adjtimex(timex) < 0:
-        return None
-    return ctypes.c_long.from_buffer(timex, _MAXERROR_OFFSET).value

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from authsvc.doctor.data import check_data
 from authsvc.doctor.finding import Finding
-from authsvc.doctor.machine import check_clock, check_disk, clock_error_us
+from authsvc.doctor.machine import check_clock, check_disk
 from authsvc.doctor.service import check_service
 from authsvc.doctor.units import check_units, unit_owner
 from authsvc.doctor.web import check_web
 from authsvc.settings import Settings
+from authsvc.system.linux import clock_error_us
 
 
 def run(settings: Settings, *, config_file: Path | None = None, main_file: Path | None = None) -> Iterator[Finding]:

@@ -1,6 +1,5 @@
 """Replace files, links and folders whole or not at all, even when the process is killed or the power fails."""
 
-import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.system.durable import sync_directory
+from authsvc.system.linux import exchange_names
 
 FILE_MODE: Final = 0o644
 LEFTOVERS: Final = (".new", ".former")
 """Suffixes of the hidden files that a killed process may leave beside a path."""
-
-_AT_FDCWD: Final = -100
-_RENAME_EXCHANGE: Final = 2
-_libc: Final = ctypes.CDLL(None)
 
 New = bytes | Path | None
 """What a path becomes: a file with these bytes, a symbolic link to this path, or nothing."""
@@ -81,7 +77,7 @@ def replaced(path: Path, new: New, *, mode: int = FILE_MODE, gid: int | None = N
 
 def exchange(one: Path, other: Path) -> None:
     """Let two paths change places, in one step where the file system can (renameat2(2)). Raises OSError."""
-    if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
+    if not exchange_names(one, other):
         # NFS and older ZFS cannot: for a moment nothing is at `other`.
         aside = one.with_name(f"{one.name}.aside")
         other.rename(aside)

@@ -1,11 +1,18 @@
 """System calls of Linux that Python's standard library lacks."""
 
 import ctypes
+import os
 import signal
 import time
+from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+_TIMEX_BYTES: Final = 208
+_MAXERROR_OFFSET: Final = 24
+_LONG_BYTES: Final = 8
 # Loaded here, because a child between fork and exec must not load anything.
 _libc: Final = ctypes.CDLL(None)
 
@@ -33,3 +40,17 @@ def processor_seconds_of(pid: int) -> float:
 def return_free_memory() -> None:
     """Give memory that the C library keeps for later use back to the system: malloc_trim(3)."""
     _libc.malloc_trim(0)
+
+
+def exchange_names(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step: renameat2(2). Return False where the file system cannot do this."""
+    status: int = _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    return status == 0
+
+
+def clock_error_us() -> int | None:
+    """Return the kernel's estimate of the clock's largest error in µs (adjtimex(2)); None without an estimate."""
+    timex = ctypes.create_string_buffer(_TIMEX_BYTES)
+    if ctypes.sizeof(ctypes.c_long) != _LONG_BYTES or _libc.adjtimex(timex) < 0:
+        return None
+    return ctypes.c_long.from_buffer(timex, _MAXERROR_OFFSET).value

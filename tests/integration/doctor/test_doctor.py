@@ -14,10 +14,11 @@ import pytest
 
 from authsvc.doctor import Finding, State, service
 from authsvc.doctor.data import Owner, check_data
-from authsvc.doctor.machine import check_clock, check_disk, clock_error_us
+from authsvc.doctor.machine import check_clock, check_disk
 from authsvc.doctor.service import check_service
 from authsvc.doctor.units import UNITS, check_units, unit_owner
 from authsvc.settings import Settings
+from authsvc.system.linux import clock_error_us
 from tests.support.cli.command import Home
 from tests.support.contract.small_disk import small_disk
 from tests.support.stack import Stack

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.system import atomic
+from authsvc.system import linux
 from authsvc.system.atomic import LEFTOVERS, New, exchange, is_like, replaced, write_file
 from tests.support.contract.small_disk import fill, small_disk
 
@@ -164,7 +164,7 @@ def test_folder_in_place_of_a_file_stops_the_change(folder: Path) -> None:
 def test_folder_and_link_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, can_exchange: bool) -> None:
     if not can_exchange:
         # A flag that no file system knows is refused with EINVAL, as RENAME_EXCHANGE is by some.
-        monkeypatch.setattr(atomic, "_RENAME_EXCHANGE", 1 << 20)
+        monkeypatch.setattr(linux, "_RENAME_EXCHANGE", 1 << 20)
     one, other = tmp_path / "one", tmp_path / "other"
     one.symlink_to("one")
     other.mkdir()

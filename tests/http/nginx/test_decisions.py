@@ -8,6 +8,7 @@ from authsvc.verdict.embedder import DEFAULT_EDITOR_AGENTS, embedder_of
 from authsvc.verdict.policy import Reason, Rules, decide
 from authsvc.verdict.sites import SiteSet
 from docs.decisions import DECISIONS, PUBLIC_URL, SITES, Decision
+from tests.support.nginx.site_list import wait_until_service_is_quiet
 from tests.support.nginx.wire import Wire
 from tests.support.stack import Stack
 
@@ -24,6 +25,7 @@ def host() -> Iterator[Stack]:
     with Stack(public_url=PUBLIC_URL) as running:
         for site in SITES:
             running.cli("site", "add", site)
+        wait_until_service_is_quiet(running)
         yield running
 
 

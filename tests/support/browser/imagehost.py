@@ -13,7 +13,7 @@ from authsvc.nginx.placeholders import placeholder_files
 from authsvc.nginx.program import nginx_program, read_build
 from authsvc.nginx.render import SERVER_FILE, RenderTarget, render
 from tests.support.browser.places import IMAGE_HOST, SITES
-from tests.support.nginx.site_list import settings_of
+from tests.support.nginx.site_list import settings_of, wait_until_service_is_quiet
 from tests.support.stack import Stack, free_port, wait_until
 from tests.support.tls import Pair
 
@@ -62,6 +62,7 @@ def image_host(folder: Path, certificate: Pair) -> Iterator[ImageHost]:
     ) as stack:
         for site in SITES:
             stack.cli("site", "add", site)
+        wait_until_service_is_quiet(stack)
         host = ImageHost(stack, folder)
         with _nginx(host):
             yield host

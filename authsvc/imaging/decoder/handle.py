@@ -9,6 +9,7 @@ from typing import Final, Self, cast
 
 from authsvc.imaging.decoder.job import READY, Job, Result, job_to_line, result_from_line
 from authsvc.system.linux import processor_seconds_of
+from authsvc.system.running_time import running_timeout
 
 START_SECONDS: Final = 30.0
 """Time limit for the start of a worker, which takes a fraction of a second on an idle machine."""
@@ -60,7 +61,7 @@ class WorkerHandle:
         )
         worker = cls(process)
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with running_timeout(START_SECONDS):
                 first = await worker._receive()
         except (asyncio.CancelledError, TimeoutError):
             await worker.kill()

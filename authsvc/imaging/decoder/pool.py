@@ -14,6 +14,7 @@ from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, DiskFull, Internal,
 from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerHandle
 from authsvc.imaging.decoder.job import Check, Failure, Job, Result, SizeJob
 from authsvc.model import ImageType
+from authsvc.system.running_time import running_timeout
 from authsvc.times import TIMES
 
 MAX_ATTEMPTS: Final = 2
@@ -83,7 +84,7 @@ class DecoderPool:
             raise Busy
         self._waiting += 1
         try:
-            async with asyncio.timeout(TIMES.decoder_wait):
+            async with running_timeout(TIMES.decoder_wait):
                 await self._free.acquire()
         except TimeoutError:
             raise Busy from None
@@ -115,7 +116,7 @@ class DecoderPool:
                 continue
             before = worker.processor_seconds()
             try:
-                async with asyncio.timeout(self._timeout):
+                async with running_timeout(self._timeout):
                     result = await worker.run(job)
             except TimeoutError:
                 spent = worker.processor_seconds() - before

@@ -75,7 +75,14 @@ class Engine:
 @contextmanager
 def ours(pictures: dict[str, bytes]) -> Iterator[tuple[Engine, Stack, dict[str, str]]]:
     """Run the product with these pictures; yield their addresses as well."""
-    with Stack(upload_rate=10_000, upload_burst=100_000, decode_workers=PROCESSES, nginx_workers=1) as stack:
+    with Stack(
+        upload_rate=10_000,
+        upload_burst=100_000,
+        size_rate=10_000,
+        size_burst=100_000,
+        decode_workers=PROCESSES,
+        nginx_workers=1,
+    ) as stack:
         paths = {name: stack.upload(content, name) for name, content in pictures.items()}
 
         def make_cold() -> None:

@@ -48,5 +48,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def stack() -> Iterator[Stack]:
     """The running product. Shared: add pictures, tokens and sites of your own,
     and leave those of others and the processes alone."""
-    with Stack(times=PATIENT, upload_rate=1000, upload_burst=1000) as running:
+    with Stack(times=PATIENT, upload_rate=1000, upload_burst=1000, size_rate=1000, size_burst=10_000) as running:
         yield running

@@ -136,6 +136,20 @@ class SettingsTable(BaseSettings):
         "are removed first.",
         json_schema_extra={"unit": "bytes"},
     )
+    size_rate: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="Number of missing sizes that one reader may request: an IPv4 address, or the /64 network of an "
+        "IPv6 address. Above it, the reader gets the picture itself.",
+        json_schema_extra={"unit": "per second"},
+    )
+    size_burst: int = Field(
+        300,
+        ge=1,
+        le=100_000,
+        description="Number of missing sizes above that rate; enough for all six sizes of 50 pictures at once.",
+    )
     max_concurrent_uploads: int = Field(
         32, ge=1, le=1000, description="Number of uploads that the service handles at once; more get 503 `busy`."
     )

@@ -90,6 +90,8 @@ server-disk: .venv/dev.stamp
 
 # TEST_DEBIAN chooses the Debian that tests/system/server boots: bookworm (12, the default) or trixie (13).
 # In the order of tests/conftest.py, not of pytest-xdist.
+# With bytecode, whatever the environment says: a run imports the product and the tests hundreds of times.
+pytest test-fast coverage durations campaign: export PYTHONDONTWRITEBYTECODE =
 PYTEST = -m pytest --numprocesses=$(PYTEST_WORKERS) --no-loadscope-reorder
 
 pytest: .venv/dev.stamp

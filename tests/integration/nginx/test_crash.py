@@ -1,27 +1,15 @@
 """An installation that is killed at any step leaves an nginx that can start, and the next one finishes it."""
 
-import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.nginx.killed import Commands
 from tests.support.own_nginx import CONF_D_ONLY, DEBIAN_HTTP, OwnNginx
 
 CHANGED = {"AUTHSVC_EXTRA_HOSTS": "pics.example.org", "AUTHSVC_MAX_UPLOAD_BYTES": "4096"}
 """Settings with which the site file and the release are different."""
-
-
-def _kill(nginx: OwnNginx, word: str, call: str, at: int, environment: dict[str, str]) -> bool:
-    """Kill a command at its `at`-th `call`; return whether it made that many."""
-    strace = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={at}"]
-    command = [*strace, *nginx.command_line(word)]
-    settings = {**os.environ, **nginx.environment, **environment}
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode != 0
 
 
 def _kills(
@@ -36,14 +24,17 @@ def _kills(
 
     nginx must be able to start after each kill.
     """
-    for call in calls:
-        at = 1
-        before()
-        while _kill(nginx, word, call, at, environment or {}):
-            assert nginx.test() == "", f"killed at {call} {at}"
-            yield f"{call} {at}"
-            at += 1
+    _, *arguments = nginx.command_line(word)
+    settings = {**nginx.environment, **(environment or {})}
+    with Commands() as commands:
+        for call in calls:
+            at = 1
             before()
+            while commands.kill(arguments, settings, call=call, at=at):
+                assert nginx.test() == "", f"killed at {call} {at}"
+                yield f"{call} {at}"
+                at += 1
+                before()
 
 
 def _is_clean(nginx: OwnNginx) -> bool:
@@ -141,14 +132,16 @@ def test_edited_site_file_outlives_kills(nginx: OwnNginx) -> None:
     def damage() -> None:
         (nginx.conf / "authsvc" / "authsvc-http.conf").write_text("damaged")
 
-    for call in ("rename", "renameat2"):
-        at = 1
-        damage()
-        # nginx refuses what is there, so the command hides the site file while it reads the rest.
-        while _kill(nginx, "install", call, at, {}):
-            assert "was edited and is kept" in nginx.command("install")
-            assert site.read_text() == edited, f"{call} {at}"
-            at += 1
+    _, *arguments = nginx.command_line("install")
+    with Commands() as commands:
+        for call in ("rename", "renameat2"):
+            at = 1
             damage()
-        nginx.command("install")
+            # nginx refuses what is there, so the command hides the site file while it reads the rest.
+            while commands.kill(arguments, nginx.environment, call=call, at=at):
+                assert "was edited and is kept" in nginx.command("install")
+                assert site.read_text() == edited, f"{call} {at}"
+                at += 1
+                damage()
+            nginx.command("install")
     assert nginx.test() == ""

@@ -1,11 +1,11 @@
 """Colour profiles: keep the colours, remove what identifies the device they were measured on (ICC.1:2022)."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _HEADER_BYTES: Final = 128  # section 7.2
-_TAG: Final = ">4sII"  # section 7.3
+_TAG: Final = struct.Struct(">4sII")  # section 7.3
 _MAX_TAGS: Final = 1000
 _SIGNATURE: Final = slice(36, 40)  # section 7.2.11
 _PROFILE_ID: Final = slice(84, 100)
@@ -21,17 +21,16 @@ def without_device(profile: bytes) -> bytes:
     A profile without such tags, and bytes that are not a profile, are returned unchanged.
     """
     tags = list(_tags(profile))
-    table = range(_HEADER_BYTES + 4 + len(tags) * struct.calcsize(_TAG))
-    # Several tags may share their data: section 7.3.1.
-    kept = [table, *(place for name, place in tags if name not in _DEVICE)]
-    device = (place for name, place in tags if name in _DEVICE and not any(_overlap(place, other) for other in kept))
+    device = [place for name, place in tags if name in _DEVICE]
+    if not device:
+        return profile
     cleaned = bytearray(profile)
-    at = 0
-    for place in sorted(device, key=lambda place: place.start):
-        # Write no byte twice: each of 1,000 tags may claim all of 20 MB.
-        rest = range(max(place.start, at), place.stop)
-        cleaned[rest.start : rest.stop] = bytes(len(rest))
-        at = max(at, place.stop)
+    for place in _apart(device):
+        cleaned[place.start : place.stop] = bytes(len(place))
+    # Several tags may share their data (section 7.3.1), so what any other tag needs is written back.
+    header_and_table = range(_HEADER_BYTES + 4 + len(tags) * _TAG.size)
+    for place in _apart([header_and_table, *(place for name, place in tags if name not in _DEVICE)]):
+        cleaned[place.start : place.stop] = profile[place.start : place.stop]
     if cleaned != profile:
         cleaned[_PROFILE_ID] = bytes(16)
     return bytes(cleaned)
@@ -42,13 +41,15 @@ def _tags(profile: bytes) -> Iterator[tuple[bytes, range]]:
     if profile[_SIGNATURE] != b"acsp":
         return
     at = _HEADER_BYTES + 4
-    count = min(
-        int.from_bytes(profile[_HEADER_BYTES:at], "big"), _MAX_TAGS, (len(profile) - at) // struct.calcsize(_TAG)
-    )
-    for number in range(count):
-        name, start, size = struct.unpack_from(_TAG, profile, at + number * struct.calcsize(_TAG))
-        yield name, range(start, min(start + size, len(profile)))
+    count = min(int.from_bytes(profile[_HEADER_BYTES:at], "big"), _MAX_TAGS, (len(profile) - at) // _TAG.size)
+    for name, start, size in _TAG.iter_unpack(profile[at : at + max(count, 0) * _TAG.size]):
+        yield name, range(start, max(start, min(start + size, len(profile))))
 
 
-def _overlap(one: range, other: range) -> bool:
-    return one.start < other.stop and other.start < one.stop
+def _apart(places: Iterable[range]) -> Iterator[range]:
+    """Yield the same places without overlaps: each of 1,000 tags may claim the whole profile."""
+    end = 0
+    for place in sorted(places, key=lambda place: place.start):
+        if place.stop > end:
+            yield range(max(place.start, end), place.stop)
+            end = place.stop

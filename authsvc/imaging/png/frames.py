@@ -22,17 +22,20 @@ def later_frames(data: bytes | mmap) -> Iterator[bytes]:
 
     Raises Truncated and Corrupt when the chunks cannot be read.
     """
-    header, shared, sides = b"", b"", b""
+    header, sides = b"", b""
+    shared: dict[bytes, bytes] = {}
     frame: list[bytes] = []
 
     def whole() -> bytes:
-        return SIGNATURE + chunk_with(b"IHDR", sides + header[8:]) + shared + b"".join(frame) + chunk_with(b"IEND", b"")
+        parts = [chunk_with(b"IHDR", sides + header[8:]), *shared.values(), *frame, chunk_with(b"IEND", b"")]
+        return SIGNATURE + b"".join(parts)
 
     for chunk in chunks_of(data):
         if chunk.name == b"IHDR":
             header = data[chunk.start : chunk.end]
         elif chunk.name in _SHARED:
-            shared += chunk_with(chunk.name, data[chunk.start : chunk.end])
+            # Only the first of each: all frames repeat them, and thousands of palettes would be 20 MB in each.
+            shared.setdefault(chunk.name, chunk_with(chunk.name, data[chunk.start : chunk.end]))
         elif chunk.name == b"fdAT":
             # A chunk that is shorter than its sequence number contains no data.
             begin = min(chunk.start + _SEQUENCE_NUMBER_BYTES, chunk.end)

@@ -107,6 +107,15 @@ def test_overlapping_device_tags_are_removed_completely() -> None:
     assert without_device(bytes(profile))[start:] == bytes(len(profile) - start)
 
 
+def test_part_of_a_device_tag_that_no_other_tag_uses_is_removed() -> None:
+    profile = bytearray(screen_profile((b"mmod", MMOD), (b"desc", MMOD)))
+    first = profile.index(MMOD)
+    at = profile.rindex(b"desc", 0, first)
+    # The other tag ends in the middle of the device's.
+    profile[at + 4 : at + 12] = struct.pack(">II", first, 12)
+    assert without_device(bytes(profile))[first : first + len(MMOD)] == MMOD[:12] + bytes(len(MMOD) - 12)
+
+
 def test_checksum_of_a_changed_profile_is_removed() -> None:
     assert without_device(SCREEN)[84:100] == bytes(16)
 

@@ -105,6 +105,26 @@ def test_webp_frames_and_profile_without_their_flags_are_removed() -> None:
     assert kept(WEBP, content) == webp(canvas(), VP8)
 
 
+def test_only_the_first_profile_of_a_webp_is_kept() -> None:
+    first, second = chunk(b"ICCP", b"profile"), chunk(b"ICCP", SECRET)
+    kept_file = webp(canvas(flags=0x20), first, VP8)
+    assert kept(WEBP, webp(canvas(flags=0x20), first, second, VP8)) == kept_file
+    assert kept(WEBP, webp(canvas(flags=0x20), first, VP8, second)) == kept_file
+
+
+def test_only_the_picture_in_a_webp_frame_is_kept() -> None:
+    head = canvas(flags=2), chunk(b"ANIM", bytes(6))
+    hidden = chunk(b"ICCP", SECRET), chunk(b"ANIM", SECRET), chunk(b"EXIF", SECRET)
+    assert kept(WEBP, webp(*head, frame(*hidden, VP8))) == webp(*head, frame(VP8))
+
+
+def test_only_the_first_profile_of_a_gif_is_kept() -> None:
+    plain = saved("GIF", "P")
+    at = walk_gif(plain, USUAL).blocks[0].start
+    first, second = (b"\x21\xff\x0bICCRGBG1012\6" + content + b"\0" for content in (b"colour", SECRET))
+    assert kept(GIF, plain[:at] + first + second + plain[at:]) == plain[:at] + first + plain[at:]
+
+
 def test_profile_beyond_its_limit_is_a_bomb() -> None:
     plain = saved("JPEG")
     part = segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(60_000))

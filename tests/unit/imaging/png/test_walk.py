@@ -136,6 +136,7 @@ CORRUPT = {
     "Apple's own form": (png(chunk(b"CgBI", bytes(4)), header(), IMAGE, END), "first chunk is not IHDR"),
     "short header": (png(chunk(b"IHDR", bytes(12)), IMAGE, END), "first chunk is not IHDR"),
     "two headers": (png(header(), header(), IMAGE, END), "two IHDR chunks"),
+    "two palettes": (png(header(), *[chunk(b"PLTE", bytes(3))] * 2, IMAGE, END), "two PLTE chunks"),
     "no data": (png(header(), END), "no IDAT chunk"),
     "data in two places": (png(header(), IMAGE, chunk(b"tEXt", b"a\0b"), IMAGE, END), "do not follow each other"),
     "no palette": (png(header(73, 41, 8, 3), IMAGE, END), "palette is missing"),
@@ -204,6 +205,13 @@ def test_chunks_that_are_too_large_together_are_a_bomb() -> None:
     assert isinstance(outcome(png(header(), half, half, IMAGE, END)), Png)
     one = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"a"))
     assert isinstance(outcome(png(header(), half, half, one, IMAGE, END)), Bomb)
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"zTXt"])
+def test_large_chunk_that_inflates_to_nothing_is_a_bomb(name: bytes) -> None:
+    one = chunk(name, b"a\0\0\x78\1" + b"\0\0\0\xff\xff" * (MAX_INFLATED_BYTES // 10))
+    assert isinstance(outcome(png(header(), one, IMAGE, END)), Png)
+    assert isinstance(outcome(png(header(), one, one, one, IMAGE, END)), Bomb)
 
 
 def test_few_damaged_texts_and_profiles_are_accepted_and_many_are_a_bomb() -> None:

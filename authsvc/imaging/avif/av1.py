@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from mmap import mmap
 from typing import Final
@@ -11,6 +12,9 @@ from authsvc.errors import Corrupt
 MAX_UNITS: Final = 50_000
 """Limit for all streams of a file together. A picture has three units, an animation a few for each frame. More is an
 attack on our time."""
+MAX_HEADERS: Final = 64
+"""Limit for different sequence headers of all streams of a file together. All tiles of a picture have the same, and all
+frames of a track; its transparency and its gain map have others."""
 
 _SEQUENCE_HEADER: Final = 1  # OBU type: section 6.2.2
 _HEAD_BYTES: Final = 10  # of a unit: two, and a length of at most eight
@@ -26,27 +30,34 @@ class Sequences:
     def __init__(self, data: bytes | mmap) -> None:
         self._data = data
         self._left = MAX_UNITS
+        self._sizes: dict[bytes, tuple[int, int]] = {}
 
     def frame_sizes(self, places: Sequence[range]) -> set[tuple[int, int]]:
         """Return the largest width and height, in pixels, that each sequence header of a stream allows.
 
         `places` are where the stream is in the file. Every header counts, because a
         decoder uses each new one. Decoders stop at the first damage, so bytes after
-        that do not count. Raises Corrupt beyond MAX_UNITS.
+        that do not count. Raises Corrupt beyond MAX_UNITS and MAX_HEADERS.
         """
         found = set()
         stream = _Stream(self._data, places)
-        try:
+        with suppress(IndexError):
             for kind, content in _units(stream):
                 self._left -= 1
                 if self._left < 0:
                     raise Corrupt(kind="AVIF", reason=f"its AV1 streams have more than {MAX_UNITS} units")
                 if kind == _SEQUENCE_HEADER:
                     count = min(len(content), _MAX_SEQUENCE_BYTES)
-                    found.add(_sequence_size(_Bits(stream.take(content.start, count))))
-        except IndexError:
-            pass
+                    found.add(self._size(stream.take(content.start, count)))
         return found
+
+    def _size(self, header: bytes) -> tuple[int, int]:
+        """Return the size in a sequence header. Raises IndexError for one that is damaged."""
+        if header not in self._sizes:
+            if len(self._sizes) == MAX_HEADERS:
+                raise Corrupt(kind="AVIF", reason=f"its AV1 streams have more than {MAX_HEADERS} sequence headers")
+            self._sizes[header] = _sequence_size(_Bits(header))
+        return self._sizes[header]
 
 
 class _Stream:
@@ -93,28 +104,25 @@ class _Bits:
     """Reads bits, the first of a byte first (section 4.10.2). Raises IndexError at the end."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._at = 0
+        self._content = int.from_bytes(content, "big")
+        self._left = 8 * len(content)
 
     def take(self, count: int) -> int:
-        number = 0
-        for _ in range(count):
-            byte = self._content[self._at >> 3]
-            number = number << 1 | byte >> (7 - (self._at & 7)) & 1
-            self._at += 1
-        return number
+        self._left -= count
+        if self._left < 0:
+            raise IndexError
+        return self._content >> self._left & (1 << count) - 1
 
     def skip_variable(self) -> None:
         """Skip a number of variable length: uvlc, section 4.10.3. Raises IndexError for one of more than 31 bits.
 
         Decoders and the specification disagree on where such a number ends.
         """
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-        if zeros >= _MAX_LEADING_ZEROS:
-            raise IndexError
-        self.take(zeros)
+        for zeros in range(_MAX_LEADING_ZEROS):
+            if self.take(1):
+                self.take(zeros)
+                return
+        raise IndexError
 
 
 def _leb128(head: bytes, at: int) -> tuple[int, int]:

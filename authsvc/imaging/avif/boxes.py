@@ -27,10 +27,13 @@ class Box:
     end: int
 
 
-def boxes(data: bytes | mmap, start: int, end: int) -> Iterator[Box]:
-    """Yield the boxes between two places (section 4.2). Raises Corrupt for a box that is longer than its container."""
+def boxes(data: bytes | mmap, start: int, end: int, *, most: int = MAX_BOXES) -> Iterator[Box]:
+    """Yield the boxes between two places (section 4.2), at most `most`.
+
+    Raises Corrupt for more, and for a box that is longer than its container.
+    """
     at = start
-    for _ in range(MAX_BOXES):
+    for _ in range(most):
         if at == end:
             return
         box = read_box(data, at, end)
@@ -38,7 +41,7 @@ def boxes(data: bytes | mmap, start: int, end: int) -> Iterator[Box]:
             raise Corrupt(kind="AVIF", reason="a box in it is longer than what holds it")
         yield box
         at = box.end
-    raise Corrupt(kind="AVIF", reason=f"a box holds more than {MAX_BOXES} others")
+    raise Corrupt(kind="AVIF", reason=f"a box holds more than {most} others")
 
 
 def first_of_each(found: Iterable[Box], alone: AbstractSet[bytes]) -> dict[bytes, Box]:
@@ -102,7 +105,7 @@ class Reader:
 
     def text(self) -> bytes:
         """Return the bytes before the next zero, or the rest."""
-        rest = bytes(self._data[self.at : self.end])
-        found = rest.partition(b"\0")[0]
+        zero = self._data.find(b"\0", self.at, self.end)
+        found = bytes(self._data[self.at : self.end if zero < 0 else zero])
         self.at = min(self.at + len(found) + 1, self.end)
         return found

@@ -9,8 +9,10 @@ from typing import Final
 
 from authsvc.errors import Corrupt
 from authsvc.imaging.avif.boxes import Box, boxes
+from authsvc.imaging.avif.tracks import film_boxes
 from authsvc.imaging.avif.walk import Avif
 from authsvc.imaging.icc import without_device
+from authsvc.imaging.limits import check_profile
 from authsvc.imaging.pieces import Piece, joined, reused
 
 _NEEDED_TO_SHOW: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"mfra", b"sidx"})
@@ -151,8 +153,8 @@ def _metadata_boxes(data: bytes | mmap, avif: Avif) -> Iterator[_Edit]:
 
 
 def _of_tracks(data: bytes | mmap, moov: Box) -> Iterator[_Edit]:
-    inner = list(boxes(data, moov.content, moov.end))
-    tracks = (boxes(data, box.content, box.end) for box in inner if box.kind == b"trak")
+    inner = list(film_boxes(data, moov))
+    tracks = (film_boxes(data, box) for box in inner if box.kind == b"trak")
     for box in chain(inner, *tracks):
         if box.kind in _METADATA_BOXES or box.kind == b"meta":
             yield from _emptied(box)
@@ -161,13 +163,20 @@ def _of_tracks(data: bytes | mmap, moov: Box) -> Iterator[_Edit]:
 def _of_items(data: bytes | mmap, meta: Box) -> Iterator[_Edit]:
     inner = list(boxes(data, meta.content + _FULL_BYTES, meta.end))
     lists = [box for outer in inner if outer.kind == b"iprp" for box in boxes(data, outer.content, outer.end)]
-    properties = (boxes(data, box.content, box.end) for box in lists if box.kind == b"ipco")
-    for box in chain(inner, *properties):
+    properties = [each for box in lists if box.kind == b"ipco" for each in boxes(data, box.content, box.end)]
+    for box in chain(inner, properties):
         if box.kind in _METADATA_OF_ITEMS:
             yield from _emptied(box)
-        elif box.kind == b"colr" and data[box.content : box.content + 4] in _PROFILES:
-            place = range(box.content + 4, box.end)
-            yield from [_Edit(place, without_device(bytes(data[place.start : place.stop])))] if place else []
+    yield from _profiles(data, properties)
+
+
+def _profiles(data: bytes | mmap, properties: Iterable[Box]) -> Iterator[_Edit]:
+    """Yield the edits that clean colour profiles. Raises Bomb for too many bytes of them."""
+    colours = (box for box in properties if box.kind == b"colr")
+    places = [range(box.content + 4, box.end) for box in colours if data[box.content : box.content + 4] in _PROFILES]
+    check_profile(sum(map(len, places)))
+    for place in filter(len, places):
+        yield _Edit(place, without_device(bytes(data[place.start : place.stop])))
 
 
 def _emptied(box: Box) -> Iterator[_Edit]:

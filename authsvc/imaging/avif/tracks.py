@@ -1,6 +1,6 @@
 """The frames of an animated AVIF: samples of a track (ISO/IEC 14496-12, sections 8.3 to 8.7)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Final
@@ -12,9 +12,10 @@ from authsvc.imaging.limits import Limits
 
 MAX_TRACKS: Final = 8
 """A picture, its transparency, and some that are not shown."""
+_MAX_BOXES: Final = 100
+"""Limit for a `moov` box and each box in it; encoders write fewer than ten."""
 _PATH: Final = (b"mdia", b"minf", b"stbl")
-_ALONE: Final = frozenset({b"stsd", b"stsz", b"stsc", b"stco", b"co64"})
-_PICTURES: Final = frozenset({b"pict", b"auxv"})
+_ALONE: Final = frozenset({b"tkhd", *_PATH, b"stsd", b"stsz", b"stsc", b"stco", b"co64"})
 _FULL_BYTES: Final = 4
 _ENTRY_SIZE_AT: Final = 24
 """The number of bytes of a sample entry before its width and height (section 12.1.3)."""
@@ -36,90 +37,70 @@ def is_sequence(head: bytes) -> bool:
 
 
 def read_tracks(data: bytes | mmap, moov: Box, end: int, limits: Limits, sequences: Sequences) -> list[Track]:
-    """Return the tracks of pictures and of their transparency.
+    """Return the tracks of AV1. libavif shows one with any handler (tried with 1.4), and no other track.
 
     `end` is where the last box of the file ends. Raises Truncated when a frame's data
     is missing, Corrupt when something is damaged, TooManyPixels and TooManyFrames beyond
     the limits, also when only the AV1 stream of a track is too large.
     """
-    found = [box for box in boxes(data, moov.content, moov.end) if box.kind == b"trak"]
+    found = [box for box in film_boxes(data, moov) if box.kind == b"trak"]
     if len(found) > MAX_TRACKS:
         raise Corrupt(kind="AVIF", reason=f"it has {len(found)} tracks; the limit is {MAX_TRACKS}")
     tracks = []
     for box in found:
-        # libavif shows a track of AV1 with any handler (tried with 1.4).
-        if _handler(data, box) in _PICTURES or _has_av1(data, box):
-            table = _table(data, box)
-            track = _read_track(data, _inside(data, box, b"tkhd"), table, end, limits)
-            # Decoders ignore a track without frames, such as that of a fragmented file.
-            if track.samples and _is_av1(data, table, limits):
-                _check_streams(track, limits, sequences)
+        inner = _parts(data, box)
+        entries = _av1_entries(data, inner[b"stsd"]) if b"stsd" in inner else []
+        if entries:
+            track = _read_track(data, inner, end, limits)
+            _check_sizes(data, entries, track, limits, sequences)
             tracks.append(track)
     return tracks
 
 
-def _check_streams(track: Track, limits: Limits, sequences: Sequences) -> None:
-    """Check the sizes in the frames themselves; each may begin with another sequence header."""
+def film_boxes(data: bytes | mmap, outer: Box) -> Iterator[Box]:
+    """Yield the boxes in a `moov` box, or in a box of a track. Raises Corrupt for more than 100."""
+    return boxes(data, outer.content, outer.end, most=_MAX_BOXES)
+
+
+def _parts(data: bytes | mmap, trak: Box) -> dict[bytes, Box]:
+    """Return the boxes of a track, of its media, and of the table of its frames."""
+    parts = first_of_each(film_boxes(data, trak), _ALONE)
+    for kind in _PATH:
+        box = parts.get(kind)
+        if box is None:
+            break
+        parts = {**parts, **first_of_each(film_boxes(data, box), _ALONE)}
+    return parts
+
+
+def _av1_entries(data: bytes | mmap, stsd: Box) -> list[Box]:
+    return [
+        box for box in boxes(data, stsd.content + _FULL_BYTES + 4, stsd.end, most=_MAX_BOXES) if box.kind == b"av01"
+    ]
+
+
+def _check_sizes(
+    data: bytes | mmap, entries: Sequence[Box], track: Track, limits: Limits, sequences: Sequences
+) -> None:
+    """Check the sizes in the descriptions of frames, and in the frames: each may begin with another sequence header."""
+    for entry in entries:
+        reader = Reader(data, entry)
+        reader.take(_ENTRY_SIZE_AT)
+        limits.check(reader.number(2), reader.number(2), is_buffered=True)
     sizes = {size for sample in track.samples for size in sequences.frame_sizes([sample])}
-    if not sizes:
+    # Decoders ignore a track without frames, such as that of a fragmented file.
+    if track.samples and not sizes:
         raise Corrupt(kind="AVIF", reason="a track of it has no sequence header")
     for width, height in sizes:
         limits.check(width, height, is_buffered=True)
         limits.check_frames(track.frames, track.frames * width * height)
 
 
-def _inside(data: bytes | mmap, box: Box, kind: bytes) -> Box:
-    """Return the first box of this type in another box. Raises Corrupt without one."""
-    for inner in boxes(data, box.content, box.end):
-        if inner.kind == kind:
-            return inner
-    raise Corrupt(kind="AVIF", reason=f"a track of it has no {kind.decode()} box")
-
-
-def _handler(data: bytes | mmap, trak: Box) -> bytes:
-    reader = Reader(data, _inside(data, _inside(data, trak, b"mdia"), b"hdlr"))
-    reader.take(_FULL_BYTES + 4)
-    return reader.take(4)
-
-
-def _table(data: bytes | mmap, trak: Box) -> dict[bytes, Box]:
-    """Return the boxes with the places of the frames: at least stsd, stsz and stsc."""
-    box = trak
-    for kind in _PATH:
-        box = _inside(data, box, kind)
-    table = first_of_each(boxes(data, box.content, box.end), _ALONE)
-    for needed in (b"stsd", b"stsz", b"stsc"):
-        if needed not in table:
+def _read_track(data: bytes | mmap, inner: dict[bytes, Box], end: int, limits: Limits) -> Track:
+    for needed in (b"tkhd", b"stsz", b"stsc"):
+        if needed not in inner:
             raise Corrupt(kind="AVIF", reason=f"a track of it has no {needed.decode()} box")
-    return table
-
-
-def _has_av1(data: bytes | mmap, trak: Box) -> bool:
-    """Return whether a track, with any handler, has frames of AV1."""
-    try:
-        return bool(_av1_entries(data, _table(data, trak)))
-    except (Corrupt, Truncated):
-        return False
-
-
-def _av1_entries(data: bytes | mmap, table: dict[bytes, Box]) -> list[Box]:
-    stsd = Reader(data, table[b"stsd"])
-    stsd.take(_FULL_BYTES + 4)
-    return [box for box in boxes(data, stsd.at, stsd.end) if box.kind == b"av01"]
-
-
-def _is_av1(data: bytes | mmap, table: dict[bytes, Box], limits: Limits) -> bool:
-    """Return whether the frames are AV1, because only those are shown. Check the sizes in their entries."""
-    entries = _av1_entries(data, table)
-    for entry in entries:
-        reader = Reader(data, entry)
-        reader.take(_ENTRY_SIZE_AT)
-        limits.check(reader.number(2), reader.number(2), is_buffered=True)
-    return bool(entries)
-
-
-def _read_track(data: bytes | mmap, tkhd: Box, inner: dict[bytes, Box], end: int, limits: Limits) -> Track:
-    width, height = _size(data, tkhd)
+    width, height = _size(data, inner[b"tkhd"])
     limits.check(width, height, is_buffered=True)
     sizes = Reader(data, inner[b"stsz"])
     sizes.take(_FULL_BYTES)

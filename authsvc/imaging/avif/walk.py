@@ -1,6 +1,6 @@
 """Walk through an AVIF file's boxes without decoding a pixel of it (AV1 Image File Format 1.1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Final, NoReturn
@@ -118,16 +118,21 @@ def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: 
     primary = items.by_number[items.primary]
     if primary.kind not in {b"av01", b"grid"}:
         refuse(f"its picture is of the kind {primary.kind!r}")
+    sizes = {
+        number: _check_stream(data, item, limits, sequences)
+        for number, item in items.by_number.items()
+        if item.kind == b"av01"
+    }
     for number, item in items.by_number.items():
-        if item.kind == b"av01":
-            _check_stream(data, item, limits, sequences)
-        elif item.kind == b"grid":
-            _check_grid(data, items, number, limits)
+        if item.kind == b"grid":
+            tiles = [sizes.get(tile) for tile in items.references.get((b"dimg", number), ())]
+            _check_grid(data, item, tiles, limits)
 
 
-def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Sequences) -> None:
-    """Check the size in the AV1 stream of a picture or tile itself."""
-    limits.check(*picture_size(data, item), is_buffered=True)
+def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Sequences) -> tuple[int, int]:
+    """Check the size in the AV1 stream of a picture or tile itself; return the declared size."""
+    declared = picture_size(data, item)
+    limits.check(*declared, is_buffered=True)
     if not any(item.extents):
         raise Truncated(reason="a picture in it has no data")
     if _property(item, b"av1C") is None:
@@ -137,11 +142,11 @@ def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Seq
         refuse("a picture in it has no sequence header")
     for width, height in coded:
         limits.check(width, height, is_buffered=True)
+    return declared
 
 
-def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -> None:
-    """Compare a picture with the tiles that it is made of (ISO/IEC 23008-12 section 6.6.2.3)."""
-    grid = items.by_number[number]
+def _check_grid(data: bytes | mmap, grid: Item, tiles: Sequence[tuple[int, int] | None], limits: Limits) -> None:
+    """Compare a picture with the sizes of its tiles, None for a missing one (ISO/IEC 23008-12 section 6.6.2.3)."""
     content = b"".join(bytes(data[piece.start : min(piece.stop, piece.start + 12)]) for piece in grid.extents[:1])
     large = content[1] & 1 if len(content) > 1 else 0
     if len(content) < (12 if large else 8):
@@ -150,13 +155,11 @@ def _check_grid(data: bytes | mmap, items: Items, number: int, limits: Limits) -
     size = 4 if large else 2
     width, height = (int.from_bytes(content[at : at + size], "big") for at in (4, 4 + size))
     limits.check(width, height, is_buffered=True)
-    tiles = [items.by_number.get(tile) for tile in items.references.get((b"dimg", number), ())]
     if len(tiles) != rows * columns or len(tiles) > _MAX_TILES:
         refuse(f"it declares {rows} x {columns} tiles and has {len(tiles)}")
-    sizes = {picture_size(data, tile) for tile in tiles if tile is not None and tile.kind == b"av01"}
-    if any(tile is None or tile.kind != b"av01" for tile in tiles) or len(sizes) != 1:
+    if len(set(tiles)) != 1 or tiles[0] is None:
         refuse("its tiles are not all present, or not all of one size")
-    ((tile_width, tile_height),) = sizes
+    tile_width, tile_height = tiles[0]
     if tile_width * columns < width or tile_height * rows < height:
         refuse("its tiles do not cover the picture")
     limits.check(tile_width * columns, tile_height * rows, is_buffered=True)

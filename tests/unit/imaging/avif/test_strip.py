@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from authsvc.errors import AnswerError, Corrupt
+from authsvc.errors import AnswerError, Bomb, Corrupt
 from authsvc.imaging.avif.walk import walk_avif
 from authsvc.imaging.inspection import inspect
+from authsvc.imaging.limits import MAX_PROFILE_BYTES
 from authsvc.imaging.pieces import contents
 from authsvc.model import ImageType
 from tests.support.corpus.pictures import VALID
@@ -204,6 +205,13 @@ def test_metadata_that_overlaps_itself_is_refused_before_it_takes_memory() -> No
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
         tracemalloc.stop()
+
+
+def test_profiles_beyond_their_limit_together_are_a_bomb() -> None:
+    profiles = [box(b"colr", b"prof", bytes([number]) + bytes(MAX_PROFILE_BYTES // 2)) for number in range(2)]
+    inspect(File([picture_item(SIZE, profiles[0])]).to_bytes(), ImageType.AVIF, USUAL, strips=True)
+    with pytest.raises(Bomb, match="colour profile"):
+        inspect(File([picture_item(SIZE, *profiles)]).to_bytes(), ImageType.AVIF, USUAL, strips=True)
 
 
 def test_deeply_nested_tracks_do_not_overflow_the_stack() -> None:

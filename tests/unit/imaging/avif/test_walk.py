@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authsvc.errors import AnswerError, Corrupt, TooManyPixels, Truncated
-from authsvc.imaging.avif.av1 import MAX_UNITS
+from authsvc.imaging.avif.av1 import MAX_HEADERS, MAX_UNITS
 from authsvc.imaging.avif.boxes import MAX_BOXES
 from authsvc.imaging.avif.items import MAX_ASSOCIATIONS, MAX_EXTENTS, MAX_ITEMS, MAX_REFERENCES
 from authsvc.imaging.avif.walk import Avif, walk_avif
 from authsvc.imaging.inspection import inspect
 from authsvc.model import ImageType
 from tests.support.corpus.pictures import VALID
-from tests.support.imaging.avif_files import MADE, File, Made, box, full, grid, ispe, picture_item, stream
-from tests.support.imaging.real_pictures import SIZE, opened_size, saved
+from tests.support.imaging.avif_files import MADE, File, Made, box, film, full, grid, ispe, picture_item, stream
+from tests.support.imaging.real_pictures import PICTURES, SIZE, opened_size, saved
 from tests.support.imaging.walking import each_byte_changed, outcomes_of
+from tests.support.imaging.worst.avif import sequence_header
 from tests.support.limits import USUAL
 
 WHOLE = {name: content for name, (kind, content) in VALID.items() if kind is ImageType.AVIF}
@@ -247,6 +248,14 @@ COSTLY = {
     "units of a stream": (
         File([replace(picture_item(SIZE), data=b"\x12\0" * (MAX_UNITS + 1))]).to_bytes(),
         f"more than {MAX_UNITS} units",
+    ),
+    "sequence headers": (
+        File([replace(picture_item(SIZE), data=b"".join(map(sequence_header, range(MAX_HEADERS + 1))))]).to_bytes(),
+        f"more than {MAX_HEADERS} sequence headers",
+    ),
+    "boxes of a track": (
+        film(PICTURES["AVIF, animated"][1], in_track=box(b"free") * 100),
+        "more than 100 others",
     ),
 }
 

@@ -151,7 +151,11 @@ class SettingsTable(BaseSettings):
         description="Number of missing sizes above that rate; enough for all six sizes of 50 pictures at once.",
     )
     max_concurrent_uploads: int = Field(
-        32, ge=1, le=1000, description="Number of uploads that the service handles at once; more get 503 `busy`."
+        32,
+        ge=1,
+        le=1000,
+        description="Number of uploads that the service handles at once; more get 503 `busy`. A token without any may "
+        "still begin one, up to twice this number.",
     )
     upload_rate: int = Field(
         20,

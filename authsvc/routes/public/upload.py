@@ -1,8 +1,8 @@
 """Uploads, at the addresses of every client's API."""
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
@@ -12,26 +12,27 @@ from starlette.routing import Route
 from authsvc.access.live import Guard
 from authsvc.clients.port import Client
 from authsvc.clients.table import CLIENTS
-from authsvc.errors import AnswerError, Busy, TooLarge, Unavailable
+from authsvc.errors import AnswerError, TooLarge, Unavailable
 from authsvc.metrics import Metrics
-from authsvc.model import Image, Scope
+from authsvc.model import Image, Scope, Token
 from authsvc.routes.answers import response
 from authsvc.routes.public.cors import cors_headers
 from authsvc.settings import Settings
 from authsvc.uploads.multipart import FormFile
 from authsvc.uploads.pipeline import Ingest
+from authsvc.uploads.slots import UploadSlots
 from authsvc.uploads.spool import Spool
 
 
 class UploadRoutes:
-    """Receives uploads, at most `max_concurrent_uploads` at once."""
+    """Receives uploads, a limited number at once."""
 
     def __init__(self, settings: Settings, *, guard: Guard, ingest: Ingest, metrics: Metrics) -> None:
         self._settings = settings
         self._guard = guard
         self._ingest = ingest
         self._metrics = metrics
-        self._under_way = 0
+        self._slots = UploadSlots(settings.max_concurrent_uploads)
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
@@ -45,8 +46,9 @@ class UploadRoutes:
         """Store one picture and answer as the client's API does."""
         body = request.stream()
         try:
-            async with self._slot():
-                image, name = await self._receive(client, request, body)
+            token = await self._guard.authorize(client.token_in(request.headers), Scope.UPLOAD)
+            with self._slot(token):
+                image, name = await self._receive(request, body, client, token)
         except AnswerError as error:
             self._metrics.uploads.labels(error.code).inc()
             await self._drain(body)
@@ -63,9 +65,10 @@ class UploadRoutes:
         answer = client.success(image, base_url=self._settings.base_url, name=name)
         return response(answer, cors_headers(request, self._guard.rules))
 
-    async def _receive(self, client: Client, request: Request, body: AsyncIterator[bytes]) -> tuple[Image, str]:
+    async def _receive(
+        self, request: Request, body: AsyncIterator[bytes], client: Client, token: Token
+    ) -> tuple[Image, str]:
         """Return the stored picture and its file name. Raises AnswerError, ClientDisconnect."""
-        token = await self._guard.authorize(client.token_in(request.headers), Scope.UPLOAD)
         form = FormFile(request.headers.get("content-type", ""), picture_fields=client.picture_fields)
         limit = self._settings.max_upload_bytes
         total = 0
@@ -82,17 +85,14 @@ class UploadRoutes:
         self._guard.note_use(token)
         return image, form.name
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        if self._under_way >= self._settings.max_concurrent_uploads:
-            raise Busy
-        self._under_way += 1
-        self._metrics.uploads_under_way.set(self._under_way)
+    @contextmanager
+    def _slot(self, token: Token) -> Iterator[None]:
         try:
-            yield
+            with self._slots.take(token.fingerprint):
+                self._metrics.uploads_under_way.set(self._slots.taken)
+                yield
         finally:
-            self._under_way -= 1
-            self._metrics.uploads_under_way.set(self._under_way)
+            self._metrics.uploads_under_way.set(self._slots.taken)
 
     async def _drain(self, body: AsyncGenerator[bytes, None]) -> None:
         """Read the rest of the body: closing the connection earlier could lose the answer.

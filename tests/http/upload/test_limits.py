@@ -61,6 +61,19 @@ def test_one_upload_too_many_is_busy_with_a_retry_after(narrow: Stack) -> None:
     assert narrow.post(second).status_code == 200
 
 
+def test_token_whose_uploads_are_busy_keeps_no_other_token_out(narrow: Stack) -> None:
+    first, second = picture(), picture()
+    other = {"token": narrow.cli("token", "add", "other").strip()}
+    with ThreadPoolExecutor(2) as pool, write_lock(narrow):
+        waiting = pool.submit(narrow.post, first)
+        wait_until(lambda: metric(narrow, "authsvc_uploads_under_way") == 1, "one upload waits for its row")
+        assert_refused(send_form(narrow, part(picture())), 503, "busy")
+        beside = pool.submit(narrow.post, second, **other)
+        wait_until(lambda: metric(narrow, "authsvc_uploads_under_way") == 2, "another token's upload waits, too")
+    assert [each.result().status_code for each in (waiting, beside)] == [200, 200]
+    assert metric(narrow, "authsvc_uploads_under_way") == 0
+
+
 def test_refused_upload_frees_its_slot(narrow: Stack) -> None:
     for content in (b"", b"no picture", b"GIF89a"):
         assert narrow.post(content).status_code >= 400

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -43,6 +44,7 @@ def test_older_list_never_wins(nginx: OwnNginx) -> None:
     nginx.command("install")
     stop = nginx.folder / "stop"
     seen = [_revision(nginx)]
+    pause = threading.Event()
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as processes:
         working = [
             processes.submit(_repeat, word, nginx.main_file, nginx.environment, stop)
@@ -54,6 +56,7 @@ def test_older_list_never_wins(nginx: OwnNginx) -> None:
                 while seen[-1] != number:
                     assert not [future for future in working if future.done()]
                     seen.append(_revision(nginx))
+                    pause.wait(0.002)  # leaves the processor to the commands, each of which takes longer
         finally:
             stop.touch()
         assert [future.result() for future in working] == [[], [], []]

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import httpx2
 from PIL import Image
@@ -62,8 +63,12 @@ def jobs(stack: Stack, outcome: str) -> int:
 
 def photograph(kind: str = "JPEG", size: tuple[int, int] = (1000, 700), **options: object) -> bytes:
     """Return a picture with so much in it that its smaller sizes are of use; each call makes another."""
-    image = Image.effect_mandelbrot(size, (-2, -1.5, 1, 1.5), 100).convert("RGB")
-    image = Image.blend(image, Image.effect_noise(size, 64).convert("RGB"), 0.2)
+    image = Image.blend(_fractal(size), Image.effect_noise(size, 64).convert("RGB"), 0.2)
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+@lru_cache(maxsize=4)
+def _fractal(size: tuple[int, int]) -> Image.Image:
+    return Image.effect_mandelbrot(size, (-2, -1.5, 1, 1.5), 100).convert("RGB")

@@ -20,7 +20,7 @@ that it belongs to."""
 
 _FULL_BYTES: Final = 4
 _IN_FILE, _IN_IDAT = 0, 1  # construction methods: section 8.11.3.1
-_ALONE: Final = frozenset({b"hdlr", b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat"})
+_ALONE: Final = frozenset({b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat"})
 
 T = TypeVar("T")
 
@@ -47,13 +47,9 @@ class Items:
 def read_items(data: bytes | mmap, meta: Box, end: int) -> Items:
     """Return the items of a `meta` box. `end` is where the last box of the file ends. Raises Corrupt and Truncated."""
     inner = first_of_each(boxes(data, meta.content + _FULL_BYTES, meta.end), _ALONE)
-    for needed in (b"pitm", b"iinf", b"iloc", b"iprp", b"hdlr"):
+    for needed in (b"pitm", b"iinf", b"iloc", b"iprp"):
         if needed not in inner:
             _refuse(f"it has no {needed.decode()} box")
-    handler = Reader(data, inner[b"hdlr"])
-    handler.take(_FULL_BYTES + 4)
-    if handler.take(4) != b"pict":
-        _refuse("its meta box does not describe a picture")
     kinds = _by_number(_kinds(data, inner[b"iinf"]))
     extents = _by_number(_extents(data, inner[b"iloc"], inner.get(b"idat"), end))
     properties = properties_by_item(data, inner[b"iprp"])

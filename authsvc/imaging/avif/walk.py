@@ -12,7 +12,6 @@ from authsvc.imaging.avif.items import Item, Items, read_items
 from authsvc.imaging.avif.tracks import Track, read_tracks
 from authsvc.imaging.limits import Limits
 
-_MAX_TILES: Final = 1024
 _BRANDS: Final = frozenset({b"avif", b"avis"})
 BRANDS_BYTES: Final = 256
 """How much of a file `is_avif` needs: up to 58 compatible brands may come before the right one."""
@@ -118,35 +117,34 @@ def _check_picture(data: bytes | mmap, items: Items, limits: Limits, sequences: 
     primary = items.by_number[items.primary]
     if primary.kind not in {b"av01", b"grid"}:
         refuse(f"its picture is of the kind {primary.kind!r}")
-    sizes = {
-        number: _check_stream(data, item, limits, sequences)
-        for number, item in items.by_number.items()
-        if item.kind == b"av01"
-    }
+    pictures = {number: item for number, item in items.by_number.items() if item.kind == b"av01"}
+    sizes = {number: _check_stream(data, item, limits, sequences) for number, item in pictures.items()}
     for number, item in items.by_number.items():
         if item.kind == b"grid":
-            tiles = [sizes.get(tile) for tile in items.references.get((b"dimg", number), ())]
-            _check_grid(data, item, tiles, limits)
+            tiles = items.references.get((b"dimg", number), ())
+            if any(tile not in sizes for tile in tiles):
+                # Otherwise each tile might be a picture of tiles again.
+                refuse("not all of its tiles are AV1 pictures")
+            _check_grid(data, item, [sizes[tile] for tile in tiles], limits)
 
 
 def _check_stream(data: bytes | mmap, item: Item, limits: Limits, sequences: Sequences) -> tuple[int, int]:
     """Check the size in the AV1 stream of a picture or tile itself; return the declared size."""
     declared = picture_size(data, item)
-    limits.check(*declared, is_buffered=True)
-    if not any(item.extents):
-        raise Truncated(reason="a picture in it has no data")
-    if _property(item, b"av1C") is None:
-        refuse("a picture in it has no configuration of its decoder")
     coded = sequences.frame_sizes(item.extents)
     if not coded:
         refuse("a picture in it has no sequence header")
-    for width, height in coded:
+    for width, height in (declared, *coded):
         limits.check(width, height, is_buffered=True)
     return declared
 
 
-def _check_grid(data: bytes | mmap, grid: Item, tiles: Sequence[tuple[int, int] | None], limits: Limits) -> None:
-    """Compare a picture with the sizes of its tiles, None for a missing one (ISO/IEC 23008-12 section 6.6.2.3)."""
+def _check_grid(data: bytes | mmap, grid: Item, tiles: Sequence[tuple[int, int]], limits: Limits) -> None:
+    """Check the size of a picture that is made of tiles of these sizes (ISO/IEC 23008-12 section 6.6.2.3).
+
+    Whether the tiles are all there and cover the picture is left to the decoder. All of them are decoded, also
+    those that cover more than the picture.
+    """
     content = b"".join(bytes(data[piece.start : min(piece.stop, piece.start + 12)]) for piece in grid.extents[:1])
     large = content[1] & 1 if len(content) > 1 else 0
     if len(content) < (12 if large else 8):
@@ -155,13 +153,7 @@ def _check_grid(data: bytes | mmap, grid: Item, tiles: Sequence[tuple[int, int] 
     size = 4 if large else 2
     width, height = (int.from_bytes(content[at : at + size], "big") for at in (4, 4 + size))
     limits.check(width, height, is_buffered=True)
-    if len(tiles) != rows * columns or len(tiles) > _MAX_TILES:
-        refuse(f"it declares {rows} x {columns} tiles and has {len(tiles)}")
-    if len(set(tiles)) != 1 or tiles[0] is None:
-        refuse("its tiles are not all present, or not all of one size")
-    tile_width, tile_height = tiles[0]
-    if tile_width * columns < width or tile_height * rows < height:
-        refuse("its tiles do not cover the picture")
+    tile_width, tile_height = (max(sides, default=0) for sides in ([w for w, _ in tiles], [h for _, h in tiles]))
     limits.check(tile_width * columns, tile_height * rows, is_buffered=True)
 
 

@@ -16,7 +16,7 @@ from authsvc.imaging.avif.walk import Avif, walk_avif
 from authsvc.imaging.inspection import inspect
 from authsvc.model import ImageType
 from tests.support.corpus.pictures import VALID
-from tests.support.imaging.avif_files import MADE, File, Made, box, film, full, grid, ispe, picture_item, stream
+from tests.support.imaging.avif_files import MADE, File, Made, box, film, full, grid, picture_item, stream
 from tests.support.imaging.real_pictures import PICTURES, SIZE, opened_size, saved
 from tests.support.imaging.walking import each_byte_changed, outcomes_of
 from tests.support.imaging.worst.avif import sequence_header
@@ -24,8 +24,7 @@ from tests.support.limits import USUAL
 
 WHOLE = {name: content for name, (kind, content) in VALID.items() if kind is ImageType.AVIF}
 
-TILES = grid(1, 2, (100, 60), (64, 64)).items
-TILES_OF_TWO_KINDS = [*TILES[:2], replace(TILES[2], kind=b"hvc1")]
+TILES = grid(1, 2, (100, 60), (64, 64))
 
 outcome = outcomes_of(walk_avif)
 
@@ -107,10 +106,8 @@ def test_many_damaged_bytes_are_refused_or_harmless(seed: int, name: str) -> Non
         (File([picture_item(SIZE, declared=(6000, 6000))]), TooManyPixels),
         (File([picture_item(SIZE), picture_item(SIZE, declared=(6000, 6000))]), TooManyPixels),
         (grid(2, 2, (60_000, 9), (64, 64)), TooManyPixels),
-        (grid(2, 2, (200, 90), (64, 64)), Corrupt),
-        (grid(2, 2, (100, 90), (64, 64), tiles=3), Corrupt),
         (File([Made(b"grid", b"\0\0", (MADE["one picture"].items[0].properties[0],))]), Truncated),
-        (File([Made(b"av01", b"", MADE["one picture"].items[0].properties)]), Truncated),
+        (File([Made(b"av01", b"", MADE["one picture"].items[0].properties)]), Corrupt),
         (File([Made(b"av01", b"no stream at all", MADE["one picture"].items[0].properties)]), Corrupt),
         (File([Made(b"hvc1", b"data", MADE["one picture"].items[0].properties)]), Corrupt),
         (File([Made(b"av01", b"data")]), Corrupt),
@@ -120,16 +117,15 @@ def test_many_damaged_bytes_are_refused_or_harmless(seed: int, name: str) -> Non
             File([picture_item(SIZE)], in_idat=True, overlap={1: ((2, 10**6),)}, after=box(b"free", bytes(10**6))),
             Corrupt,
         ),
-        (File([replace(picture_item(SIZE), properties=(ispe(SIZE),))]), Corrupt),
-        (replace(grid(1, 2, (100, 60), (64, 64)), items=TILES_OF_TWO_KINDS), Corrupt),
+        (replace(TILES, items=[*TILES.items[:2], replace(TILES.items[2], kind=b"hvc1")]), Corrupt),
+        (replace(TILES, items=[*TILES.items[:2], TILES.items[0]]), Corrupt),
+        (grid(8, 8, (64, 64), (1000, 1000)), TooManyPixels),
     ],
     ids=[
         "a side beyond the limit",
         "pixels beyond the limit",
         "another picture beyond the limit",
         "tiles beyond the limit",
-        "tiles too small",
-        "a tile missing",
         "no description of tiles",
         "no data",
         "data that is not a stream",
@@ -138,8 +134,9 @@ def test_many_damaged_bytes_are_refused_or_harmless(seed: int, name: str) -> Non
         "no width",
         "data after the end",
         "data after the box that holds it",
-        "no configuration",
         "a tile of another codec",
+        "a tile of tiles",
+        "tiles that cover far more than the picture",
     ],
 )
 def test_picture_with_wrong_declarations_is_refused(made: File, error: type[AnswerError]) -> None:
@@ -289,7 +286,6 @@ def test_limit_of_units_is_for_all_streams_of_a_file_together() -> None:
         (box(b"ftyp", b"avif"), "no meta box"),
         (_meta(), "no pitm box"),
         (_meta(b"\0\0\0\1"), "longer than what holds it"),
-        (_meta(*NO_ITEMS).replace(b"pict", b"mdir"), "does not describe a picture"),
         (_meta(*NO_ITEMS, full(b"pitm", b"\0\1")), "two pitm boxes"),
         (_meta(*NO_ITEMS) + full(b"meta", *NO_ITEMS), "two meta boxes"),
         (_meta(*NO_ITEMS), "the item that it declares as its picture is missing"),
@@ -302,7 +298,6 @@ def test_limit_of_units_is_for_all_streams_of_a_file_together() -> None:
         "no meta",
         "an empty meta",
         "half a box",
-        "another handler",
         "two primary items",
         "two meta boxes",
         "no items",

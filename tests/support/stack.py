@@ -43,14 +43,19 @@ def free_port() -> int:
 
 
 def wait_until(probe: Callable[[], T], what: str, *, seconds: float = WAIT_SECONDS) -> T:
-    """Return the first truthy result of `probe`; fail after `seconds`."""
+    """Return the first truthy result of `probe`; fail after `seconds`.
+
+    The pauses become longer, up to a quarter of a second: a probe may be a
+    command, and the processor is needed for what it waits for.
+    """
     pause = threading.Event()
-    deadline = time.monotonic() + seconds
+    begin = time.monotonic()
     while not (result := probe()):
-        if time.monotonic() > deadline:
+        elapsed = time.monotonic() - begin
+        if elapsed > seconds:
             message = f"not within {seconds} s: {what}"
             raise AssertionError(message)
-        pause.wait(0.02)
+        pause.wait(min(max(0.02, elapsed / 10), 0.25))
     return result
 
 

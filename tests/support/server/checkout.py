@@ -27,7 +27,7 @@ def put_checkout(machine: Machine, place: str = PLACE) -> None:
 
 def put_files(machine: Machine, names: Iterable[str]) -> None:
     """Copy some files of the checkout."""
-    _copy(machine.path(PLACE), names)
+    copy_files(machine.path(PLACE), names)
 
 
 def put_commit(machine: Machine, commit: str, place: str = PLACE) -> None:
@@ -40,7 +40,14 @@ def put_commit(machine: Machine, commit: str, place: str = PLACE) -> None:
 
 def copy_checkout(folder: Path) -> None:
     """Copy the files that git knows, or would add, into a folder of this computer."""
-    _copy(folder, checkout_files())
+    copy_files(folder, checkout_files())
+
+
+def copy_files(folder: Path, names: Iterable[str]) -> None:
+    """Copy some files of the checkout into a folder of this computer."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(SOURCE / name, folder / name)
 
 
 def git(*arguments: str) -> bytes:
@@ -48,9 +55,3 @@ def git(*arguments: str) -> bytes:
     # Tests run as root, also where the checkout belongs to another user.
     command = ["git", "-c", "safe.directory=*", "-C", str(SOURCE), *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout
-
-
-def _copy(folder: Path, names: Iterable[str]) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(SOURCE / name, folder / name)

@@ -1,5 +1,6 @@
 """The disks of machines: copies on write of folders that they share."""
 
+import functools
 import hashlib
 import stat
 from dataclasses import dataclass
@@ -80,9 +81,18 @@ class Entry(NamedTuple):
         of = path.lstat()
         kind, content = KINDS[stat.S_IFMT(of.st_mode)], ""
         if kind == "file":
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            content = digest_of(path, (of.st_dev, of.st_ino, of.st_size, of.st_mtime_ns, of.st_ctime_ns))
         elif kind == "link":
             content = str(path.readlink())
         # A folder's size depends on the file system: it differs once an overlay has copied the folder up.
         size = 0 if kind == "folder" else of.st_size
         return cls(kind, stat.S_IMODE(of.st_mode), of.st_uid, of.st_gid, size, content, of.st_mtime_ns)
+
+
+@functools.cache
+def digest_of(path: Path, _state: tuple[int, ...]) -> str:
+    """Return the SHA-256 of a file, read once for each state: tests list the hundreds of megabytes of a release twice.
+
+    The time of the last change of the inode, which is part of the state, changes with every write.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,26 +1,19 @@
 """A disk with authsvc installed, made once for each content of what an installation copies."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.server import visits
-from tests.support.server.cache import borrowed, prune
-from tests.support.server.checkout import SOURCE, checkout_files, put_checkout, put_files
-from tests.support.server.debian import debian_release, debian_root
+from tests.support.server.checkout import PLACE, put_checkout, put_files
+from tests.support.server.debian import debian_root
 from tests.support.server.disk import Layers
+from tests.support.server.kept import built_release, file_facts, installable, keep_changes, kept
 from tests.support.server.machine import Machine
-from tests.support.server.steps import run_step
 
 DOMAIN = "DOMAIN=img.example.com pics.example.org"
-INSTALLABLE = (
-    *("Makefile", "install.mk", "pyproject.toml", "README.md", "LICENSE", "docs/authsvc.1"),
-    *("authsvc/", "completions/", "nginx/", "requirements/", "scripts/", "systemd/"),
-)
-"""What `make install` reads in a checkout; the release is built where there is nothing else."""
-KEPT_LAYERS = 6
-"""How many installed releases stay in the cache for later runs, for all checkouts together."""
+NEWER = "echo '# A new version.' >>authsvc/service/main.py"
+"""A shell command that makes a checkout that of a newer version."""
 
 
 @contextmanager
@@ -30,52 +23,40 @@ def installed_layers() -> Iterator[Layers]:
     The output of the installation is in /root/install.log, and the state of the
     units right after it in /root/units.log. The checkout is in /root/authsvc.
     """
-    prefix = f"installed-{debian_release()}-"
-    with borrowed(f"{prefix}{_key()}", _install) as layer, Machine(base=Layers((layer, debian_root()))) as machine:
-        prune(prefix, keep=KEPT_LAYERS)
+    facts = file_facts([__file__, visits.__file__, *installable()])
+    with kept("installed", facts, _install) as layer, Machine(base=Layers((layer, debian_root()))) as machine:
         # Also what no installation reads, such as the tests and the documents.
         put_checkout(machine)
         yield machine.snapshot()
 
 
-def put_release(machine: Machine, installed: Layers) -> None:
-    """Copy the built release of `installed_layers` into a machine: `make install` then does everything but build it."""
+def built(installed: Layers) -> Path:
+    """Return the folder with the built release of `installed_layers`; see put_release."""
     at = "usr/local/lib/authsvc"
     (layer,) = [folder for folder in installed.folders if (folder / at / "current").is_symlink()]
-    machine.path(at).mkdir(exist_ok=True)
-    run_step("cp", "--archive", layer / at / "releases", machine.path(at))
+    return layer / at / "releases"
 
 
-def _key() -> str:
-    """Return a digest of all that the layer depends on: Debian's packages, these steps, and the files."""
-    facts = hashlib.sha256()
-    for steps in (__file__, visits.__file__):
-        facts.update(Path(steps).read_bytes())
-    facts.update((debian_root() / "var/lib/dpkg/status").read_bytes())
-    for name in _installable():
-        path = SOURCE / name
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        facts.update(f"{name}\0{path.stat().st_mode & 0o111}\0{content}\n".encode())
-    return facts.hexdigest()[:16]
+@contextmanager
+def newer_release() -> Iterator[Path]:
+    """Give a folder with the release of the checkout after the command NEWER."""
 
+    def put(machine: Machine) -> None:
+        put_files(machine, installable())
+        machine.chroot("sh", "-ec", f"cd {PLACE}; {NEWER}")
 
-def _installable() -> list[str]:
-    return sorted(name for name in checkout_files() if name.startswith(INSTALLABLE))
+    with built_release("newer", [NEWER, *file_facts(installable())], put, PLACE) as folder:
+        yield folder
 
 
 def _install(layer: Path) -> None:
     with Machine() as machine:
-        put_files(machine, _installable())
+        put_files(machine, installable())
         machine.boot()
         machine.path("/root/install.log").write_text(visits.install(machine, DOMAIN), "utf-8")
         machine.shell(f"systemctl is-active {' '.join(visits.UNITS)} >/root/units.log")
         visits.prepare(machine)
-        machine.power_off()
-        # When a timer last ran: a boot days later would otherwise run the missed ones at once.
-        machine.chroot("rm", "-rf", "/var/lib/systemd/timers")
-        changes = machine.snapshot().folders[0]
-        # With the attributes and devices in which an overlay keeps what was removed or renamed.
-        run_step("cp", "--archive", f"{changes}/.", layer)
+        keep_changes(machine, layer)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """An older release, from which a server is upgraded."""
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.server.checkout import copy_checkout, git, put_commit
+from tests.support.server.kept import built_release, file_facts, installable
 from tests.support.server.machine import Machine
 from tests.support.server.wheels import LOCK
 
@@ -45,6 +48,18 @@ def put_older(machine: Machine, older: Older, place: str) -> None:
     copy_checkout(folder)
     _edit(folder / "authsvc/__init__.py", r'__version__ = ".*"', '__version__ = "0.0.1"')
     _edit(folder / "nginx/authsvc-http.conf.j2", r"\A#", "# Formerly:")
+
+
+@contextmanager
+def built_older(older: Older, place: str, *, binds: Mapping[Path, str], wheels: str) -> Iterator[Path]:
+    """Give a folder with its built release; see put_release."""
+    facts = [older.commit] if older.commit else file_facts([__file__, *installable()])
+
+    def put(machine: Machine) -> None:
+        put_older(machine, older, place)
+
+    with built_release("older", facts, put, place, binds=binds, wheels=wheels) as folder:
+        yield folder
 
 
 def _edit(path: Path, pattern: str, text: str) -> None:

@@ -1,13 +1,14 @@
 """Run the commands of docs/operations.md in a machine, chosen by their headings."""
 
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from types import ModuleType
 
 from tests.support.docs.markdown import DOCS, blocks, section
 from tests.support.server.acme import DIRECTORY
-from tests.support.server.checkout import PLACE, copy_checkout
+from tests.support.server.checkout import PLACE, copy_files
 from tests.support.server.machine import Machine
 
 PAGE = DOCS / "operations.md"
@@ -74,9 +75,9 @@ def edit(machine: Machine, path: str, old: str, new: str) -> str:
     return text
 
 
-def clone(machine: Machine) -> None:
-    """Clone the checkout, as it is now, from a repository that is also in the machine."""
-    copy_checkout(machine.path(ORIGIN))
+def clone(machine: Machine, names: Iterable[str]) -> None:
+    """Clone some files of the checkout, as they are now, from a repository that is also in the machine."""
+    copy_files(machine.path(ORIGIN), names)
     machine.shell(CLONE)
 
 

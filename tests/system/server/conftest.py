@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.server.checkout import put_checkout
 from tests.support.server.disk import Layers
-from tests.support.server.installed import installed_layers, put_release
+from tests.support.server.installed import built, installed_layers
+from tests.support.server.kept import put_release
 from tests.support.server.machine import Machine, booted
 
 
@@ -44,5 +45,5 @@ def fresh() -> Iterator[Machine]:
 @pytest.fixture
 def fresh_with_release(installed: Layers, fresh: Machine) -> Machine:
     """Like `fresh`, with the release already built, for tests that have another subject than building it."""
-    put_release(fresh, installed)
+    put_release(fresh, built(installed))
     return fresh

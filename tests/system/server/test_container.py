@@ -6,13 +6,17 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.support.pictures import picture
-from tests.support.server.checkout import copy_checkout
-from tests.support.server.container import Container, is_ignored, only, steps, usage
+from tests.support.server import container as container_steps
+from tests.support.server.checkout import checkout_files, copy_checkout
+from tests.support.server.container import IGNORED, RECIPE, Container, is_ignored, only, steps, usage
+from tests.support.server.debian import debian_root
 from tests.support.server.disk import Layers
+from tests.support.server.kept import file_facts, keep_changes, kept
 from tests.support.stack import wait_until
 
 START_SECONDS = 60
@@ -36,18 +40,38 @@ STRANGER = "https://stranger.example/"
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with the folders that work leaves in it."""
     folder = tmp_path_factory.mktemp("context")
-    copy_checkout(folder)
-    for name in NEVER_COPIED:
-        (folder / name).mkdir()
-        (folder / name / "large").touch()
+    fill(folder)
     return folder
 
 
+def fill(context: Path) -> None:
+    copy_checkout(context)
+    for name in NEVER_COPIED:
+        (context / name).mkdir()
+        (context / name / "large").touch()
+
+
 @pytest.fixture(scope="module")
-def built(context: Path) -> Iterator[Layers]:
-    with Container() as container:
-        container.build(context)
-        yield container.snapshot()
+def built() -> Iterator[Layers]:
+    facts = file_facts([__file__, container_steps.__file__, RECIPE, IGNORED, *copied_files()])
+    with kept("container", facts, build) as layer:
+        yield Layers((layer, debian_root()))
+
+
+def build(layer: Path) -> None:
+    with TemporaryDirectory() as context, Container() as made:
+        fill(Path(context))
+        made.build(Path(context))
+        keep_changes(made, layer)
+
+
+def copied() -> set[str]:
+    """Return what the Containerfile copies."""
+    return {source for step in steps() if step.instruction == "COPY" for source in step.text.split()[:-1]}
+
+
+def copied_files() -> list[str]:
+    return sorted(name for name in checkout_files() if name.split("/")[0] in copied())
 
 
 @pytest.fixture
@@ -115,8 +139,7 @@ def test_only_sources_are_copied_into_the_image(context: Path) -> None:
     names = [path.name for path in context.iterdir()]
     assert set(NEVER_COPIED) <= {name for name in names if is_ignored(name)}
     # A layer keeps what is copied into it, even if a later layer removes it.
-    copied = {source for step in steps() if step.instruction == "COPY" for source in step.text.split()[:-1]}
-    assert copied == {"authsvc", "nginx", "requirements", "scripts", "pyproject.toml", "README.md", "LICENSE"}
+    assert copied() == {"authsvc", "nginx", "requirements", "scripts", "pyproject.toml", "README.md", "LICENSE"}
 
 
 def test_picture_is_uploaded_shown_and_refused_to_strangers(running: Container, file: Path) -> None:

@@ -7,20 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.pictures import noise
+from tests.support.server import followed as followed_steps
 from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
-from tests.support.server.certificates import AUTHORITY, complaints, start_authority, stop_authority
+from tests.support.server.certificates import AUTHORITY, complaints, start_authority
 from tests.support.server.checkout import PLACE
-from tests.support.server.container import leave_only
 from tests.support.server.debian import PACKAGES
 from tests.support.server.disk import Layers
+from tests.support.server.followed import GET_PACKAGES, followed_layers, named_packages
+from tests.support.server.installed import NEWER, newer_release
+from tests.support.server.kept import put_release
 from tests.support.server.machine import Machine, booted
 from tests.support.server.operations_page import (
     IDENTITY,
     ORIGIN,
     PAGE,
     SETTINGS,
-    answer_certbot,
-    clone,
     edit,
     follow,
     is_there,
@@ -31,11 +32,6 @@ from tests.support.server.operations_page import (
 from tests.support.stack import wait_until
 from tests.system.server import test_operations_certificates, test_operations_move
 
-GET_PACKAGES = take("## What you need")
-INSTALL = take("## Install", "make install")
-GET_CERTIFICATE = take("## Install", "certbot")
-ADD = take("## Install", "authsvc site")
-EXAMINE = take("## Install", "authsvc doctor")
 APPLY = take("## Change a setting")
 UPGRADE = take("## Upgrade")
 RESTART = take("## Restart, stop, start", "systemctl restart")
@@ -47,7 +43,6 @@ DELETE = take("## Uninstall", language="text")
 BEHIND_A_CDN = take("## Behind a CDN or another proxy", language="toml")
 ALLOW_NETWORK = take("## The sandbox")
 
-EVERY_DEBIAN_SERVER = ["dbus", "systemd-sysv"]
 SITE = "/etc/nginx/sites-available/authsvc.conf"
 BASE = "https://img.example.com"
 EMBEDS_HIDDEN = ("-H", "Sec-Fetch-Site: cross-site", "-H", "Sec-Fetch-Mode: no-cors", "-H", "Sec-Fetch-Dest: image")
@@ -55,35 +50,22 @@ EFFECT_SECONDS = 10
 UNITS = ("authsvc.socket", "authsvc.service", "authsvc-sites.path")
 
 
-def named_packages() -> list[str]:
-    lines = [line for line in GET_PACKAGES.splitlines() if " install " in line]
-    return [word for line in lines for word in line.partition(" install ")[2].split() if not word.startswith("-")]
-
-
 @pytest.fixture(scope="module")
 def followed() -> Iterator[Layers]:
-    """The disk of a server after the steps of the page up to the doctor.
-
-    The output of the steps is in /root/said, the token in /root/token.
-    """
-    with Machine() as machine:
-        leave_only(machine, [*named_packages(), *EVERY_DEBIAN_SERVER])
-        machine.boot()
-        clone(machine)
-        answer_certbot(machine)
-        said = follow(machine, INSTALL)
-        authority = start_authority(machine)
-        said += follow(machine, GET_CERTIFICATE)
-        stop_authority(authority)
-        added = follow(machine, ADD)
-        machine.path("/root/token").write_text(added.splitlines()[-1], "ascii")
-        said += added + follow(machine, EXAMINE)
-        machine.path("/root/said").write_text(said, "utf-8")
-        yield machine.snapshot()
+    """The disk of a server after the steps of the page up to the doctor."""
+    with followed_layers() as layers:
+        yield layers
 
 
 @pytest.fixture
 def server(followed: Layers) -> Iterator[Machine]:
+    with booted(followed) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def shared(followed: Layers) -> Iterator[Machine]:
+    """A running server for tests that leave it as they found it, but with more pictures."""
     with booted(followed) as machine:
         yield machine
 
@@ -101,7 +83,7 @@ def assert_works(machine: Machine, base: str = BASE) -> str:
 
 
 def test_every_block_of_commands_is_run_by_some_test() -> None:
-    assert untaken(sys.modules[__name__], test_operations_certificates, test_operations_move) == []
+    assert untaken(sys.modules[__name__], followed_steps, test_operations_certificates, test_operations_move) == []
 
 
 def test_packages_of_the_page_are_enough(followed: Layers) -> None:
@@ -113,19 +95,19 @@ def test_packages_of_the_page_are_enough(followed: Layers) -> None:
     assert "installing packages of the distribution" not in said
 
 
-def test_steps_lead_from_a_clone_to_pictures_in_a_blog(server: Machine) -> None:
-    said = server.path("/root/said").read_text("utf-8")
+def test_steps_lead_from_a_clone_to_pictures_in_a_blog(shared: Machine) -> None:
+    said = shared.path("/root/said").read_text("utf-8")
     assert "Successfully received certificate" in said
     assert not re.search(r"^(fault|note:)", said, re.MULTILINE), said
-    assert_works(server)
-    assert complaints(server) == []
+    assert_works(shared)
+    assert complaints(shared) == []
 
 
-def test_dry_run_shows_the_installation_and_changes_nothing(server: Machine) -> None:
-    before = server.listing("/etc", "/usr/local", PLACE)
-    said = follow(server, "make -n install")
+def test_dry_run_shows_the_installation_and_changes_nothing(shared: Machine) -> None:
+    before = shared.listing("/etc", "/usr/local", PLACE)
+    said = follow(shared, "make -n install")
     assert "scripts/install-release /usr/local/lib/authsvc" in said
-    assert server.listing("/etc", "/usr/local", PLACE) == before
+    assert shared.listing("/etc", "/usr/local", PLACE) == before
 
 
 def test_edited_setting_takes_effect_and_is_kept(server: Machine) -> None:
@@ -147,9 +129,9 @@ def test_upgrade_switches_to_the_new_version_and_can_be_undone(server: Machine) 
     kept = server.listing("/etc/authsvc", "/etc/nginx", "/var/lib/authsvc/blobs")
     current = server.path("/usr/local/lib/authsvc/current")
     before = current.readlink()
-    server.shell(
-        f"""cd {ORIGIN}; echo '# A new version.' >>authsvc/service/main.py; git {IDENTITY} commit -qam second"""
-    )
+    server.shell(f"cd {ORIGIN}; {NEWER}; git {IDENTITY} commit -qam second")
+    with newer_release() as newer:
+        put_release(server, newer)
     follow(server, UPGRADE)
     assert current.readlink() != before
     assert "# A new version." in server.shell(
@@ -172,21 +154,21 @@ def running_release(machine: Machine) -> str:
     return maps.strip()
 
 
-def test_service_restarts_stops_and_starts(server: Machine) -> None:
-    url = assert_works(server)
-    follow(server, RESTART)
-    assert_works(server)
-    follow(server, "systemctl stop authsvc.service")
-    upload(server, BASE, cacert=AUTHORITY)
-    assert_works(server)
+def test_service_restarts_stops_and_starts(shared: Machine) -> None:
+    url = assert_works(shared)
+    follow(shared, RESTART)
+    assert_works(shared)
+    follow(shared, "systemctl stop authsvc.service")
+    upload(shared, BASE, cacert=AUTHORITY)
+    assert_works(shared)
     stop, start = STOP_AND_START.splitlines()
-    follow(server, stop)
-    assert states(server)[:2] == ["inactive", "inactive"]
-    assert read(server, url, ALLOWED, cacert=AUTHORITY) == (200, True)
-    assert curl(server, f"{BASE}/api/v1/upimg", "-F", "file=@/etc/hosts", cacert=AUTHORITY).status == 502
-    assert states(server)[:2] == ["inactive", "inactive"]
-    follow(server, start)
-    assert_works(server)
+    follow(shared, stop)
+    assert states(shared)[:2] == ["inactive", "inactive"]
+    assert read(shared, url, ALLOWED, cacert=AUTHORITY) == (200, True)
+    assert curl(shared, f"{BASE}/api/v1/upimg", "-F", "file=@/etc/hosts", cacert=AUTHORITY).status == 502
+    assert states(shared)[:2] == ["inactive", "inactive"]
+    follow(shared, start)
+    assert_works(shared)
 
 
 def test_logs_show_the_service_the_sites_and_who_embedded(server: Machine) -> None:

@@ -3,10 +3,13 @@
 import re
 import shutil
 import signal
+from pathlib import Path
 
-from tests.support.server.checkout import PLACE
+from tests.support.server.checkout import PLACE, put_files
+from tests.support.server.kept import file_facts, installable, kept
 from tests.support.server.machine import Machine
 from tests.support.server.operations_page import SETTINGS, edit, follow, take
+from tests.support.server.steps import run_step
 from tests.support.server.visits import assert_works, read, upload
 from tests.support.stack import wait_until
 
@@ -18,6 +21,12 @@ UNPACK = take(
 FROM_MAKE_RUN = take(
     "## Move to another server", "make install DOMAIN=img.example.com\nsystemctl stop authsvc.socket authsvc.service\n"
 )
+STAMP = ".venv/run.stamp"
+PACKAGED = (
+    *("Makefile", "pyproject.toml", "requirements/build.txt", "requirements/run.txt", "authsvc/__init__.py"),
+    *("README.md", "scripts/need-packages", "scripts/quietly"),
+)
+"""What the environment of `make run` is made of."""
 START_SECONDS = 120
 MOVED = "/root/authsvc-move.tar"
 OF_OTHERS = "find /var/lib/authsvc ! -user authsvc -o ! -group authsvc"
@@ -52,8 +61,23 @@ def owner(machine: Machine) -> tuple[int, int]:
     return folder.st_uid, folder.st_gid
 
 
+def make_environment(folder: Path) -> None:
+    """Make the environment of `make run`, which depends only on the locked packages."""
+    with Machine() as machine:
+        put_files(machine, installable())
+        machine.chroot("make", "-C", PLACE, STAMP, timeout=300)
+        run_step("cp", "--archive", f"{machine.path(PLACE)}/.venv/.", folder)
+
+
+def put_environment(machine: Machine) -> None:
+    with kept("run", file_facts([__file__, *PACKAGED]), make_environment) as folder:
+        run_step("cp", "--archive", folder, machine.path(f"{PLACE}/.venv"))
+    machine.path(f"{PLACE}/{STAMP}").touch()
+
+
 def test_pictures_of_make_run_are_served_after_the_installation(fresh_with_release: Machine) -> None:
     fresh = fresh_with_release
+    put_environment(fresh)
     tried = fresh.start("make", "run", cwd=PLACE)
     assert tried.stdout
     said = ""

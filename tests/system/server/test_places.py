@@ -1,5 +1,7 @@
 """An installation in other folders than the default ones."""
 
+from tests.support.server.checkout import PLACE, put_files
+from tests.support.server.kept import built_release, file_facts, installable, put_release
 from tests.support.server.machine import Machine
 from tests.support.server.visits import assert_works, findings, install, prepare, read
 
@@ -12,8 +14,19 @@ def seen(machine: Machine) -> dict[str, object]:
     return {path: entry for path, entry in machine.listing(*FOLDERS).items() if not path.endswith(("-shm", "-wal"))}
 
 
+def put_release_for(machine: Machine, prefix: str) -> None:
+    """Put the release into another folder than the default one."""
+
+    def put(builder: Machine) -> None:
+        put_files(builder, installable())
+
+    with built_release("elsewhere", file_facts(installable()), put, PLACE, prefix=prefix) as releases:
+        put_release(machine, releases, prefix=prefix)
+
+
 def test_other_folders_work_and_are_remembered(fresh: Machine) -> None:
     checkout = fresh.listing("/root/authsvc")
+    put_release_for(fresh, "/opt/authsvc")
     install(fresh, "DOMAIN=img.example.com pics.example.org", "PREFIX=/opt/authsvc", "STATE_DIR=/srv/pictures")
     assert fresh.listing("/root/authsvc") == checkout
     prepare(fresh, AUTHSVC)

@@ -14,7 +14,8 @@ INSTALL_SECONDS = 300.0
 GET_PACKAGES = take("## What you need")
 
 
-def test_five_steps_lead_from_a_clone_to_a_picture_in_a_blog(fresh: Machine) -> None:
+def test_five_steps_lead_from_a_clone_to_a_picture_in_a_blog(fresh_with_release: Machine) -> None:
+    fresh = fresh_with_release
     text = section(README, INSTALL_HEADING)
     assert f"`{' && '.join(GET_PACKAGES.splitlines())}`" in text
     install, certificate, site, token, upload = (b.text for b in blocks(README, "sh") if b.text in text)

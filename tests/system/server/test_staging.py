@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.server.checkout import PLACE, put_checkout
+from tests.support.server.checkout import PLACE, put_checkout, put_files
+from tests.support.server.debian import debian_root
 from tests.support.server.disk import Entry, Layers
+from tests.support.server.kept import file_facts, installable, keep_changes, kept
 from tests.support.server.machine import Machine
 from tests.support.server.visits import INSTALL_SECONDS, assert_works, prepare
 
@@ -33,14 +35,26 @@ class Staged(NamedTuple):
 
 @pytest.fixture(scope="module")
 def staged() -> Iterator[Staged]:
-    with Machine() as machine:
+    with (
+        kept("staged", file_facts([__file__, *installable()]), stage) as folder,
+        Machine(base=Layers((folder / "disk", debian_root()))) as machine,
+    ):
+        written = {path: Entry.of(file) for path, file in files_in(folder / "disk").items()} | machine.listing(STAGE)
         put_checkout(machine)
+        machine.chroot("sh", "-ec", f"cp -a {STAGE}/. /; rm -r {STAGE}")
+        yield Staged((folder / "said").read_text("utf-8"), written, machine.snapshot())
+
+
+def stage(folder: Path) -> None:
+    """Run `make install DESTDIR=…`; keep its output, and its changes on the disk."""
+    with Machine() as machine:
+        put_files(machine, installable())
         changes(machine)
         command = f"umask 077; make -C {PLACE} install DESTDIR={STAGE}"
         said = machine.chroot("sh", "-ec", command, timeout=INSTALL_SECONDS).stdout
-        written = {path: Entry.of(file) for path, file in changes(machine).items()} | machine.listing(STAGE)
-        machine.chroot("sh", "-ec", f"cp -a {STAGE}/. /; rm -r {STAGE}")
-        yield Staged(said, written, machine.snapshot())
+        (folder / "said").write_text(said, "utf-8")
+        (folder / "disk").mkdir()
+        keep_changes(machine, folder / "disk")
 
 
 @pytest.fixture
@@ -54,7 +68,11 @@ def switched_off() -> Iterator[Machine]:
 
 def changes(machine: Machine) -> dict[str, Path]:
     """Return the files that were changed or removed on the disk since the last call."""
-    top = machine.snapshot().folders[0]
+    return files_in(machine.snapshot().folders[0])
+
+
+def files_in(top: Path) -> dict[str, Path]:
+    """Return the files of a layer by their paths on the disk. A removed file is a device there."""
     return {f"/{path.relative_to(top)}": path for path in top.rglob("*") if path.is_symlink() or not path.is_dir()}
 
 

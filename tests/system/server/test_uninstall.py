@@ -4,7 +4,8 @@ import json
 
 from tests.support.server.debian import debian_root
 from tests.support.server.disk import Layers
-from tests.support.server.installed import put_release
+from tests.support.server.installed import built
+from tests.support.server.kept import put_release
 from tests.support.server.machine import Machine
 from tests.support.server.visits import UNITS, assert_works, install, read, upload
 
@@ -69,7 +70,7 @@ def test_installing_over_old_data_restores_pictures_tokens_and_sites(server: Mac
     uninstall(server)
     assert read(server, path, "blog.example.com") == "404"
 
-    put_release(server, installed)
+    put_release(server, built(installed))
     assert "settings: already in place" in install(server)
 
     assert lists(server) == before

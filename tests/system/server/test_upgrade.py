@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tests.support import experiments
 from tests.support.server.checkout import PLACE, put_checkout
-from tests.support.server.disk import Entry
+from tests.support.server.disk import Entry, Layers
+from tests.support.server.installed import NEWER, built, newer_release
+from tests.support.server.kept import put_release
 from tests.support.server.machine import Machine
-from tests.support.server.older import older_release, put_older
+from tests.support.server.older import built_older, older_release, put_older
 from tests.support.server.underload import Load, assert_unharmed, read_all
 from tests.support.server.visits import INSTALL_SECONDS, assert_works, findings, install, prepare, read, upload
 from tests.support.server.wheels import wheelhouse
@@ -44,7 +46,7 @@ def but(answers: dict[str, int], status: str) -> int:
     return sum(answers.values()) - answers.get(status, 0)
 
 
-def test_upgrade_and_downgrade_under_load_keep_data_and_settings(tmp_path: Path) -> None:
+def test_upgrade_and_downgrade_under_load_keep_data_and_settings(tmp_path: Path, installed: Layers) -> None:
     older = older_release(tmp_path)
     print(f"upgraded from {older.name}")
     wheels = wheelhouse(older.lock)
@@ -53,8 +55,12 @@ def test_upgrade_and_downgrade_under_load_keep_data_and_settings(tmp_path: Path)
     with Machine(binds=binds) as machine:
         put_older(machine, older, OLDER_PLACE)
         put_checkout(machine)
+        with built_older(older, OLDER_PLACE, binds=binds, wheels=from_older["PIP_FIND_LINKS"]) as releases:
+            put_release(machine, releases)
         machine.boot()
         install(machine, "DOMAIN=img.example.com pics.example.org", place=OLDER_PLACE, env=from_older)
+        if not experiments.FULL:
+            put_release(machine, built(installed))
         prepare(machine)
         machine.shell(f"echo 'upload_rate = 25' >>{CONFIG}; systemctl restart authsvc")
         path, before, release = upload(machine), kept(machine), running_release(machine)
@@ -131,7 +137,9 @@ def test_upgrade_without_its_packages_changes_nothing(server: Machine) -> None:
 
 
 def test_upgrade_that_refuses_the_settings_changes_nothing(server: Machine) -> None:
-    server.shell(f"echo 'nonsense = 3' >>{CONFIG}; echo '# newer' >>/root/authsvc/authsvc/__init__.py")
+    server.shell(f"echo 'nonsense = 3' >>{CONFIG}; cd {PLACE}; {NEWER}")
+    with newer_release() as newer:
+        put_release(server, newer)
     before, release = files(server), running_release(server)
     failed = server.run("make", "install", cwd=PLACE, check=False, timeout=INSTALL_SECONDS)
     assert failed.returncode == 2

@@ -2,10 +2,11 @@
 
 import shlex
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.server import acme
+from tests.support.server import acme, acme_authority, acme_keys
 from tests.support.server.acme_authority import AUTHORITY as AUTHORITY_FILE
 from tests.support.server.checkout import PLACE
 from tests.support.server.entered import Entered
@@ -15,6 +16,8 @@ from tests.support.tls import make_pair
 
 FOLDER = "/root/acme"
 AUTHORITY = f"{FOLDER}/{AUTHORITY_FILE}"
+TEST_AUTHORITY = (sys.modules[__name__], acme, acme_authority, acme_keys)
+"""The code on which certificates of the test authority depend."""
 UNATTENDED = ("--non-interactive", "--agree-tos", "--email", "owner@example.com", "--server", acme.DIRECTORY)
 """Instead of the person at the terminal, and of Let's Encrypt."""
 OWN_FOLDER = "/etc/ssl/img"

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.support.server import acme, acme_authority, acme_keys, certificates, container, operations_page
-from tests.support.server.certificates import start_authority, stop_authority
+from tests.support.server import acme, acme_authority, acme_keys, container, operations_page
+from tests.support.server.certificates import TEST_AUTHORITY, start_authority, stop_authority
 from tests.support.server.checkout import SOURCE
 from tests.support.server.container import leave_only
 from tests.support.server.debian import debian_root
@@ -21,8 +21,8 @@ GET_CERTIFICATE = take("## Install", "certbot")
 ADD = take("## Install", "authsvc site")
 EXAMINE = take("## Install", "authsvc doctor")
 EVERY_DEBIAN_SERVER = ["dbus", "systemd-sysv"]
-ACME = [Path(module.__file__ or "") for module in (acme, acme_authority, acme_keys)]
-HELPERS = [Path(__file__), *(Path(module.__file__ or "") for module in (certificates, container, operations_page))]
+ACME = [str(module.__file__) for module in (acme, acme_authority, acme_keys)]
+HELPERS = [__file__, *(str(module.__file__) for module in (*TEST_AUTHORITY, container, operations_page))]
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def named_packages() -> list[str]:
 
 def cloned() -> list[str]:
     """Return the files of the checkout that the steps need: what is installed, and the test authority."""
-    return [*installable(), *(str(path.relative_to(SOURCE)) for path in ACME)]
+    return [*installable(), *(str(Path(path).relative_to(SOURCE)) for path in ACME)]
 
 
 def follow_steps(layer: Path) -> None:

@@ -1,15 +1,17 @@
 """A disk with authsvc installed, made once for each content of what an installation copies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 from tests.support.server import visits
 from tests.support.server.checkout import PLACE, put_checkout, put_files
 from tests.support.server.debian import debian_root
 from tests.support.server.disk import Layers
 from tests.support.server.kept import built_release, file_facts, installable, keep_changes, kept
-from tests.support.server.machine import Machine
+from tests.support.server.machine import Machine, booted
 
 DOMAIN = "DOMAIN=img.example.com pics.example.org"
 NEWER = "echo '# A new version.' >>authsvc/service/main.py"
@@ -23,11 +25,38 @@ def installed_layers() -> Iterator[Layers]:
     The output of the installation is in /root/install.log, and the state of the
     units right after it in /root/units.log. The checkout is in /root/authsvc.
     """
-    facts = file_facts([__file__, visits.__file__, *installable()])
-    with kept("installed", facts, _install) as layer, Machine(base=Layers((layer, debian_root()))) as machine:
+    with kept("installed", _facts(), _install) as layer, Machine(base=Layers((layer, debian_root()))) as machine:
         # Also what no installation reads, such as the tests and the documents.
         put_checkout(machine)
         yield machine.snapshot()
+
+
+@contextmanager
+def changed_layers(
+    installed: Layers, kind: str, change: Callable[[Machine], None], *sources: ModuleType
+) -> Iterator[Layers]:
+    """Give the disk of such a server after `change`, which depends on the code of `sources`.
+
+    What it makes is kept for at most a month, because certificates end.
+    """
+
+    def fill(layer: Path) -> None:
+        with booted(installed) as machine:
+            change(machine)
+            keep_changes(machine, layer)
+
+    facts: list[str | bytes] = [
+        f"{datetime.now(UTC):%Y-%m}",
+        *_facts(),
+        *file_facts(str(module.__file__) for module in sources),
+    ]
+    with kept(kind, facts, fill) as layer:
+        yield Layers((layer, *installed.folders))
+
+
+def _facts() -> Iterator[bytes]:
+    """Return all that an installation depends on."""
+    return file_facts([__file__, visits.__file__, *installable()])
 
 
 def built(installed: Layers) -> Path:

@@ -43,10 +43,10 @@ def installable() -> list[str]:
 
 
 def file_facts(names: Iterable[str | Path]) -> Iterator[bytes]:
-    """Return a fact for each file: its name, mode and content. Names are relative to the checkout."""
+    """Return a fact for each file of the checkout: its name, mode and content."""
     for name in names:
         path = SOURCE / name
-        yield f"{name}\0{path.stat().st_mode & 0o111}\0".encode() + path.read_bytes()
+        yield f"{path.relative_to(SOURCE)}\0{path.stat().st_mode & 0o111}\0".encode() + path.read_bytes()
 
 
 def keep_changes(machine: Machine, layer: Path) -> None:

@@ -1,5 +1,6 @@
 """certbot's nginx plug-in, which edits the site file and reloads nginx."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
 from tests.support.server.certificates import (
     AUTHORITY,
+    TEST_AUTHORITY,
     certificate_findings,
     complaints,
     run_certbot,
@@ -16,6 +18,7 @@ from tests.support.server.certificates import (
 )
 from tests.support.server.checkout import PLACE
 from tests.support.server.disk import Layers
+from tests.support.server.installed import changed_layers
 from tests.support.server.machine import Machine, booted
 from tests.support.stack import wait_until
 
@@ -29,18 +32,21 @@ INSTALL_SECONDS = 300
 @pytest.fixture(scope="module")
 def edited_disk(installed: Layers) -> Iterator[Layers]:
     """The disk of a server on which the plug-in edited the site file and no other file of nginx."""
+    with changed_layers(installed, "edited", edit_site, sys.modules[__name__], *TEST_AUTHORITY) as layers:
+        yield layers
+
+
+def edit_site(machine: Machine) -> None:
     folders = ("/etc/nginx", "/etc/authsvc", "/var/lib/authsvc-acme")
-    with booted(installed) as machine:
-        authority = start_authority(machine)
-        before = machine.listing(*folders)
-        run_certbot(machine, f"certbot --nginx {BOTH} --redirect")
-        stop_authority(authority)
-        after = machine.listing(*folders)
-        changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
-        assert [path for path in changed if path not in before or before[path].kind != "folder"] == [SITE]
-        assert "managed by Certbot" in machine.path(SITE).read_text("utf-8")
-        wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
-        yield machine.snapshot()
+    authority = start_authority(machine)
+    before = machine.listing(*folders)
+    run_certbot(machine, f"certbot --nginx {BOTH} --redirect")
+    stop_authority(authority)
+    after = machine.listing(*folders)
+    changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+    assert [path for path in changed if path not in before or before[path].kind != "folder"] == [SITE]
+    assert "managed by Certbot" in machine.path(SITE).read_text("utf-8")
+    wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
 
 
 @pytest.fixture

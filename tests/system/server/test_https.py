@@ -1,6 +1,7 @@
 """HTTPS without a certificate, with one from certbot, and after its renewal."""
 
 import json
+import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
 from tests.support.server.certificates import (
     AUTHORITY,
+    TEST_AUTHORITY,
     certificate_findings,
     complaints,
     run_certbot,
@@ -18,6 +20,7 @@ from tests.support.server.certificates import (
 )
 from tests.support.server.checkout import PLACE
 from tests.support.server.disk import Layers
+from tests.support.server.installed import changed_layers
 from tests.support.server.machine import Machine, booted
 from tests.support.stack import wait_until
 
@@ -31,12 +34,15 @@ GET_CERTIFICATE = (
 @pytest.fixture(scope="session")
 def https_disk(installed: Layers) -> Iterator[Layers]:
     """The disk of a server that got a certificate with the command that the doctor prints."""
-    with booted(installed) as machine:
-        authority = start_authority(machine)
-        run_certbot(machine, certificate_findings(machine)[0]["fix"])
-        stop_authority(authority)
-        wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
-        yield machine.snapshot()
+    with changed_layers(installed, "https", get_certificate, sys.modules[__name__], *TEST_AUTHORITY) as layers:
+        yield layers
+
+
+def get_certificate(machine: Machine) -> None:
+    authority = start_authority(machine)
+    run_certbot(machine, certificate_findings(machine)[0]["fix"])
+    stop_authority(authority)
+    wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
 
 
 @pytest.fixture(scope="module")

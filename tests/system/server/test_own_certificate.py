@@ -1,9 +1,11 @@
 """HTTPS with the owner's certificate files, and the doctor's findings about them."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.server import certificates
 from tests.support.server.browser import ALLOWED, STRANGER, curl, read, upload
 from tests.support.server.certificates import (
     OWN,
@@ -14,6 +16,7 @@ from tests.support.server.certificates import (
 )
 from tests.support.server.checkout import PLACE
 from tests.support.server.disk import Entry, Layers
+from tests.support.server.installed import changed_layers
 from tests.support.server.machine import Machine, booted
 from tests.support.stack import wait_until
 
@@ -26,11 +29,14 @@ RELOAD = ("authsvc", "nginx", "install", "--reload")
 @pytest.fixture(scope="module")
 def own_disk(installed: Layers) -> Iterator[Layers]:
     """The disk of a server that serves HTTPS with the owner's files."""
-    with booted(installed) as machine:
-        make_certificate(machine, *HOSTS)
-        machine.run(*INSTALL, cwd=PLACE)
-        wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
-        yield machine.snapshot()
+    with changed_layers(installed, "own", serve_own_files, sys.modules[__name__], certificates) as layers:
+        yield layers
+
+
+def serve_own_files(machine: Machine) -> None:
+    make_certificate(machine, *HOSTS)
+    machine.run(*INSTALL, cwd=PLACE)
+    wait_until(lambda: served_serial(machine), "nginx serves HTTPS", seconds=30)
 
 
 @pytest.fixture(scope="module")

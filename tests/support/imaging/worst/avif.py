@@ -1,70 +1,18 @@
 """AVIF files made of the smallest pieces (ISO/IEC 14496-12; 23008-12)."""
 
 import struct
-from dataclasses import dataclass
 from functools import partial
 
 from authsvc.imaging.avif.boxes import MAX_BOXES
 from authsvc.imaging.avif.items import MAX_ASSOCIATIONS, MAX_EXTENTS, MAX_ITEMS, MAX_REFERENCES
-from tests.support.imaging.avif_files import av1c, box, film, full, ispe, stream
+from tests.support.imaging.avif_files import box, film
 from tests.support.imaging.real_pictures import PICTURES, SIZE
+from tests.support.imaging.worst.avif_file import STREAM, Avif, item
 from tests.support.imaging.worst.filling import Maker, profile
 
-_STREAM = stream(SIZE)
 _ANIMATED = PICTURES["AVIF, animated"][1]
 _BOXES = MAX_BOXES - 20
 _ITEMS = MAX_ITEMS - 20
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A picture, number 1, and more of everything."""
-
-    data: bytes = _STREAM
-    extents: tuple[tuple[int, int], ...] = ()
-    """Offset in the data, and length; empty: all of it at once."""
-    kinds: bytes = b""
-    places: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
-    properties: bytes = b""
-    associations: bytes = b""
-    count: int = 1
-    """Items, places and lists of properties."""
-    references: bytes = b""
-    in_meta: bytes = b""
-    before_data: bytes = b""
-    after: bytes = b""
-
-    def to_bytes(self) -> bytes:
-        ftyp = box(b"ftyp", b"avif", bytes(4), b"avif", b"mif1")
-        base = len(ftyp) + len(self._meta(0)) + len(self.before_data) + 8
-        return ftyp + self._meta(base) + self.before_data + box(b"mdat", self.data) + self.after
-
-    def _meta(self, base: int) -> bytes:
-        own = (1, self.extents or ((0, len(self.data)),))
-        places = b"".join(
-            struct.pack(">HHHIH", number, 0, 0, base, len(extents))
-            + b"".join(struct.pack(">II", *extent) for extent in extents)
-            for number, extents in (own, *self.places)
-        )
-        return full(
-            b"meta",
-            full(b"hdlr", bytes(4), b"pict", bytes(12), b"\0"),
-            full(b"pitm", struct.pack(">H", 1)),
-            full(b"iloc", b"\x44\x40", struct.pack(">H", 1 + len(self.places)), places, version=1),
-            full(b"iinf", struct.pack(">H", self.count), item(1, b"av01"), self.kinds),
-            box(
-                b"iprp",
-                box(b"ipco", ispe(SIZE), av1c(), self.properties),
-                full(b"ipma", struct.pack(">I", self.count), struct.pack(">HB", 1, 2) + b"\1\x82", self.associations),
-            ),
-            full(b"iref", self.references),
-            self.in_meta,
-        )
-
-
-def item(number: int, kind: bytes) -> bytes:
-    """Return the entry of an item."""
-    return full(b"infe", struct.pack(">HH4s", number, 0, kind), b"\0", version=2)
 
 
 def _padded(make: Maker, limit: int) -> Maker:
@@ -80,24 +28,24 @@ def _padded(make: Maker, limit: int) -> Maker:
 def _items(count: int, kind: bytes, *, associations: bytes = b"\0") -> bytes:
     """Return a file with so many more items, each with this list of properties and the picture's data."""
     numbers = range(2, 2 + count)
-    return _File(
+    return Avif(
         kinds=b"".join(item(number, kind) for number in numbers),
         associations=b"".join(struct.pack(">H", number) + associations for number in numbers),
-        places=tuple((number, ((0, len(_STREAM)),)) for number in numbers),
+        places=tuple((number, ((0, len(STREAM)),)) for number in numbers),
         count=1 + count,
     ).to_bytes()
 
 
 def _extents(count: int) -> bytes:
     """Return a picture whose data is in pieces of one byte."""
-    data = _STREAM.ljust(count, b"\0")
-    return _File(data, extents=tuple((at, 1) for at in range(count))).to_bytes()
+    data = STREAM.ljust(count, b"\0")
+    return Avif(data, extents=tuple((at, 1) for at in range(count))).to_bytes()
 
 
 def _exif_in_pieces(count: int) -> bytes:
-    extents = tuple((len(_STREAM) + at, 1) for at in range(0, 2 * count, 2))
-    return _File(
-        _STREAM + bytes(2 * count),
+    extents = tuple((len(STREAM) + at, 1) for at in range(0, 2 * count, 2))
+    return Avif(
+        STREAM + bytes(2 * count),
         kinds=item(2, b"Exif"),
         places=((2, extents),),
         associations=b"\0\2\0",
@@ -117,11 +65,11 @@ def _many_grids(count: int) -> bytes:
     description = struct.pack(">BBBBHH", 0, 0, 31, 31, 64, 64)
     grids = min(count, MAX_REFERENCES - 20) // 1024
     numbers = range(3, 3 + grids)
-    return _File(
-        _STREAM + description,
+    return Avif(
+        STREAM + description,
         kinds=item(2, b"av01") + b"".join(item(number, b"grid") for number in numbers),
         associations=b"\0\2" + each + b"".join(struct.pack(">HBB", number, 1, 1) for number in numbers),
-        places=((2, ((0, len(_STREAM)),)), *((number, ((len(_STREAM), 8),)) for number in numbers)),
+        places=((2, ((0, len(STREAM)),)), *((number, ((len(STREAM), 8),)) for number in numbers)),
         count=2 + grids,
         references=b"".join(box(b"dimg", struct.pack(">HH1024H", number, 1024, *[2] * 1024)) for number in numbers),
     ).to_bytes()
@@ -129,7 +77,7 @@ def _many_grids(count: int) -> bytes:
 
 def _references(count: int) -> bytes:
     one = box(b"dimg", struct.pack(">HH4H", 2, 4, *[1] * 4))
-    return _File(references=one * min(count // 4, _BOXES)).to_bytes()
+    return Avif(references=one * min(count // 4, _BOXES)).to_bytes()
 
 
 def _shared_streams(count: int) -> bytes:
@@ -151,23 +99,23 @@ def _sequence_headers(size: int, *, different: bool) -> bytes:
     one = sequence_header()
     count = min(size // len(one), 49_900)
     headers = b"".join(map(sequence_header, range(count))) if different else one * count
-    return _File(headers + bytes((0x12, 0x00))).to_bytes()
+    return Avif(headers + bytes((0x12, 0x00))).to_bytes()
 
 
 def _units(count: int) -> bytes:
-    return _File(_STREAM + b"\x12\0" * count).to_bytes()
+    return Avif(STREAM + b"\x12\0" * count).to_bytes()
 
 
 def _units_in_pieces(count: int) -> bytes:
     """Return a stream of the smallest units in pieces of one byte."""
-    data = _STREAM + b"\x12\0" * (count // 2)
-    return _File(data, extents=tuple((at, 1) for at in range(len(data)))[: MAX_EXTENTS - 20]).to_bytes()
+    data = STREAM + b"\x12\0" * (count // 2)
+    return Avif(data, extents=tuple((at, 1) for at in range(len(data)))[: MAX_EXTENTS - 20]).to_bytes()
 
 
 def _profiles(length: int) -> Maker:
     def make(size: int) -> bytes:
         one = box(b"colr", b"prof", profile(length))
-        return _File(properties=one * min((size - 2000) // len(one), _BOXES)).to_bytes()
+        return Avif(properties=one * min((size - 2000) // len(one), _BOXES)).to_bytes()
 
     return make
 
@@ -190,11 +138,33 @@ def _tracks(count: int, in_boxes: bytes) -> bytes:
     return film(_ANIMATED, *[trak] * 7)
 
 
+def _everything(count: int) -> bytes:
+    """Return a picture with nearly as many of each piece as are allowed."""
+    count = min(count, _BOXES)
+    items = range(3, _ITEMS)
+    data = STREAM + b"\x12\0" * (10 * count)
+    metadata = tuple((len(data) + at, 1) for at in range(0, 2 * 3 * count, 2))
+    each = bytes((24,)) + bytes(22) + b"\1\x82"
+    return Avif(
+        data + bytes(6 * count),
+        extents=((0, len(data)),),
+        kinds=item(2, b"Exif") + b"".join(item(number, b"what") for number in items),
+        places=((2, metadata), *((number, ((0, 1),)) for number in items)),
+        properties=box(b"udes", b"x") * count,
+        associations=b"\0\2\0" + b"".join(struct.pack(">H", number) + each for number in items),
+        count=2 + len(items),
+        references=box(b"dimg", struct.pack(">HH4H", 2, 4, *[1] * 4)) * count,
+        in_meta=box(b"free", b"x") * count,
+        after=box(b"free", b"x") * count,
+    ).to_bytes()
+
+
 FILES: dict[str, Maker] = {
-    "boxes": _padded(lambda count: _File(after=box(b"free") * count).to_bytes(), _BOXES),
-    "boxes of data": _padded(lambda count: _File(after=box(b"mdat", b"x") * count).to_bytes(), _BOXES),
-    "boxes about the picture": _padded(lambda count: _File(in_meta=box(b"free", b"x") * count).to_bytes(), _BOXES),
-    "properties": _padded(lambda count: _File(properties=box(b"free", b"x") * count).to_bytes(), _BOXES),
+    "nearly as much as allowed of everything": _padded(_everything, _BOXES),
+    "boxes": _padded(lambda count: Avif(after=box(b"free") * count).to_bytes(), _BOXES),
+    "boxes of data": _padded(lambda count: Avif(after=box(b"mdat", b"x") * count).to_bytes(), _BOXES),
+    "boxes about the picture": _padded(lambda count: Avif(in_meta=box(b"free", b"x") * count).to_bytes(), _BOXES),
+    "properties": _padded(lambda count: Avif(properties=box(b"free", b"x") * count).to_bytes(), _BOXES),
     "items": _padded(lambda count: _items(count, b"what"), _ITEMS),
     "items with a media type": _padded(lambda count: _items(count, b"mime"), _ITEMS),
     "pictures": _padded(_shared_streams, _ITEMS),

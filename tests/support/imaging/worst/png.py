@@ -1,5 +1,6 @@
 """PNG files made of the smallest pieces (PNG, Third Edition)."""
 
+import random
 import struct
 import zlib
 
@@ -53,11 +54,17 @@ def _profile(size: int) -> bytes:
     return _HEAD + png_chunk(b"iCCP", b"k\0\0" + content) + _REST
 
 
-def _profile_that_compresses_slowly(size: int) -> bytes:
-    # Long runs that match until their last byte, in many places.
-    block = b"".join(b"a" * 257 + bytes((number % 251,)) for number in range(128))
-    content = profile(2**15) + block * (min(size, MAX_INFLATED_BYTES - 2**17) // len(block))
-    return _HEAD + png_chunk(b"iCCP", b"k\0\0" + zlib.compress(content, 9)) + _REST
+def _profile_that_takes_longest(size: int) -> bytes:
+    """Return a file with a profile that is slow to inflate, which is done twice, and to compress, and many chunks."""
+    # Two values in no order: there are matches everywhere, and a better one might be anywhere.
+    noise = random.Random(1).randbytes(min(size, MAX_INFLATED_BYTES) - 2**15).translate(bytes((0, 1)) * 128)
+    content = profile(13_200) + noise
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    data = packer.compress(content) + packer.flush() + zlib.adler32(content).to_bytes(4, "big")
+    blocks = dynamic_blocks()
+    blocks *= (min(size, MAX_INFLATED_BYTES) - len(data) - 200) // len(blocks)
+    chunk = png_chunk(b"iCCP", b"k\0\0\x78\1" + blocks + data)
+    return filled(_HEAD + chunk, png_chunk(b"pHYs", bytes(9)), _REST, most=_CHUNKS)(size)
 
 
 def dynamic_blocks() -> bytes:
@@ -102,7 +109,7 @@ FILES: dict[str, Maker] = {
     "text that is longer than it takes": _zeros_and_more,
     "profiles": _chunks(b"iCCP", b"k\0\0" + zlib.compress(profile(2000))[:60]),
     "tags of a profile": _profile,
-    "profile that compresses slowly": _profile_that_compresses_slowly,
+    "profile that takes longest": _profile_that_takes_longest,
     "Exif": _chunks(b"eXIf", exif(6)),
     "palettes": filled(_HEAD, png_chunk(b"PLTE", bytes(3)), _REST, most=_CHUNKS),
     "large palettes": filled(_HEAD, png_chunk(b"PLTE", bytes(768)), _REST, most=_CHUNKS),

@@ -1,20 +1,18 @@
 """What it costs an upload that its picture is walked through, cleaned and decoded."""
 
-import hashlib
 import io
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 
 from authsvc.imaging.inspection import inspect
-from authsvc.imaging.prepare import prepare
-from authsvc.model import Digests, ImageType, Spooled
+from authsvc.imaging.pieces import contents
+from authsvc.model import ImageType
 from bench.image_engines import BENCH
 from tests.support.imaging.private_pictures import exif
 from tests.support.limits import USUAL
@@ -82,14 +80,11 @@ def _parts(private: bytes) -> dict[str, float]:
         kinds[ImageType.GIF] = _saved(image.quantize(64, method=Image.Quantize.FASTOCTREE), "GIF")
     found = {f"walk_{kind.value}": _median(_walk(content, kind)) for kind, content in kinds.items()}
     found["strip"] = _median(lambda: inspect(private, ImageType.JPEG, USUAL, strips=True)) - found["walk_jpg"]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "upload.part")
-        path.write_bytes(private)
-        digests = Digests(hashlib.md5(private, usedforsecurity=False).hexdigest(), hashlib.sha256(private).hexdigest())
-        received = Spooled(path, len(private), digests)
+    with tempfile.TemporaryFile() as file:
 
         def clean() -> None:
-            prepare(received, USUAL, strips=True).path.unlink()
+            file.seek(0)
+            file.writelines(contents(private, inspect(private, ImageType.JPEG, USUAL, strips=True).pieces))
 
         found["prepare"] = _median(clean)
     return {name: round(value, 2) for name, value in found.items()}

@@ -4,7 +4,19 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import Final
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Engine, Row, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    bindparam,
+    case,
+    delete,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from authsvc.catalog.port import ImageCatalog
@@ -15,22 +27,20 @@ from authsvc.errors import Collision, NoSuchObject
 from authsvc.model import Digests, Image, Key
 
 # Built once: SQLAlchemy needs longer to build and cache a statement than SQLite needs to run it.
-_DIGESTS: Final[BindParameter[Sequence[str]]] = bindparam("digests", expanding=True)
-_BY_DIGEST: Final = select(images).where(images.c.digest.in_(_DIGESTS))
-_FIND: Final = _BY_DIGEST.where(images.c.removed_at.is_(None))
+_SHA256S: Final[BindParameter[Sequence[str]]] = bindparam("sha256s", expanding=True)
+_FIND: Final = select(images).where(images.c.digest == bindparam("digest"), images.c.removed_at.is_(None))
 _FIND_RECEIVED: Final = (
     select(images, received.c.sha256.label("received_sha256"))
     .join_from(received, images)
-    .where(received.c.sha256.in_(_DIGESTS), images.c.removed_at.is_(None))
+    .where(received.c.sha256.in_(_SHA256S), images.c.removed_at.is_(None))
 )
-_INSERT: Final = insert(images)
-_LIFT: Final = update(images).where(images.c.digest.in_(_DIGESTS)).values(removed_at=None)
-_NEW_LINK: Final = upsert(received).from_select(
-    ["sha256", "md5", "image_id"],
-    select(bindparam("received_sha256"), bindparam("received_md5"), images.c.id).where(
-        images.c.digest == bindparam("image_digest")
-    ),
-)
+_NEW: Final = upsert(images)
+# The same bytes again lift a tombstone; other bytes with the same md5 change nothing.
+_ADD: Final = _NEW.on_conflict_do_update(
+    index_elements=["digest"],
+    set_={"removed_at": case((images.c.sha256 == _NEW.excluded.sha256, null()), else_=images.c.removed_at)},
+).returning(images)
+_NEW_LINK: Final = upsert(received)
 _LINK: Final = _NEW_LINK.on_conflict_do_update(
     index_elements=["sha256"], set_={"image_id": _NEW_LINK.excluded.image_id}
 )
@@ -43,23 +53,20 @@ class SqlImageCatalog(ImageCatalog):
         self._engine = engine
         self._writer = writer
 
-    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
-        """See ImageCatalog.add_all."""
-        return self._writer.submit(lambda connection: _add_all(connection, entries))
-
-    def add(self, image: Image, received: Digests) -> Future[Image]:
+    def add(self, image: Image, received: Digests) -> Future[Image | Collision]:
         """See ImageCatalog.add."""
         return self._writer.submit(lambda connection: _add(connection, image, received))
 
-    def find_all(self, digests: Collection[str]) -> dict[str, Image]:
-        """See ImageCatalog.find_all."""
+    def find(self, digest: str) -> Image | None:
+        """See ImageCatalog.find."""
         with reading(self._engine) as connection:
-            return {row.digest: _image(row) for row in connection.execute(_FIND, {"digests": list(digests)})}
+            row = connection.execute(_FIND, {"digest": digest}).one_or_none()
+        return None if row is None else _image(row)
 
     def find_all_received(self, sha256s: Collection[str]) -> dict[str, Image]:
         """See ImageCatalog.find_all_received."""
         with reading(self._engine) as connection:
-            rows = connection.execute(_FIND_RECEIVED, {"digests": list(sha256s)})
+            rows = connection.execute(_FIND_RECEIVED, {"sha256s": list(sha256s)})
             return {row.received_sha256: _image(row) for row in rows}
 
     def page(self, *, after: Key | None, limit: int) -> Sequence[Image]:
@@ -97,38 +104,12 @@ class SqlImageCatalog(ImageCatalog):
             return [Key(row.digest, row.extension) for row in connection.execute(query)]
 
 
-def _add(connection: Connection, image: Image, digests: Digests) -> Image:
-    (result,) = _add_all(connection, [(image, digests)])
-    if isinstance(result, Collision):
-        raise result
-    return result
-
-
-def _add_all(connection: Connection, entries: Sequence[tuple[Image, Digests]]) -> list[Image | Collision]:
-    rows = connection.execute(_BY_DIGEST, {"digests": list({image.key.digest for image, _ in entries})}).all()
-    known = {row.digest: _image(row) for row in rows}
-    buried = {row.digest for row in rows if row.removed_at is not None}
-    new: list[Image] = []
-    lifted: set[str] = set()
-    links: list[dict[str, str]] = []
-    results: list[Image | Collision] = []
-    for image, digests in entries:
-        first = known.setdefault(image.key.digest, image)
-        if first.sha256 != image.sha256:
-            results.append(Collision())
-            continue
-        if first is image:
-            new.append(image)
-        lifted |= buried & {image.key.digest}
-        links.append({"received_sha256": digests.sha256, "received_md5": digests.md5, "image_digest": image.key.digest})
-        results.append(first)
-    if lifted:
-        connection.execute(_LIFT, {"digests": list(lifted)})
-    if new:
-        connection.execute(_INSERT, [_values(image) for image in new])
-    if links:
-        connection.execute(_LINK, links)
-    return results
+def _add(connection: Connection, image: Image, received: Digests) -> Image | Collision:
+    row = connection.execute(_ADD, _values(image)).one()
+    if row.sha256 != image.sha256:
+        return Collision()
+    connection.execute(_LINK, {"sha256": received.sha256, "md5": received.md5, "image_id": row.id})
+    return _image(row)
 
 
 def _values(image: Image) -> dict[str, object]:

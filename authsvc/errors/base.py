@@ -12,5 +12,6 @@ class AuthsvcError(Exception):
     template: ClassVar[str] = "{reason}"
 
     def __init__(self, **values: object) -> None:
+        self.values = values
         self.text = self.template.format(**values)
         super().__init__(self.text)

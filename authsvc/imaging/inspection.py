@@ -3,11 +3,11 @@
 import mmap
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from pathlib import Path
 
-from authsvc.errors import Corrupt, Truncated
+from authsvc.errors import Corrupt, Truncated, Unsupported
 from authsvc.imaging.exif import is_sideways
-from authsvc.imaging.formats import FORMATS, Data, Format, S
+from authsvc.imaging.formats import FORMATS, HEAD_BYTES, Data, Format, S, sniff
 from authsvc.imaging.limits import Limits
 from authsvc.imaging.pieces import Piece
 from authsvc.model import ImageType
@@ -47,14 +47,17 @@ def size_in_header(data: Data, kind: ImageType) -> tuple[int, int]:
         raise Corrupt(kind=row.name, reason="its header ends too early") from error
 
 
-def read_size(file: BinaryIO, kind: ImageType) -> tuple[int, int]:
-    """Return what `size_in_header` does, for an open file; it raises the same."""
-    try:
-        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    except ValueError as error:
-        raise Corrupt(kind=FORMATS[kind].name, reason="it is empty") from error
-    with mapped as data:
-        return size_in_header(data, kind)
+def read_header(path: Path) -> tuple[int, int]:
+    """Return what `size_in_header` does, for a file, whose type is in its first bytes.
+
+    Raises Unsupported for a file of another type, Corrupt, and OSError.
+    """
+    with path.open("rb") as file:
+        kind = sniff(file.read(HEAD_BYTES))
+        if kind is None:
+            raise Unsupported
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+            return size_in_header(data, kind)
 
 
 def _shown_size(row: Format[S], data: Data, found: S) -> tuple[int, int]:

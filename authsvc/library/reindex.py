@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.errors import AnswerError
-from authsvc.imaging.prepare import prepare
+from authsvc.errors import AnswerError, Collision
+from authsvc.imaging.inspection import read_header
 from authsvc.model import Image, Key, Spooled
 from authsvc.store.port import BlobStore
 from authsvc.system.durable import digests_of
@@ -54,15 +54,15 @@ def _record_file(key: Key, path: Path, images: ImageCatalog, store: BlobStore) -
     blob = Spooled(path, found.size, digests_of(path))
     if blob.digests.md5 != key.digest:
         return f"its bytes have the md5 {blob.digests.md5}"
-    prepared = prepare(blob, None)
+    width, height = read_header(path)
     image = Image(
         key=key,
         sha256=blob.digests.sha256,
         size=blob.size,
-        width=prepared.width,
-        height=prepared.height,
+        width=width,
+        height=height,
         name="",
         created_at=found.stored_at,
     )
-    images.add(image, blob.digests).result()
-    return ""
+    recorded = images.add(image, blob.digests).result()
+    return recorded.text if isinstance(recorded, Collision) else ""

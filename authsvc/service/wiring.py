@@ -12,6 +12,7 @@ from starlette.routing import Route
 from authsvc.access.live import Guard
 from authsvc.access.site_list_file import publish_sites
 from authsvc.backends import Backends, open_backends, prepare_data_dir
+from authsvc.imaging.decoder.options import WorkerOptions
 from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.imaging.limits import Limits
 from authsvc.library.remove import finish_removals
@@ -36,6 +37,9 @@ thread that hashes or writes makes the others, and the event loop, wait for the 
 _MAX_SIZES_WAITING: Final = 64
 """How many sizes may wait for a decoder, besides uploads. Beyond that, readers get the picture itself."""
 
+_MAX_SIZE_BYTES: Final = 64 * 2**20
+"""The longest file of a size. A larger one is useless: it is not smaller than the picture."""
+
 _log = logging.getLogger("authsvc")
 
 
@@ -57,7 +61,7 @@ async def running_routes(settings: Settings) -> AsyncIterator[list[Route]]:
         metrics = Metrics()
         size_maker = SizeMaker(store=backends.store, cache=backends.sizes, decoder=workers, on_end=metrics.count_size)
         at_end.push_async_callback(size_maker.close)
-        ingest = _ingest(settings, backends, workers)
+        ingest = Ingest(images=catalog.images, store=backends.store, decoder=workers)
         at_end.push_async_callback(ingest.close)
         # Closed before the two above, which would otherwise wait for work that no client needs any more.
         at_end.push_async_callback(workers.close)
@@ -85,16 +89,6 @@ def _start(settings: Settings) -> Backends:
     return backends
 
 
-def _ingest(settings: Settings, backends: Backends, workers: DecoderPool) -> Ingest:
-    return Ingest(
-        images=backends.catalog.images,
-        store=backends.store,
-        limits=_limits(settings),
-        strips=settings.strip_metadata,
-        decoder=workers,
-    )
-
-
 def _limits(settings: Settings) -> Limits:
     return Limits(
         max_side=settings.max_side,
@@ -107,11 +101,17 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _workers(settings: Settings) -> DecoderPool:
+    options = WorkerOptions(
+        memory_bytes=settings.decode_memory_bytes,
+        result_bytes=max(settings.max_upload_bytes, _MAX_SIZE_BYTES),
+        limits=_limits(settings),
+        strips=settings.strip_metadata,
+    )
     return DecoderPool(
+        options,
         count=settings.decoders,
         max_waiting=settings.max_concurrent_uploads + _MAX_SIZES_WAITING,
         timeout=settings.decode_timeout,
-        max_memory_bytes=settings.decode_memory_bytes,
     )
 
 

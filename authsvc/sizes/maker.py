@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -11,11 +12,12 @@ from typing import Final, Protocol
 
 from authsvc.errors import AuthsvcError, UploadRefused
 from authsvc.imaging.decoder.job import SizeJob
-from authsvc.imaging.inspection import read_size
+from authsvc.imaging.decoder.result_file import ResultFile
 from authsvc.model import ImageType, Key
 from authsvc.sizes.cache import SizeCache
 from authsvc.sizes.request import BestFormat, FileSuffix, SizeRequest
 from authsvc.store.port import BlobStore
+from authsvc.system.durable import disk_full_when_no_room
 from authsvc.times import TIMES
 
 MAX_AVIF_WAITING: Final = 1000
@@ -27,10 +29,13 @@ _log = logging.getLogger("authsvc")
 
 
 class SizeDecoder(Protocol):
-    """Makes the file of a size in another process: see `imaging.decoder.pool.DecoderPool.make_size`."""
+    """Makes sizes in another process: see `imaging.decoder.pool.DecoderPool.make_size`."""
 
-    async def make_size(self, job: SizeJob) -> None:
-        """Write the target. Raises an UploadRefused for a picture that cannot be decoded, Busy, DiskFull."""
+    async def make_size(self, picture: int, job: SizeJob) -> ResultFile:
+        """Return the size of the picture with this descriptor; close it.
+
+        Raises an UploadRefused for a picture that cannot be decoded or whose size would be useless, and Busy.
+        """
 
 
 class Outcome(StrEnum):
@@ -130,22 +135,27 @@ class SizeMaker:
         """Make and publish the size; return False when it would be useless."""
         if request.best_format is not BestFormat.PLAIN:
             return await self._publish_if_smaller(request, picture, ImageType.WEBP, FileSuffix.WEBP, than=picture)
-        if await asyncio.to_thread(_width, picture, request.key.kind) <= request.width:
-            # Re-encoding at full width only loses quality.
-            return False
         return await self._publish_if_smaller(request, picture, request.key.kind, FileSuffix.PLAIN, than=picture)
 
     async def _publish_if_smaller(
         self, request: SizeRequest, picture: Path, form: ImageType, suffix: FileSuffix, *, than: Path
     ) -> bool:
-        target = await asyncio.to_thread(self._cache.new_path)
+        job = SizeJob(request.key.kind, request.width, form)
+        async with _opened(picture) as source:
+            made = await self._decoder.make_size(source, job)
+        with made:
+            return await asyncio.to_thread(self._publish, made, request, suffix, than)
+
+    def _publish(self, made: ResultFile, request: SizeRequest, suffix: FileSuffix, than: Path) -> bool:
+        if made.size >= than.stat().st_size:
+            return False
+        file = self._cache.new_path()
         try:
-            await self._decoder.make_size(SizeJob(picture, request.key.kind, target, request.width, form))
-            if not await asyncio.to_thread(_is_smaller, target, than):
-                return False
-            await asyncio.to_thread(self._cache.publish, target, request.key, request.width, suffix)
+            with disk_full_when_no_room(), file.open("xb") as target:
+                target.writelines(made.blocks())
+            self._cache.publish(file, request.key, request.width, suffix)
         finally:
-            await asyncio.to_thread(self._cache.discard, target)
+            self._cache.discard(file)
         return True
 
     async def _forget_if_removed(self, key: Key) -> None:
@@ -187,10 +197,10 @@ class SizeMaker:
             yield await asyncio.to_thread(stack.enter_context, self._store.as_file(key))
 
 
-def _width(picture: Path, kind: ImageType) -> int:
-    with picture.open("rb") as file:
-        return read_size(file, kind)[0]
-
-
-def _is_smaller(one: Path, other: Path) -> bool:
-    return one.stat().st_size < other.stat().st_size
+@asynccontextmanager
+async def _opened(picture: Path) -> AsyncIterator[int]:
+    descriptor = await asyncio.to_thread(os.open, picture, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,285 +1,169 @@
-"""Store uploaded pictures and record them in the catalog; uploads that arrive together go in groups.
+"""The path of one upload, from the received bytes to the answer: `Ingest._keep`, from top to bottom.
 
-A wait for the disk, a commit and a switch to another thread cost about as much
-for several pictures as for one. Only one group is processed at a time, and the
-uploads that arrive meanwhile are the next one. With three groups at a time each
-upload took twice the CPU time, because their threads wait for the interpreter.
-Between two groups each upload is decoded on its own, so that no upload waits
-for another's pixels. Meanwhile a clean file is hashed: both read the whole
-file, in two processes.
+It runs on the event loop. What waits for the disk runs on threads, each step for all
+uploads that have come to it at once (see `batcher`); a commit is shared, too.
+Each upload has its own request to a worker, so that none waits for another's pixels.
 """
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Final, Protocol
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.errors import Collision, DiskFull, Internal
-from authsvc.imaging.limits import Limits
-from authsvc.imaging.prepare import Prepared, prepare
-from authsvc.model import Digests, Image, ImageType, Key, Spooled
+from authsvc.errors import DiskFull
+from authsvc.imaging.decoder.answer import Accepted
+from authsvc.imaging.decoder.result_file import ResultFile
+from authsvc.model import Digests, Image, Key, Spooled
 from authsvc.store.port import BlobStore, Put
-from authsvc.system.durable import begin_to_write, digests_of
 from authsvc.trash import discard
-from authsvc.uploads.batcher import Batcher
-
-MAX_GROUP: Final = 64
+from authsvc.uploads.batcher import Batcher, each
 
 
 class Incoming(Protocol):
     """An upload that was received completely, most of it in a file. Its methods block."""
 
     def complete(self) -> Spooled:
-        """Return the complete file. May be called again."""
+        """Return the complete file."""
+
+    def replace(self, content: Iterable[bytes]) -> Spooled:
+        """Write other content into the file; return it with its new digests."""
 
     def discard(self) -> None:
         """Delete the file. May be called again."""
 
 
 class Decoder(Protocol):
-    """Decodes pictures in another process: see `imaging.decoder.pool.DecoderPool.check`."""
+    """Inspects pictures in another process: see `imaging.decoder.pool.DecoderPool`."""
 
-    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
-        """Decode the whole picture.
+    async def inspect(self, picture: int, *, owner: str) -> tuple[Accepted, ResultFile]:
+        """Check and decode the whole picture with this descriptor; return what to keep of it.
 
-        Raises an UploadRefused if it cannot be decoded or has more than `pixels`, and Busy.
+        Raises an UploadRefused, and Busy.
         """
-
-
-@dataclass(eq=False, slots=True)
-class _Upload:
-    """One upload and its progress. It ends with an outcome."""
-
-    incoming: Incoming
-    name: str
-    received: Spooled = field(init=False)
-    prepared: Prepared = field(init=False)
-    digests: Digests = field(init=False)
-    """The digests of the prepared file."""
-    image: Image = field(init=False)
-    clean: Path | None = None
-    """A file without metadata, written because the received file had some."""
-    is_fit: bool = False
-    """Whether it was prepared and decoded."""
-    is_stored_now: bool = False
-    """Whether this upload stored its blob."""
-    outcome: Image | Exception | None = None
 
 
 class Ingest:
-    """Stores and records uploads. One instance serves all of them, on one event loop.
+    """Stores and records uploads. One instance serves all of them, on one event loop."""
 
-    `strips` removes their metadata.
-    """
-
-    def __init__(
-        self, *, images: ImageCatalog, store: BlobStore, limits: Limits, strips: bool, decoder: Decoder
-    ) -> None:
+    def __init__(self, *, images: ImageCatalog, store: BlobStore, decoder: Decoder) -> None:
         self._images = images
         self._store = store
-        self._limits = limits
-        self._strips = strips
         self._decoder = decoder
-        self._arriving = Batcher(self._receive, max_size=MAX_GROUP)
-        self._hashing = Batcher(_hash, max_size=MAX_GROUP)
-        self._storing = Batcher(self._store_and_record, max_size=MAX_GROUP)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._complete: Final = Batcher[Incoming, tuple[Spooled, Image | None]](self._complete_all)
+        self._put: Final = Batcher(store.put_all)
+        self._finish: Final = Batcher(each(self._finish_one))
+        self._under_way: set[asyncio.Task[Image]] = set()
 
-    async def keep(self, incoming: Incoming, *, name: str) -> Image:
+    async def keep(self, incoming: Incoming, *, name: str, owner: str) -> Image:
         """Store the picture, unless it is stored already; return its facts.
 
-        `incoming` is completed and discarded on a thread. `name` is the name of
-        the uploaded file, "" if unknown. When this returns, the blob and its row
-        survive a power cut. The blob is stored before the row, so that a crash
+        `incoming` is completed and discarded on a thread. `name` is the name of the
+        uploaded file, "" if unknown; `owner` stands for its token. When this returns, the blob
+        and its row survive a power cut. The blob is stored before the row, so that a crash
         leaves at most a blob without a row.
 
-        Raises what `incoming.complete` and `prepare` raise, and what `decoder` raises
-        unless the picture is stored already; Collision for a forged md5; DiskFull
-        without room. In these cases no new picture becomes readable. Raises Busy when
-        the catalog stays locked: then the blob may be stored without a row, until the same picture is
-        uploaded again or removed, or until a reindex.
+        Raises what `incoming.complete` raises, and what `decoder` raises unless the picture is
+        stored already; Collision for a forged md5; DiskFull without room. In these cases no new
+        picture is kept. Raises Busy when the catalog stays locked: then the blob may be
+        stored without a row, until the same picture is uploaded again or removed, or until a reindex.
         """
-        upload = _Upload(incoming, name)
         # A separate task: it goes on when the client closes the connection.
-        keeping = asyncio.create_task(self._keep(upload))
+        keeping = asyncio.create_task(self._keep(incoming, name, owner))
         self._under_way.add(keeping)
-        keeping.add_done_callback(self._under_way.discard)
-        await asyncio.shield(keeping)
-        if not isinstance(upload.outcome, Image):
-            raise upload.outcome or Internal
-        return upload.outcome
+        keeping.add_done_callback(self._end)
+        return await asyncio.shield(keeping)
 
     async def close(self) -> None:
         """Wait for the uploads in progress, also those whose clients have closed the connection."""
         while self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def _keep(self, upload: _Upload) -> None:
+    def _end(self, keeping: asyncio.Task[Image]) -> None:
+        self._under_way.discard(keeping)
+        if not keeping.cancelled():
+            keeping.exception()  # retrieved, so that asyncio does not log it; a caller that still waits has it
+
+    async def _keep(self, incoming: Incoming, name: str, owner: str) -> Image:
         try:
-            # Again, if a removal has taken its blob.
-            while _pending([upload]):
-                await self._arriving.run(upload)
-                if _pending([upload]) and not upload.is_fit:
-                    await self._decode_and_hash(upload)
-                if _pending([upload]):
-                    await self._storing.run(upload)
-        except Exception as error:  # noqa: BLE001 — any error is this upload's answer
-            upload.outcome = error
+            received, known = await self._complete.run(incoming)
+            if known is not None and await self._finish.run((incoming, known.key)):
+                return known
+            file, accepted = await self._inspect(incoming, received, owner)
+            image = Image(
+                key=Key(file.digests.md5, accepted.kind.value),
+                sha256=file.digests.sha256,
+                size=file.size,
+                width=accepted.width,
+                height=accepted.height,
+                name=name,
+                created_at=int(time.time()),
+            )
+            key = image.key
+            while True:
+                row = await self._store_and_record(image, Put(key, file.path, image.sha256), received.digests)
+                # A removal that was running may have set the blob aside before the row was written: store it again.
+                # One that sets it aside later finds the row, and puts the blob back.
+                if await self._finish.run((incoming, row.key)):
+                    return row
+                key = row.key
+        except Exception:
+            await asyncio.to_thread(_discard, incoming)
+            raise
 
-    async def _decode_and_hash(self, upload: _Upload) -> None:
-        """Decode the picture, and hash the clean file at the same time, if there is one."""
-        work = [self._decode(upload)]
-        if upload.clean is not None:
-            work.append(self._hashing.run(upload))
-        await asyncio.gather(*work)
-        upload.is_fit = upload.outcome is None
-        if not upload.is_fit:
-            await asyncio.to_thread(_remove_ended, [upload])
+    def _complete_all(self, group: Sequence[Incoming]) -> Sequence[tuple[Spooled, Image | None] | Exception]:
+        """Write the rest of each file, and find the images of files that were received before."""
+        files = _files_of(group)
+        received = [file.digests.sha256 for file in files if isinstance(file, Spooled)]
+        known = self._images.find_all_received(received)
+        return [file if isinstance(file, Exception) else (file, known.get(file.digests.sha256)) for file in files]
 
-    async def _decode(self, upload: _Upload) -> None:
+    async def _inspect(self, incoming: Incoming, received: Spooled, owner: str) -> tuple[Spooled, Accepted]:
+        """Have a worker check the picture; return the file to store, without what has to be removed."""
+        picture = os.open(received.path, os.O_RDONLY)
         try:
-            prepared = upload.prepared
-            await self._decoder.check(prepared.path, prepared.kind, pixels=prepared.width * prepared.height)
-        except Exception as error:  # noqa: BLE001 — any error is this upload's answer
-            upload.outcome = error
+            accepted, clean = await self._decoder.inspect(picture, owner=owner)
+        finally:
+            os.close(picture)
+        with clean:
+            if accepted.clean_bytes is None:
+                return received, accepted
+            # The service hashes what it stores itself, so that no worker chooses a picture's address.
+            return await asyncio.to_thread(incoming.replace, clean.blocks()), accepted
 
-    def _receive(self, group: Sequence[_Upload]) -> None:
-        """Prepare each upload for the decoder, or set its outcome."""
-        for upload in group:
-            _record_failure([upload], partial(_complete, upload))
-        _record_failure(_pending(group), partial(self._skip_known, _pending(group)))
-        for upload in _pending(group):
-            if not upload.is_fit:
-                _record_failure([upload], partial(_prepare, upload, self._limits, strips=self._strips))
-        _remove_ended(group)
-
-    def _store_and_record(self, group: Sequence[_Upload]) -> None:
-        """Set the outcome of each upload, except those that have to start again."""
-        _record_failure(group, partial(self._put, group))
-        if stored := _pending(group):
-            self._record(stored)
-        _remove_ended(group)
-
-    def _skip_known(self, uploads: Sequence[_Upload]) -> None:
-        """Set the outcome of uploads that were received before, if their blob is stored."""
-        known = self._images.find_all_received([upload.received.digests.sha256 for upload in uploads])
-        for upload in uploads:
-            image = known.get(upload.received.digests.sha256)
-            if image is not None:
-                _record_failure([upload], partial(self._end_if_stored, upload, image))
-
-    def _put(self, uploads: Sequence[_Upload]) -> None:
-        known = self._images.find_all([upload.digests.md5 for upload in uploads])
-        for upload in uploads:
-            _name(upload, known.get(upload.digests.md5))
-        named = _pending(uploads)
-        results = self._store.put_all(
-            [Put(upload.image.key, upload.prepared.path, upload.image.sha256) for upload in named]
-        )
-        for upload, result in zip(named, results, strict=True):
-            if isinstance(result, Exception):
-                upload.outcome = result
-            else:
-                upload.is_stored_now = result
-
-    def _record(self, stored: Sequence[_Upload]) -> None:
-        rows: Sequence[Image | Exception]
+    async def _store_and_record(self, image: Image, put: Put, received: Digests) -> Image:
+        """Return the image's row, which has another key if these bytes were recorded with another extension."""
+        is_new = await self._put.run(put)
+        row: Image | Exception
         try:
-            rows = self._images.add_all([(upload.image, upload.received.digests) for upload in stored]).result()
-        except Exception as error:  # noqa: BLE001 — any error is the answer of each upload in the group
-            rows = [error] * len(stored)
-        for upload, row in zip(stored, rows, strict=True):
-            _record_failure([upload], partial(self._finish, upload, row))
-
-    def _finish(self, upload: _Upload, row: Image | Exception) -> None:
-        if isinstance(row, (Collision, DiskFull)):
-            self._discard(upload)
+            row = await asyncio.wrap_future(self._images.add(image, received))
+        except DiskFull as error:
+            row = error
+        if is_new and (isinstance(row, Exception) or row.key != put.key):
+            await asyncio.to_thread(discard, put.key, images=self._images, store=self._store)
         if isinstance(row, Exception):
             raise row
-        if row.key != upload.image.key:
-            # The row existed, with a tombstone.
-            self._discard(upload)
-        # A removal that was running may have set the blob aside before the row was written.
-        # One that sets it aside later finds the row, and puts the blob back.
-        self._end_if_stored(upload, row)
+        return row
 
-    def _end_if_stored(self, upload: _Upload, image: Image) -> None:
-        if self._store.stat(image.key) is not None:
-            upload.outcome = image
-
-    def _discard(self, upload: _Upload) -> None:
-        """Delete a blob without a row, unless another upload has recorded it."""
-        if upload.is_stored_now:
-            discard(upload.image.key, images=self._images, store=self._store)
+    def _finish_one(self, upload: tuple[Incoming, Key]) -> bool:
+        """Delete the received file if the blob is in the store; return whether it is."""
+        incoming, key = upload
+        is_stored = self._store.stat(key) is not None
+        if is_stored:
+            _discard(incoming)
+        return is_stored
 
 
-def _pending(uploads: Sequence[_Upload]) -> list[_Upload]:
-    return [upload for upload in uploads if upload.outcome is None]
+def _complete(incoming: Incoming) -> Spooled:
+    return incoming.complete()
 
 
-def _record_failure(uploads: Sequence[_Upload], act: Callable[[], None]) -> None:
-    """Call `act` if there are uploads; an error is the outcome of each that has none yet."""
-    try:
-        if uploads:
-            act()
-    except Exception as error:  # noqa: BLE001 — any error is the outcome of these uploads
-        for upload in _pending(uploads):
-            upload.outcome = error
+_files_of = each(_complete)
 
 
-def _remove_ended(uploads: Sequence[_Upload]) -> None:
-    """Delete the files of the uploads that have an outcome."""
-    for upload in uploads:
-        if upload.outcome is not None:
-            # A file that cannot be deleted is deleted at the next start; the outcome is the same.
-            with suppress(OSError):
-                upload.incoming.discard()
-            with suppress(OSError):
-                if upload.clean is not None:
-                    upload.clean.unlink(missing_ok=True)
-
-
-def _complete(upload: _Upload) -> None:
-    upload.received = upload.incoming.complete()
-
-
-def _prepare(upload: _Upload, limits: Limits, *, strips: bool) -> None:
-    upload.prepared = prepare(upload.received, limits, strips=strips)
-    # The disk can write this file while the picture is decoded.
-    begin_to_write(upload.prepared.path)
-    if upload.prepared.path == upload.received.path:
-        upload.digests = upload.received.digests
-    else:
-        upload.clean = upload.prepared.path
-
-
-def _hash(group: Sequence[_Upload]) -> None:
-    for upload in group:
-        _record_failure([upload], partial(_hash_clean, upload))
-
-
-def _hash_clean(upload: _Upload) -> None:
-    upload.digests = digests_of(upload.prepared.path)
-
-
-def _name(upload: _Upload, known: Image | None) -> None:
-    """Set the facts of the upload; `known` is the recorded image with its md5, if there is one."""
-    prepared, digests = upload.prepared, upload.digests
-    if known is not None and known.sha256 != digests.sha256:
-        upload.outcome = Collision()
-        return
-    upload.image = Image(
-        # A blob from the 2018 script may have the extension .jpeg.
-        key=known.key if known is not None else Key(digests.md5, prepared.kind.value),
-        sha256=digests.sha256,
-        size=prepared.size,
-        width=prepared.width,
-        height=prepared.height,
-        name=upload.name,
-        created_at=int(time.time()),
-    )
+def _discard(incoming: Incoming) -> None:
+    # A file that cannot be deleted is deleted at the next start; the answer is the same.
+    with suppress(OSError):
+        incoming.discard()

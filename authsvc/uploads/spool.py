@@ -4,6 +4,7 @@ import hashlib
 import io
 import threading
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -12,7 +13,7 @@ from aiofiles.threadpool import wrap
 
 from authsvc.errors import Empty, TooLarge
 from authsvc.model import Digests, Spooled
-from authsvc.system.durable import disk_full_when_no_room
+from authsvc.system.durable import begin_to_write, disk_full_when_no_room
 
 BLOCK_BYTES: Final = 256 * 1024
 """A thread hashes and writes this many bytes at a time. One upload holds no more
@@ -47,6 +48,16 @@ class _HashingFile(io.FileIO):
     def write(self, data: bytes | bytearray) -> int:  # type: ignore[override]  # narrower than Buffer on purpose
         self.hash(data)
         return self.save(data)
+
+    def rewrite(self, blocks: Iterable[bytes]) -> int:
+        """Replace the whole content, and hash it; return its length."""
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        self.seek(0)
+        size = sum(map(self.write, blocks))
+        with disk_full_when_no_room():
+            self.truncate()
+        return size
 
     def save(self, data: bytes | bytearray) -> int:
         """Write bytes that `hash` has seen."""
@@ -130,7 +141,17 @@ class Spool:
         """
         self.hash_rest()
         self._raw.save(self._taken_block())
+        if self._size > BLOCK_BYTES:
+            # The disk can write it while the picture is decoded.
+            begin_to_write(self._path)
         return Spooled(self._path, self._size, self._raw.digests)
+
+    def replace(self, content: Iterable[bytes]) -> Spooled:
+        """Write other content into the complete file; return it with its new digests.
+
+        Blocking; call it on a thread. Raises DiskFull when the disk has no room.
+        """
+        return Spooled(self._path, self._raw.rewrite(content), self._raw.digests)
 
     def _taken_block(self) -> bytearray:
         block, self._block = self._block, bytearray()

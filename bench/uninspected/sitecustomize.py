@@ -5,22 +5,22 @@ then walks through no picture, takes nothing out and decodes nothing. The produc
 no such switch.
 """
 
-from pathlib import Path
+import mmap
 
+from authsvc.errors import Unsupported
+from authsvc.imaging.decoder.answer import Accepted
 from authsvc.imaging.decoder.pool import DecoderPool
-from authsvc.imaging.limits import Limits
-from authsvc.imaging.prepare import Prepared, prepare
-from authsvc.model import ImageType, Spooled
-from authsvc.uploads import pipeline
+from authsvc.imaging.decoder.result_file import ResultFile
+from authsvc.imaging.formats import HEAD_BYTES, sniff
+from authsvc.imaging.inspection import size_in_header
 
 
-def _as_it_comes(received: Spooled, _limits: Limits | None, *, strips: bool = False) -> Prepared:  # noqa: ARG001
-    return prepare(received, None)
+async def _as_it_comes(_self: DecoderPool, picture: int, *, owner: str) -> tuple[Accepted, ResultFile]:  # noqa: ARG001
+    with mmap.mmap(picture, 0, prot=mmap.PROT_READ) as data:
+        kind = sniff(data[:HEAD_BYTES])
+        if kind is None:
+            raise Unsupported
+        return Accepted(kind, *size_in_header(data, kind), None), ResultFile()
 
 
-async def _undecoded(_self: DecoderPool, _path: Path, _kind: ImageType, *, pixels: int | None = None) -> None:
-    pass
-
-
-pipeline.prepare = _as_it_comes  # type: ignore[assignment,attr-defined]  # the seam that is broken on purpose
-DecoderPool.check = _undecoded  # type: ignore[assignment,method-assign]  # as above
+DecoderPool.inspect = _as_it_comes  # type: ignore[assignment,method-assign]  # the seam that is broken on purpose

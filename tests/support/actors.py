@@ -28,7 +28,7 @@ def upload_and_die_before_the_row(data_dir: Path, content: bytes) -> None:
             _kill_this_process()
 
     ingest = ingest_of(SteppedImages(place.catalog, gate), place.store)
-    asyncio.run(ingest.keep(place.received(content), name=""))
+    asyncio.run(ingest.keep(place.received(content), name="", owner=""))
 
 
 def remove_and_die(data_dir: Path, content: bytes, *, before: str) -> None:
@@ -49,7 +49,7 @@ def upload_until(stop: Path, data_dir: Path, contents: Sequence[bytes]) -> int:
     place = reopened(settings_in(data_dir))
 
     async def one(ingest: Ingest, content: bytes) -> Image:
-        return await ingest.keep(place.received(content), name="")
+        return await ingest.keep(place.received(content), name="", owner="")
 
     async def a_round() -> int:
         ingest = place.ingest

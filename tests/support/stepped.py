@@ -23,13 +23,13 @@ class SteppedImages(SqlImageCatalog):
         super().__init__(catalog._engine, catalog._writer)
         self._gate = gate
 
-    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+    def add(self, image: Image, received: Digests) -> Future[Image | Collision]:
         self._gate("add")
-        return super().add_all(entries)
+        return super().add(image, received)
 
-    def find_all(self, digests: Collection[str]) -> dict[str, Image]:
+    def find(self, digest: str) -> Image | None:
         self._gate("find")
-        return super().find_all(digests)
+        return super().find(digest)
 
     def find_all_received(self, sha256s: Collection[str]) -> dict[str, Image]:
         self._gate("find_received")

@@ -1,9 +1,11 @@
 """A data folder with its back ends open, and uploads for it."""
 
 import asyncio
+import mmap
+import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,8 +14,14 @@ from authsvc.catalog.opened import Catalog
 from authsvc.catalog.port import ImageCatalog
 from authsvc.catalog.sqlite import open_catalog
 from authsvc.data_folder import make_folders
+from authsvc.errors import Unsupported
+from authsvc.imaging.decoder.answer import Accepted
+from authsvc.imaging.decoder.result_file import ResultFile
+from authsvc.imaging.formats import HEAD_BYTES, sniff
+from authsvc.imaging.inspection import inspect
+from authsvc.imaging.pieces import contents
 from authsvc.library.remove import finish_removals, remove
-from authsvc.model import Digests, Image, ImageType, Key, Spooled
+from authsvc.model import Digests, Image, Key, Spooled
 from authsvc.settings import Settings, load
 from authsvc.sizes.cache import SizeCache
 from authsvc.store.filesystem import FilesystemStore
@@ -36,21 +44,37 @@ class Received:
         self.spooled = self.spooled or self.make()
         return self.spooled
 
+    def replace(self, content: Iterable[bytes]) -> Spooled:
+        assert self.spooled is not None
+        whole = b"".join(content)
+        self.spooled.path.write_bytes(whole)
+        return Spooled(self.spooled.path, len(whole), digests_of(whole))
+
     def discard(self) -> None:
         if self.spooled is not None:
             self.spooled.path.unlink(missing_ok=True)
 
 
 class Undecoded:
-    """Accepts every picture, for tests of everything except the decoding."""
+    """Inspects pictures in this process and decodes none, for tests of everything except the worker."""
 
-    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
-        pass
+    async def inspect(self, picture: int, *, owner: str) -> tuple[Accepted, ResultFile]:
+        assert isinstance(owner, str)
+        with mmap.mmap(picture, 0, prot=mmap.PROT_READ) as data:
+            kind = sniff(data[:HEAD_BYTES])
+            if kind is None:
+                raise Unsupported
+            found = inspect(data, kind, LIMITS, strips=True)
+            result = ResultFile()
+            if found.pieces == [range(len(data))]:
+                return Accepted(kind, found.width, found.height, None), result
+            size = os.write(result.descriptor, b"".join(contents(data, found.pieces)))
+            return Accepted(kind, found.width, found.height, size), result
 
 
 def ingest_of(images: ImageCatalog, store: BlobStore) -> Ingest:
     """Return an ingest that cleans pictures and decodes none, with small limits."""
-    return Ingest(images=images, store=store, limits=LIMITS, strips=True, decoder=Undecoded())
+    return Ingest(images=images, store=store, decoder=Undecoded())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +108,7 @@ class Workplace:
 
     def keep(self, content: bytes, *, name: str = "", md5: str | None = None) -> Image:
         """Upload a picture from beginning to end."""
-        return asyncio.run(self.ingest.keep(self.received(content, md5=md5), name=name))
+        return asyncio.run(self.ingest.keep(self.received(content, md5=md5), name=name, owner="owner"))
 
     def store_blob(self, content: bytes, key: Key) -> None:
         """Put a blob into the store alone, as a crash or a move leaves one."""

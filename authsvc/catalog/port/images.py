@@ -12,31 +12,22 @@ class ImageCatalog(ABC):
     """Facts about stored blobs."""
 
     @abstractmethod
-    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
-        """Record images whose blobs are stored, each with the digests of the file that was received.
+    def add(self, image: Image, received: Digests) -> Future[Image | Collision]:
+        """Record an image whose blob is stored, with the digests of the file that was received.
 
-        The future's list has one entry for each image, in their order: the
-        facts in the catalog. Bytes that are known already keep the facts of
-        their first upload; its key may have another extension. A tombstone on
-        them is lifted. A digest that is known with another SHA-256 gives a
-        Collision, which affects no other entry.
+        The future's result is the facts in the catalog. Bytes that are known already keep the
+        facts of their first upload; its key may have another extension. A tombstone on
+        them is lifted. The result is a Collision for a digest that is known with another SHA-256: if it
+        was raised, the other images of the same commit would have to be recorded again.
         """
 
     @abstractmethod
-    def add(self, image: Image, received: Digests) -> Future[Image]:
-        """Record one image; see `add_all`. The future raises Collision."""
-
-    @abstractmethod
-    def find_all(self, digests: Collection[str]) -> dict[str, Image]:
-        """Return the images with these hex md5s, by md5, without those that are being removed."""
-
     def find(self, digest: str) -> Image | None:
         """Return the image with this hex md5; None if there is none, or if it is being removed."""
-        return self.find_all([digest]).get(digest)
 
     @abstractmethod
     def find_all_received(self, sha256s: Collection[str]) -> dict[str, Image]:
-        """Return the images that were received as files with these hex SHA-256s, by SHA-256, as `find_all` does."""
+        """Return the images that were received as files with these hex SHA-256s, by SHA-256, as `find` does."""
 
     @abstractmethod
     def page(self, *, after: Key | None, limit: int) -> Sequence[Image]:

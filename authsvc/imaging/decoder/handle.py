@@ -1,13 +1,17 @@
-"""The service's side of one worker: a process and two pipes."""
+"""The service's side of one worker: a process and a socket."""
 
 import asyncio
 import os
+import socket
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, Process
 from contextlib import suppress
-from typing import Final, Self, cast
+from typing import Final, Self
 
-from authsvc.imaging.decoder.job import READY, Job, Result, job_to_line, result_from_line
+from authsvc.imaging.decoder.answer import Accepted, Answer, Made, answer_from
+from authsvc.imaging.decoder.job import MAX_MESSAGE_BYTES, READY, Job
+from authsvc.imaging.decoder.options import WorkerOptions
+from authsvc.imaging.decoder.result_file import ResultFile
 from authsvc.system.linux import processor_seconds_of
 from authsvc.system.running_time import running_timeout
 
@@ -21,6 +25,8 @@ _SETTINGS: Final = {
     "VIPS_CONCURRENCY": "1",
     # Memory that one arena has freed cannot be used by another.
     "MALLOC_ARENA_MAX": "1",
+    # Otherwise a large picture is decoded into a temporary file. The limit of memory applies first.
+    "VIPS_DISC_THRESHOLD": "1000g",
 }
 # How systemd and the service talk to each other; not for its children.
 _NOT_FOR_WORKERS: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"})
@@ -29,51 +35,67 @@ _NOT_FOR_WORKERS: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG
 class WorkerDiedError(Exception):
     """The worker has ended; `status` is its exit status, or the negative number of the signal that ended it."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, had_started: bool = True) -> None:
         super().__init__(status)
         self.status = status
+        self.had_started = had_started
 
 
 class WorkerHandle:
-    """A running worker, which does one job at a time."""
+    """A running worker, which does one job at a time. For one event loop."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, connection: socket.socket, options: WorkerOptions) -> None:
         self._process = process
-        self._input = cast("asyncio.StreamWriter", process.stdin)
-        self._output = cast("asyncio.StreamReader", process.stdout)
+        self._connection = connection
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._message: asyncio.Future[bytes] = self._loop.create_future()
+        # For as long as the worker lives: to begin and stop listening for each job costs two system calls.
+        self._loop.add_reader(connection, self._receive)
+        self._is_usable = True
+        self.jobs_done = 0
 
     @classmethod
-    async def start(cls, max_memory_bytes: int) -> Self:
+    async def start(cls, options: WorkerOptions) -> Self:
         """Start a worker and wait until it is ready. Raises OSError, WorkerDiedError or TimeoutError."""
-        options = ["-I"] if sys.flags.isolated else []
+        isolated = ["-I"] if sys.flags.isolated else []
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_WORKERS}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *options,
-            "-m",
-            "authsvc.imaging.decoder.process",
-            str(os.getpid()),
-            str(max_memory_bytes),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,  # decoders print a line for each damaged picture
-            env=environment | _SETTINGS,
-        )
-        worker = cls(process)
+        # Each message is received as it was sent, with its descriptors: unix(7).
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        with theirs:
+            theirs.setblocking(True)  # noqa: FBT003 — its signature
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *isolated,
+                    "-m",
+                    "authsvc.imaging.decoder.process",
+                    str(os.getpid()),
+                    options.to_argument(),
+                    stdin=theirs.fileno(),
+                    stdout=DEVNULL,
+                    stderr=DEVNULL,  # decoders print a line for each damaged picture
+                    env=environment | _SETTINGS,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        worker = cls(process, ours, options)
         try:
             async with running_timeout(START_SECONDS):
-                first = await worker._receive()
+                first = await worker._message
         except (asyncio.CancelledError, TimeoutError):
             await worker.kill()
             raise
         if first != READY:
-            raise await worker._death()
+            await worker.kill()
+            raise WorkerDiedError(process.returncode or 0, had_started=False)
         return worker
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has ended, also when the event loop has not noticed that yet."""
-        if self._process.returncode is not None:
+        """Whether it has ended, or has to, also when the event loop has not noticed that yet."""
+        if self._process.returncode is not None or not self._is_usable:
             return True
         try:
             # This leaves the exit status for the event loop.
@@ -85,27 +107,43 @@ class WorkerHandle:
         """Return how much processor time it has used so far; 0 when it has ended."""
         return processor_seconds_of(self._process.pid)
 
-    async def run(self, job: Job) -> Result:
-        """Have a job done. Raises WorkerDiedError, also when the worker is killed for an invalid answer."""
-        # uvloop raises RuntimeError where asyncio raises ConnectionError.
-        with suppress(ConnectionError, RuntimeError):
-            self._input.write(job_to_line(job))
-            await self._input.drain()
-        answer = await self._receive()
+    async def run(self, job: Job, picture: int, result: ResultFile) -> Answer:
+        """Have a job done on the picture with this descriptor; what it writes is in `result`, which cannot change.
+
+        Raises WorkerDiedError, also when the worker is killed for an invalid answer.
+        """
+        if not self._is_usable:
+            raise await self._death()
+        self._message = self._loop.create_future()
+        with suppress(OSError):  # it has ended, and the socket reports that below
+            socket.send_fds(self._connection, [job.to_message()], [picture, result.descriptor])
+        message = await self._message
+        self.jobs_done += 1
         try:
-            return result_from_line(answer)
-        except (ValueError, LookupError, TypeError):
+            answer = answer_from(message, job, self._options.limits)
+            result.seal()
+        except (ValueError, OSError):
             # Kill it: its next answer could belong to this job.
             raise await self._death() from None
-
-    async def _receive(self) -> bytes:
-        answer = b""
-        # ValueError: the line is too long.
-        with suppress(ConnectionError, ValueError):
-            answer = await self._output.readline()
-        if not answer.endswith(b"\n"):
+        if _written_bytes(answer) not in {None, result.size}:
             raise await self._death()
         return answer
+
+    def _receive(self) -> None:
+        """Pass on a message, which is empty when the worker has closed its end."""
+        try:
+            message = self._connection.recv(MAX_MESSAGE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self._loop.remove_reader(self._connection)
+        if self._message.done():
+            # Nothing was asked: what it sends next could be taken for the answer to another job.
+            self._is_usable = False
+        else:
+            self._message.set_result(message)
 
     async def _death(self) -> WorkerDiedError:
         await self.kill()
@@ -113,7 +151,7 @@ class WorkerHandle:
 
     async def end(self) -> None:
         """Let it end by itself; kill it when it does not."""
-        self._input.close()
+        self._connection.shutdown(socket.SHUT_WR)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), END_SECONDS)
         await self.kill()
@@ -123,3 +161,15 @@ class WorkerHandle:
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+        if self._connection.fileno() >= 0:  # not closed yet
+            self._loop.remove_reader(self._connection)
+            self._connection.close()
+
+
+def _written_bytes(answer: Answer) -> int | None:
+    """Return how many bytes the worker claims to have written, None if it has nothing to write."""
+    match answer:
+        case Accepted(clean_bytes=count) | Made(size=count):
+            return count
+        case _:
+            return None

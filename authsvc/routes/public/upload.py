@@ -81,7 +81,7 @@ class UploadRoutes:
                     await spool.write(piece)
             form.finish()
             spool.hash_rest()
-            image = await self._ingest.keep(spool, name=form.name)
+            image = await self._ingest.keep(spool, name=form.name, owner=token.fingerprint)
         self._guard.note_use(token)
         return image, form.name
 

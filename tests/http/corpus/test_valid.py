@@ -12,7 +12,7 @@ from PIL import Image
 from authsvc.imaging.inspection import inspect, size_in_header
 from authsvc.imaging.pieces import contents
 from tests.support.corpus.pictures import VALID
-from tests.support.decoder.pool import outcome, pool, run, saved
+from tests.support.decoder.pool import decoding_errors, saved
 from tests.support.experiments import report
 from tests.support.imaging.private_pictures import oddly_turned
 from tests.support.limits import USUAL
@@ -62,16 +62,9 @@ def shown_by_chromium(sizes_in_chromium: dict[str, tuple[int, int]]) -> set[str]
 @pytest.fixture(scope="module")
 def decoded_by_libvips(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     folder = tmp_path_factory.mktemp("pictures")
-
-    async def check_all() -> set[str]:
-        async with pool() as workers:
-            return {
-                name
-                for name, (kind, content) in VALID.items()
-                if await outcome(workers.check(saved(folder, content), kind)) is None
-            }
-
-    return run(check_all)
+    pictures = enumerate(VALID.values())
+    errors = decoding_errors((saved(folder, content, str(number)), kind) for number, (kind, content) in pictures)
+    return {name for name, error in zip(VALID, errors, strict=True) if not error}
 
 
 def opened_by_pillow() -> set[str]:

@@ -11,13 +11,25 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from authsvc.errors import Bomb, Corrupt, TooManyFrames
+from authsvc.errors import Bomb, Corrupt, TooManyFrames, Unsupported
+from authsvc.imaging.decoder.job import SizeJob
 from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.imaging.gif.walk import IMAGE, walk_gif
 from authsvc.imaging.inspection import size_in_header
 from authsvc.imaging.png.frames import later_frames
 from authsvc.model import ImageType
-from tests.support.decoder.pool import SharedWorker, made_by_libvips, outcome, pool, processes, run, saved
+from tests.support.decoder.pool import (
+    SharedWorker,
+    check,
+    decoding_errors,
+    made_by_libvips,
+    make,
+    outcome,
+    pool,
+    processes,
+    run,
+    saved,
+)
 from tests.support.imaging.avif_files import MADE
 from tests.support.imaging.real_pictures import PICTURES
 from tests.support.imaging.real_pictures import saved as real
@@ -43,7 +55,7 @@ def test_every_picture_of_the_corpus_is_decoded(tmp_path: Path) -> None:
     async def check_all() -> dict[str, BaseException | None]:
         async with pool() as workers:
             return {
-                name: await outcome(workers.check(saved(tmp_path, content), kind))
+                name: await outcome(check(workers, saved(tmp_path, content)))
                 for name, (kind, content) in PICTURES.items()
             }
 
@@ -56,7 +68,9 @@ def test_every_picture_of_the_corpus_is_decoded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [SVG, PPM, CSV, BMP, TIFF], ids=["SVG", "PPM", "CSV", "BMP", "TIFF"])
 def test_file_of_another_type_reaches_no_decoder(tmp_path: Path, content: bytes, kind: ImageType) -> None:
     path = saved(tmp_path, content)
-    assert isinstance(shared.do(lambda workers: outcome(workers.check(path, kind))), Corrupt)
+    assert isinstance(shared.do(lambda workers: outcome(check(workers, path))), Unsupported)
+    size_job = SizeJob(kind, 160, ImageType.WEBP)
+    assert isinstance(shared.do(lambda workers: outcome(make(workers, path, size_job))), Corrupt)
 
 
 @pytest.mark.parametrize("content", [SVG, TIFF], ids=["SVG", "TIFF"])
@@ -82,12 +96,42 @@ except pyvips.Error as error:
 
 
 def test_picture_of_another_type_than_the_job_names_is_refused(tmp_path: Path) -> None:
-    async def check() -> list[BaseException | None]:
+    async def act() -> list[BaseException | None]:
         async with pool() as workers:
             path = saved(tmp_path, real("JPEG"))
-            return [await outcome(workers.check(path, kind)) for kind in ImageType]
+            return [await outcome(make(workers, path, SizeJob(kind, 20, ImageType.WEBP))) for kind in ImageType]
 
-    assert [type(error) for error in run(check)] == [type(None), *[Corrupt] * 4]
+    assert [type(error) for error in run(act)] == [type(None), *[Corrupt] * 4]
+
+
+def gif(screen: tuple[int, int], *frames: tuple[int, int, int, int]) -> bytes:
+    """Return a GIF of one colour with frames of these places and sizes on its screen."""
+    content = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    for left, top, width, height in frames:
+        file = io.BytesIO()
+        Image.new("P", (width, height)).save(file, "GIF", optimize=False)
+        data = file.getvalue()
+        (block,) = [block for block in walk_gif(data, USUAL).blocks if block.kind == IMAGE]
+        content += struct.pack("<BHHHHB", 0x2C, left, top, width, height, 0) + data[block.start + 10 : block.end]
+    return content + b";"
+
+
+def damaged_jpeg() -> bytes:
+    """Return a JPEG whose Huffman tables are all empty; the walk does not read them."""
+    content = bytearray(real("JPEG"))
+    at = -1
+    while (at := content.find(b"\xff\xc4", at + 1)) >= 0:
+        content[at + 5 : at + 21] = bytes(16)
+    return bytes(content)
+
+
+def damaged_gif() -> bytes:
+    """Return a GIF whose compressed data consists of codes that do not exist yet."""
+    content = bytearray(gif((30, 20), (0, 0, 30, 20)))
+    at = content.index(b",") + 11
+    length = content[at]
+    content[at + 1 : at + 1 + length] = b"\xff" * length
+    return bytes(content)
 
 
 def damaged_png() -> bytes:
@@ -116,27 +160,27 @@ def damaged_avif() -> bytes:
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        (ImageType.JPEG, real("JPEG", size=(900, 900))[:-5000]),
+        (ImageType.JPEG, damaged_jpeg()),
         (ImageType.PNG, damaged_png()),
         (ImageType.WEBP, damaged_webp()),
         (ImageType.AVIF, damaged_avif()),
-        (ImageType.GIF, b"GIF89a" + bytes(40)),
+        (ImageType.GIF, damaged_gif()),
     ],
-    ids=["JPEG cut off", "PNG without zlib", "WebP of ones", "AVIF of ones", "GIF of zeros"],
+    ids=["JPEG without Huffman tables", "PNG without zlib", "WebP of ones", "AVIF of ones", "GIF of ones"],
 )
 def test_picture_that_cannot_be_decoded_is_corrupt_and_the_worker_survives(
     tmp_path: Path, kind: ImageType, content: bytes
 ) -> None:
-    async def check() -> None:
+    async def act() -> None:
         async with pool() as workers:
-            await workers.check(saved(tmp_path), ImageType.PNG)
+            await check(workers, saved(tmp_path))
             before = processes()
-            error = await outcome(workers.check(saved(tmp_path, content, "damaged"), kind))
+            error = await outcome(check(workers, saved(tmp_path, content, "damaged")))
             assert isinstance(error, Corrupt)
             assert error.text.startswith(f"The {kind.name} file is damaged: ")
             assert processes() == before
 
-    run(check)
+    run(act)
 
 
 def test_error_with_bytes_of_the_file_does_not_appear_in_another_job(tmp_path: Path) -> None:
@@ -144,14 +188,14 @@ def test_error_with_bytes_of_the_file_does_not_appear_in_another_job(tmp_path: P
     damaged = content.replace(b"irot", b"ir\xa9t")
     assert damaged != content
 
-    async def check() -> None:
+    async def act() -> None:
         async with pool() as workers:
-            error = await outcome(workers.check(saved(tmp_path, damaged), ImageType.AVIF))
+            error = await outcome(check(workers, saved(tmp_path, damaged)))
             assert isinstance(error, Corrupt)
             assert "ir\ufffdt" in error.text
-            await workers.check(saved(tmp_path, content), ImageType.AVIF)
+            await check(workers, saved(tmp_path, content))
 
-    run(check)
+    run(act)
 
 
 def test_picture_that_takes_too_much_memory_is_a_bomb_and_the_next_is_decoded(tmp_path: Path) -> None:
@@ -160,34 +204,14 @@ def test_picture_that_takes_too_much_memory_is_a_bomb_and_the_next_is_decoded(tm
     )
     assert len(content) < 20_000
 
-    async def check() -> None:
+    async def act() -> None:
         async with pool(max_memory_bytes=300 * 2**20) as workers:
-            assert isinstance(await outcome(workers.check(saved(tmp_path, content), ImageType.AVIF)), Bomb)
-            await workers.check(saved(tmp_path), ImageType.PNG)
+            assert isinstance(await outcome(check(workers, saved(tmp_path, content))), Bomb)
+            await check(workers, saved(tmp_path))
         async with pool() as workers:
-            await workers.check(saved(tmp_path, content), ImageType.AVIF)
+            await check(workers, saved(tmp_path, content))
 
-    run(check)
-
-
-def test_missing_file_is_reported(tmp_path: Path) -> None:
-    async def check() -> BaseException | None:
-        async with pool() as workers:
-            return await outcome(workers.check(tmp_path / "missing", ImageType.PNG))
-
-    assert isinstance(run(check), FileNotFoundError)
-
-
-def gif(screen: tuple[int, int], *frames: tuple[int, int, int, int]) -> bytes:
-    """Return a GIF of one colour with frames of these places and sizes on its screen."""
-    content = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
-    for left, top, width, height in frames:
-        file = io.BytesIO()
-        Image.new("P", (width, height)).save(file, "GIF", optimize=False)
-        data = file.getvalue()
-        (block,) = [block for block in walk_gif(data, USUAL).blocks if block.kind == IMAGE]
-        content += struct.pack("<BHHHHB", 0x2C, left, top, width, height, 0) + data[block.start + 10 : block.end]
-    return content + b";"
+    run(act)
 
 
 @pytest.mark.parametrize(
@@ -208,13 +232,11 @@ def test_gif_has_the_size_that_decoders_find(tmp_path: Path, content: bytes, siz
     printed = made_by_libvips(f"b'%d %d' % ((i := pyvips.Image.gifload({str(path)!r})).width, i.height)")
     assert tuple(map(int, printed.split())) == size
 
-    async def check(workers: DecoderPool) -> None:
-        await workers.check(path, ImageType.GIF, pixels=size[0] * size[1])
-        error = await outcome(workers.check(path, ImageType.GIF, pixels=size[0] * size[1] - 1))
-        assert isinstance(error, Corrupt)
-        assert f"{size[0]} x {size[1]} pixels in it, more than its header declares" in error.text
-
-    shared.do(check)
+    assert decoding_errors([(path, ImageType.GIF)], max_pixels=size[0] * size[1]) == [""]
+    (error,) = decoding_errors([(path, ImageType.GIF)], max_pixels=size[0] * size[1] - 1)
+    assert f"{size[0]} x {size[1]} pixels in it, more than its header declares" in error
+    accepted = shared.do(lambda workers: check(workers, path))
+    assert (accepted.width, accepted.height) == size
 
 
 def test_gif_with_a_first_frame_beyond_the_limits_is_refused_with_any_screen() -> None:
@@ -232,10 +254,14 @@ def test_later_frames_of_a_png_are_decoded(tmp_path: Path, mode: str) -> None:
     assert len(list(later_frames(content))) == 2
     begin = content.rindex(b"fdAT") + 8
     end = content.rindex(b"IEND") - 8
-    damaged = content[:begin] + bytes(end - begin) + content[end:]
+    zeros = bytes(end - begin)
+    crc = zlib.crc32(content[begin - 8 : begin] + zeros)
+    damaged = content[:begin] + zeros + crc.to_bytes(4, "big") + content[end + 4 :]
 
-    async def check(workers: DecoderPool) -> None:
-        await workers.check(saved(tmp_path, content), ImageType.PNG)
-        assert isinstance(await outcome(workers.check(saved(tmp_path, damaged), ImageType.PNG)), Corrupt)
+    async def act(workers: DecoderPool) -> None:
+        await check(workers, saved(tmp_path, content))
+        error = await outcome(check(workers, saved(tmp_path, damaged)))
+        assert isinstance(error, Corrupt)
+        assert "libpng" in error.text
 
-    shared.do(check)
+    shared.do(act)

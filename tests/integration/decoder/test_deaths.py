@@ -11,6 +11,7 @@ from authsvc.errors import Bomb, Busy, Corrupt, Internal, TooSlow
 from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType
 from tests.support.decoder.pool import (
+    check,
     hung_job,
     made_by_libvips,
     outcome,
@@ -47,7 +48,7 @@ def test_second_death_fails_only_that_job(tmp_path: Path, number: signal.Signals
         async with pool(count=2) as workers:
             pid, job = await hung_job(workers, tmp_path)
             other = saved(tmp_path, name="other")
-            neighbour = asyncio.create_task(outcome(workers.check(other, ImageType.PNG)))
+            neighbour = asyncio.create_task(outcome(check(workers, other)))
             assert await neighbour is None
             # The neighbour's worker is free now and gets the second attempt.
             (second,) = processes() - {pid}
@@ -60,13 +61,15 @@ def test_second_death_fails_only_that_job(tmp_path: Path, number: signal.Signals
             os.kill(second, number)
             os.kill(second, signal.SIGCONT)
             assert isinstance(await job, error)
-            await workers.check(other, ImageType.PNG)
+            await check(workers, other)
 
     run(act)
 
 
 def test_job_that_computes_too_long_is_stopped_with_its_worker(tmp_path: Path) -> None:
-    slow = made_by_libvips("pyvips.Image.black(12000, 12000, bands=3).write_to_buffer('.png', compression=1)")
+    slow = made_by_libvips(
+        "pyvips.Image.black(7000, 7000, bands=4).cast('ushort').write_to_buffer('.png', compression=1)"
+    )
 
     async def act() -> None:
         async with pool(seconds=0.1) as workers:
@@ -75,7 +78,7 @@ def test_job_that_computes_too_long_is_stopped_with_its_worker(tmp_path: Path) -
             errors: list[BaseException | None] = []
             # On a busy machine a worker may get too little of a processor to be blamed.
             while TooSlow not in {type(error) for error in errors}:
-                errors.append(await outcome(workers.check(path, ImageType.PNG)))
+                errors.append(await outcome(check(workers, path)))
             assert {error.text for error in errors if isinstance(error, TooSlow)} == {
                 "Decoding the picture takes longer than 0.1 seconds. Make it smaller, or raise decode_timeout."
             }
@@ -90,7 +93,7 @@ def test_job_without_processor_time_is_busy_and_not_refused(tmp_path: Path, capl
             pid, job = await hung_job(workers, tmp_path)
             assert isinstance(await job, Busy)
             assert pid not in processes()
-            await workers.check(tmp_path / "picture", ImageType.PNG)
+            await check(workers, tmp_path / "picture")
 
     run(act)
     assert ["a worker got only 0.0 s of processor time within 3 s" in message for message in caplog.messages] == [True]
@@ -99,28 +102,28 @@ def test_job_without_processor_time_is_busy_and_not_refused(tmp_path: Path, capl
 def test_unexpected_error_is_logged_and_fails_one_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def act() -> BaseException | None:
         async with pool() as workers:
-            # Not a valid file name.
-            job = SizeJob(Path("no\0name"), ImageType.PNG, tmp_path / "target", 20, ImageType.WEBP)
-            error = await outcome(workers.make_size(job))
-            await workers.check(saved(tmp_path), ImageType.PNG)
+            folder = os.open(tmp_path, os.O_RDONLY)
+            error = await outcome(workers.make_size(folder, SizeJob(ImageType.PNG, 20, ImageType.WEBP)))
+            os.close(folder)
+            await check(workers, saved(tmp_path))
             return error
 
     assert isinstance(run(act), Internal)
-    assert ["ValueError: embedded null byte" in message for message in caplog.messages] == [True]
+    assert ["mmap.mmap(picture" in message for message in caplog.messages] == [True]
 
 
 def test_workers_that_died_while_idle_do_not_count_as_attempts(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool(count=2) as workers:
             path = saved(tmp_path)
-            await asyncio.gather(*(workers.check(path, ImageType.PNG) for _ in range(2)))
+            await asyncio.gather(*(check(workers, path) for _ in range(2)))
             dead = processes()
             assert len(dead) == 2
             for pid in dead:
                 os.kill(pid, signal.SIGKILL)
-            await wait_for(lambda: not processes(), "both have ended")
+            await wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in dead), "both have ended")
             # The job has two attempts, and neither dead worker may use one up.
-            await workers.check(path, ImageType.PNG)
+            await check(workers, path)
             assert processes().isdisjoint(dead)
 
     run(act)

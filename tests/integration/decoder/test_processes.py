@@ -13,8 +13,7 @@ import pytest
 
 from authsvc.errors import Busy, Corrupt
 from authsvc.imaging.decoder.handle import WorkerHandle
-from authsvc.model import ImageType
-from tests.support.decoder.pool import hung_job, outcome, pool, processes, run, saved, started
+from tests.support.decoder.pool import OPTIONS, check, hung_job, outcome, pool, processes, run, saved, started
 from tests.support.stack import wait_until
 from tests.support.up.processes import status_of
 
@@ -36,7 +35,7 @@ def test_signal_to_the_whole_group_ends_no_worker(tmp_path: Path, number: signal
         async with pool() as workers:
             pid = await started(workers, tmp_path)
             os.kill(pid, number)
-            await workers.check(tmp_path / "picture", ImageType.PNG)
+            await check(workers, tmp_path / "picture")
             assert processes() == {pid}
 
     run(act)
@@ -46,11 +45,11 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from authsvc.imaging.decoder.pool import DecoderPool
-from authsvc.model import ImageType
+from tests.support.decoder.pool import OPTIONS, check
 
 async def main():
-    workers = DecoderPool(count=1, max_waiting=1, timeout=60, max_memory_bytes=2**30)
-    await workers.check(Path(sys.argv[1]), ImageType.PNG)
+    workers = DecoderPool(OPTIONS, count=1, max_waiting=1, timeout=60)
+    await check(workers, Path(sys.argv[1]))
     print("ready", flush=True)
     await asyncio.Event().wait()
 
@@ -98,7 +97,7 @@ def test_worker_does_not_get_the_socket_of_systemd(tmp_path: Path, monkeypatch: 
     run(act)
 
 
-def test_this_process_never_loads_a_decoder(tmp_path: Path) -> None:
+def test_service_never_loads_a_decoder_or_a_walker(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
             await started(workers, tmp_path)
@@ -106,14 +105,17 @@ def test_this_process_never_loads_a_decoder(tmp_path: Path) -> None:
     run(act)
     code = (
         "import sys, authsvc.service.app; "
-        "sys.exit('pyvips' in sys.modules or 'authsvc.imaging.decoder.vips' in sys.modules)"
+        "sys.exit(not {'pyvips', 'authsvc.imaging.decoder.vips', 'authsvc.imaging.formats'}.isdisjoint(sys.modules))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("raise ImportError('no libvips')", 1), ("print('a greeting', flush=True)", -signal.SIGKILL)],
+    [
+        ("raise ImportError('no libvips')", 1),
+        ("import socket; socket.socket(fileno=0).send(b'a greeting'); input()", -signal.SIGKILL),
+    ],
     ids=["without libvips", "with another first word"],
 )
 def test_worker_that_cannot_start_makes_the_job_busy(
@@ -123,7 +125,7 @@ def test_worker_that_cannot_start_makes_the_job_busy(
 
     async def act() -> None:
         async with pool() as workers:
-            assert isinstance(await outcome(workers.check(saved(tmp_path), ImageType.PNG)), Busy)
+            assert isinstance(await outcome(check(workers, saved(tmp_path))), Busy)
             assert processes() == set()
 
     run(act)
@@ -131,14 +133,60 @@ def test_worker_that_cannot_start_makes_the_job_busy(
 
 
 def test_worker_of_another_process_ends_at_once() -> None:
-    command = [sys.executable, "-m", "authsvc.imaging.decoder.process", "1", str(2**30)]
+    command = [sys.executable, "-m", "authsvc.imaging.decoder.process", "1", OPTIONS.to_argument()]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=60).returncode == 1
 
 
 @pytest.mark.parametrize(
     "answer",
-    [b"something a library prints\n", b"{}\n", b'{"failure": "invented", "reason": ""}\n', 70_000 * b"x"],
-    ids=["text", "no result", "an unknown failure", "a line without end"],
+    [
+        b"something a library prints",
+        b"{}",
+        b"[" * 10_000,
+        b'["png", 40, 30]',
+        b'["png", 40, 30, null, 1]',
+        b'["svg", 40, 30, null]',
+        b'["png", 0, 30, null]',
+        b'["png", 16385, 1, null]',
+        b'["png", 16384, 16384, null]',
+        b'["png", "40", 30, null]',
+        b'["png", 40.5, 30, null]',
+        b'["png", 40, 30, 100]',
+        b'["png", 40, 30, 0]',
+        b'["png", 40, 30, -1]',
+        b"[100]",
+        b'{"refusal": "invented", "values": {}}',
+        b'{"refusal": "full", "values": {}}',
+        b'{"refusal": "corrupt", "values": {"kind": "PNG"}}',
+        b'{"refusal": "corrupt", "values": {"kind": "PNG", "reason": ["a list"]}}',
+        b'{"refusal": "corrupt", "values": {"kind": "PNG", "reason": "%s"}}' % (b"x" * 3000),
+        b'{"refusal": "unsupported", "values": {}, "more": 1}',
+        b'{"bug": 1}',
+    ],
+    ids=[
+        "text",
+        "an empty object",
+        "endless nesting",
+        "too short",
+        "too long",
+        "another type",
+        "no pixels",
+        "a side beyond the limit",
+        "pixels beyond the limit",
+        "a number as text",
+        "a fraction",
+        "a clean file that is not there",
+        "an empty clean file",
+        "a negative length",
+        "the answer to another job",
+        "an unknown refusal",
+        "the refusal of another part",
+        "a refusal without its values",
+        "a refusal with a list",
+        "a refusal with a very long text",
+        "a refusal with more fields",
+        "a traceback that is not text",
+    ],
 )
 def test_worker_with_an_invalid_answer_is_replaced_before_the_next_job(tmp_path: Path, answer: bytes) -> None:
     async def act() -> None:
@@ -148,24 +196,21 @@ def test_worker_with_an_invalid_answer_is_replaced_before_the_next_job(tmp_path:
             assert await job is None
             assert processes().isdisjoint({pid})
             broken = saved(tmp_path, b"\x89PNG\r\n\x1a\n" + bytes(40), "broken")
-            assert isinstance(await outcome(workers.check(broken, ImageType.PNG)), Corrupt)
-            assert await outcome(workers.check(tmp_path / "picture", ImageType.PNG)) is None
+            assert isinstance(await outcome(check(workers, broken)), Corrupt)
+            assert await outcome(check(workers, tmp_path / "picture")) is None
 
     run(act)
 
 
 def _answer_for(pid: int, answer: bytes) -> None:
-    """Write into the socket through which a worker answers: its only socket besides its input."""
-    (answers,) = [
-        number for number, file in _open_files(pid).items() if number != 0 and not file.startswith(os.devnull)
-    ]
+    """Write into the socket of a worker, which is its input."""
     worker = os.pidfd_open(pid)
     # pidfd_getfd(2): Python has no function for it. Its number is the same on every architecture.
-    descriptor = ctypes.CDLL(None, use_errno=True).syscall(438, worker, answers, 0)
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(438, worker, 0, 0)
     os.close(worker)
     assert descriptor >= 0, os.strerror(ctypes.get_errno())
     with socket.socket(fileno=descriptor) as connection:
-        connection.sendall(answer)
+        connection.send(answer)
 
 
 def _open_files(pid: int) -> dict[int, str]:
@@ -190,7 +235,7 @@ def test_worker_inherits_no_files_of_its_service(tmp_path: Path) -> None:
             async with pool() as workers:
                 pid = await started(workers, tmp_path)
                 files = _open_files(pid)
-                assert len(files) == 4
+                assert len(files) == 3
                 assert str(tmp_path / "secret") not in files.values()
 
     run(act)
@@ -198,7 +243,7 @@ def test_worker_inherits_no_files_of_its_service(tmp_path: Path) -> None:
 
 def test_processor_time_of_an_ended_worker_is_zero() -> None:
     async def act() -> None:
-        worker = await WorkerHandle.start(2**30)
+        worker = await WorkerHandle.start(OPTIONS)
         assert worker.processor_seconds() > 0
         await worker.kill()
         assert (worker.processor_seconds(), worker.has_ended) == (0.0, True)

@@ -16,16 +16,15 @@ LIMIT_SECONDS = 3
 SERVICE = """
 import asyncio, sys
 from pathlib import Path
-from authsvc.model import ImageType
-from tests.support.decoder.pool import outcome, pool, run, until_asked
+from tests.support.decoder.pool import check, outcome, pool, run, until_asked
 
 async def main():
     picture = Path(sys.argv[1])
     async with pool(seconds=float(sys.argv[2])) as workers:
-        await workers.check(picture, ImageType.PNG)
+        await check(workers, picture)
         print("started", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        job = asyncio.create_task(outcome(workers.check(picture, ImageType.PNG)))
+        job = asyncio.create_task(outcome(check(workers, picture)))
         await until_asked()
         print("asked", flush=True)
         print(repr(await job), flush=True)

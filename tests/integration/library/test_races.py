@@ -29,7 +29,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, new_catalog: Path) -> Itera
 
 def _upload(place: Workplace, content: bytes, gate: Gate) -> Image:
     ingest = ingest_of(SteppedImages(place.catalog, gate), SteppedStore(place.settings, gate))
-    return asyncio.run(ingest.keep(place.received(content), name=""))
+    return asyncio.run(ingest.keep(place.received(content), name="", owner=""))
 
 
 def _remove(place: Workplace, content: bytes, gate: Gate) -> bool:

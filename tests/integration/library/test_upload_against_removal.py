@@ -17,7 +17,7 @@ from tests.support.stepped import SteppedImages, SteppedStore
 from tests.support.workplace import Workplace, ingest_of, open_workplace
 
 LATEST_STEP = 8
-"""An upload has five steps; one that lost its blob to the removal starts again."""
+"""An upload has four or five steps; one that lost its blob to the removal starts again."""
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_every_order_ends_with_picture_and_row_or_with_neither(
         removal = _Removal(shared, Key(digests_of(content).md5, extension), bury_before, *later)
         images = SteppedImages(shared.catalog, removal.go_on)
         ingest = ingest_of(images, SteppedStore(shared.settings, removal.go_on))
-        image = asyncio.run(ingest.keep(shared.received(content), name=""))
+        image = asyncio.run(ingest.keep(shared.received(content), name="", owner=""))
         order = f"set aside and settled before the steps {later}"
         is_removed_before_the_answer = removal.is_done is True
         if not removal.is_begun or removal.is_done is not None:

@@ -1,30 +1,39 @@
 """What a reader gets when the worker, the picture or the cache fails."""
 
 import asyncio
+import io
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from PIL import Image as PillowImage
 
 from authsvc.errors import Bomb, Busy, Corrupt, DiskFull, TooSlow, Unsupported
 from authsvc.imaging.decoder.job import SizeJob
+from authsvc.imaging.decoder.result_file import ResultFile
 from authsvc.model import ImageType, Key
 from authsvc.sizes.maker import Outcome, SizeMaker
 from authsvc.sizes.request import BestFormat, FileSuffix, SizeRequest
+from tests.support.contract.small_disk import small_disk
 from tests.support.pictures import picture
 from tests.support.times import shorten
 from tests.support.workplace import Workplace
 
 
 class OneByteDecoder:
-    """Writes one byte as the file of a size, or raises."""
+    """Returns one byte as a size, or raises."""
 
     def __init__(self, act: Callable[[], None] = lambda: None) -> None:
         self._act = act
 
-    async def make_size(self, job: SizeJob) -> None:
+    async def make_size(self, picture: int, job: SizeJob) -> ResultFile:
+        assert os.fstat(picture).st_size
+        assert job.width
         self._act()
-        await asyncio.to_thread(job.target.write_bytes, b"x")
+        result = ResultFile()
+        os.write(result.descriptor, b"x")
+        return result
 
 
 def failing(error: Exception) -> OneByteDecoder:
@@ -71,13 +80,13 @@ def test_avif_starts_only_after_every_waiting_reader_is_served(
     begun: list[tuple[int, ImageType]] = []
 
     class SlowAtWidth320(OneByteDecoder):
-        async def make_size(self, job: SizeJob) -> None:
+        async def make_size(self, picture: int, job: SizeJob) -> ResultFile:
             begun.append((job.width, job.format))
             if len(begun) == 5:
                 all_begun.set()
             if job.width == 320:
                 await released.wait()
-            await super().make_size(job)
+            return await super().make_size(picture, job)
 
     async def run() -> None:
         maker = SizeMaker(store=place.store, cache=place.sizes, decoder=SlowAtWidth320(), on_end=lambda _: None)
@@ -141,9 +150,9 @@ def test_reader_stops_waiting_and_the_job_goes_on(
     place: Workplace, webp_request: SizeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(OneByteDecoder):
-        async def make_size(self, job: SizeJob) -> None:
+        async def make_size(self, picture: int, job: SizeJob) -> ResultFile:
             await released.wait()
-            await super().make_size(job)
+            return await super().make_size(picture, job)
 
     async def run() -> None:
         maker = SizeMaker(store=place.store, cache=place.sizes, decoder=Slow(), on_end=ends.append)
@@ -174,7 +183,33 @@ def test_size_of_a_picture_removed_during_the_job_is_deleted(place: Workplace, w
     assert not place.sizes.path(webp_request.key, 160, FileSuffix.WEBP).exists()
 
 
-def test_plain_size_as_wide_as_the_picture_is_a_link_to_the_picture(
+def test_size_that_is_not_smaller_than_the_picture_is_a_link_to_the_picture(
     place: Workplace, webp_request: SizeRequest
 ) -> None:
-    assert make(place, OneByteDecoder(), SizeRequest(webp_request.key, 640, BestFormat.PLAIN)) is Outcome.LINKED
+    class AsLongAsThePicture(OneByteDecoder):
+        async def make_size(self, picture: int, job: SizeJob) -> ResultFile:
+            result = await super().make_size(picture, job)
+            os.ftruncate(result.descriptor, os.fstat(picture).st_size)
+            return result
+
+    assert make(place, AsLongAsThePicture(), webp_request) is Outcome.LINKED
+    assert not place.sizes.path(webp_request.key, 160, FileSuffix.WEBP).exists()
+
+
+@pytest.mark.needs_root
+def test_cache_without_room_leaves_no_partial_file(place: Workplace) -> None:
+    file = io.BytesIO()
+    PillowImage.effect_noise((350, 250), 90).save(file, "PNG")
+    key = place.keep(file.getvalue()).key
+
+    class Long(OneByteDecoder):
+        async def make_size(self, picture: int, job: SizeJob) -> ResultFile:
+            result = await super().make_size(picture, job)
+            os.write(result.descriptor, bytes(40_000))
+            return result
+
+    place.settings.sizes_dir.rmdir()
+    with small_disk(place.settings.sizes_dir, "size=16k") as disk:
+        assert place.path_of(key).stat().st_size > 40_001
+        assert make(place, Long(), SizeRequest(key, 160, BestFormat.WEBP)) is Outcome.NOT_NOW
+        assert [path for path in disk.rglob("*") if path.is_file()] == []

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -6,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Busy, Collision, Corrupt, TooManyPixels, Unsupported
-from authsvc.model import Image, ImageType, Key
+from authsvc.imaging.decoder.answer import Accepted
+from authsvc.imaging.decoder.result_file import ResultFile
+from authsvc.model import Image, Key
 from authsvc.uploads.pipeline import Ingest
 from tests.support.contract.values import digests_of
 from tests.support.imaging.private_pictures import PRIVATE, SECRET
@@ -71,7 +74,7 @@ def test_same_new_picture_uploaded_by_many_at_once_is_one_file_and_equal_answers
 
     async def keep_all() -> list[Image]:
         return await asyncio.gather(
-            *(ingest.keep(place.received(content), name=f"{number}.png") for number in range(20))
+            *(ingest.keep(place.received(content), name=f"{number}.png", owner="") for number in range(20))
         )
 
     images = asyncio.run(keep_all())
@@ -153,7 +156,7 @@ def test_refused_forgery_does_not_delete_the_blob_of_an_answered_upload(place: W
     images = SteppedImages(place.catalog, finish_the_removal_and_upload)
     ingest = ingest_of(images, SteppedStore(place.settings, finish_the_removal_and_upload))
     with pytest.raises(Collision):
-        asyncio.run(ingest.keep(place.received(forged, md5=image.key.digest), name=""))
+        asyncio.run(ingest.keep(place.received(forged, md5=image.key.digest), name="", owner=""))
     assert [place.path_of(each.key).read_bytes() for each in promised] == [forged]
 
 
@@ -169,7 +172,7 @@ def test_upload_during_several_removals_leaves_no_row_without_its_blob(place: Wo
 
     ingest = ingest_of(SteppedImages(place.catalog, in_between), place.store)
     with suppress(Busy):
-        asyncio.run(ingest.keep(place.received(content), name=""))
+        asyncio.run(ingest.keep(place.received(content), name="", owner=""))
     row = place.row_of(content)
     assert place.blobs_of(content) == ([] if row is None else [row.key])
 
@@ -178,7 +181,7 @@ def test_upload_during_several_removals_leaves_no_row_without_its_blob(place: Wo
 def test_received_file_is_deleted_before_the_answer(place: Workplace, content: bytes) -> None:
     received = place.received(content)
     with suppress(Unsupported):
-        image = asyncio.run(place.ingest.keep(received, name=""))
+        image = asyncio.run(place.ingest.keep(received, name="", owner=""))
         assert place.path_of(image.key).read_bytes() == content
     assert received.spooled is not None
     assert list(Path(place.settings.spool_dir).iterdir()) == []
@@ -190,7 +193,7 @@ def test_upload_succeeds_though_its_received_file_cannot_be_deleted(place: Workp
             raise PermissionError
 
     content = picture()
-    image = asyncio.run(place.ingest.keep(Stuck(partial(place.spooled, content)), name=""))
+    image = asyncio.run(place.ingest.keep(Stuck(partial(place.spooled, content)), name="", owner=""))
     assert place.row_of(content) == image
 
 
@@ -208,20 +211,20 @@ def test_picture_with_metadata_is_stored_clean_and_the_spool_is_empty(place: Wor
 class Undecodable:
     """Refuses every picture."""
 
-    async def check(self, path: Path, kind: ImageType, *, pixels: int | None = None) -> None:
-        raise Corrupt(kind=kind.name, reason=f"{path.suffix} of {pixels} pixels is not taken")
+    async def inspect(self, picture: int, *, owner: str) -> tuple[Accepted, ResultFile]:
+        raise Corrupt(kind="picture", reason=f"that of {owner} with {os.fstat(picture).st_size} bytes is not taken")
 
 
 @pytest.mark.parametrize("content", [PRIVATE["JPEG, turned 6"][1], picture()], ids=["to be cleaned", "clean"])
 def test_picture_that_cannot_be_decoded_leaves_nothing(place: Workplace, content: bytes) -> None:
-    ingest = Ingest(images=place.catalog.images, store=place.store, limits=LIMITS, strips=True, decoder=Undecodable())
+    ingest = Ingest(images=place.catalog.images, store=place.store, decoder=Undecodable())
     with pytest.raises(Corrupt, match="is not taken"):
-        asyncio.run(ingest.keep(place.received(content), name=""))
+        asyncio.run(ingest.keep(place.received(content), name="", owner=""))
     assert list(place.settings.spool_dir.iterdir()) == []
     assert list(place.store.keys()) == []
 
 
 def test_known_picture_is_not_decoded_again(place: Workplace) -> None:
     image = place.keep(content := picture())
-    ingest = Ingest(images=place.catalog.images, store=place.store, limits=LIMITS, strips=True, decoder=Undecodable())
-    assert asyncio.run(ingest.keep(place.received(content), name="")) == image
+    ingest = Ingest(images=place.catalog.images, store=place.store, decoder=Undecodable())
+    assert asyncio.run(ingest.keep(place.received(content), name="", owner="")) == image

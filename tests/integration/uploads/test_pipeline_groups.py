@@ -15,7 +15,8 @@ from authsvc.errors import Busy, Collision, DiskFull, Unsupported
 from authsvc.model import Digests, Image, Key, Spooled
 from authsvc.store.filesystem import FilesystemStore
 from authsvc.store.port import BlobStat, Put
-from authsvc.uploads.pipeline import MAX_GROUP, Ingest
+from authsvc.uploads.batcher import MAX_GROUP
+from authsvc.uploads.pipeline import Ingest
 from authsvc.uploads.spool import Spool
 from tests.support.pictures import picture
 from tests.support.workplace import Received, Workplace, ingest_of
@@ -23,16 +24,16 @@ from tests.support.workplace import Received, Workplace, ingest_of
 DEADLINE_SECONDS = 60
 
 
-class CountingImages(SqlImageCatalog):
-    """The real catalog; it notes how many images each call records."""
+class CountingStore(FilesystemStore):
+    """The real store; it notes how many files each call stores."""
 
     def __init__(self, place: Workplace) -> None:
-        super().__init__(place.catalog._engine, place.catalog._writer)
+        super().__init__(place.settings.blobs_dir, trash=place.settings.trash_dir)
         self.sizes: list[int] = []
 
-    def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
-        self.sizes.append(len(entries))
-        return super().add_all(entries)
+    def put_all(self, puts: Sequence[Put]) -> list[bool | Exception]:
+        self.sizes.append(len(puts))
+        return super().put_all(puts)
 
 
 @dataclass
@@ -40,13 +41,13 @@ class Crowd:
     """Uploads that wait for the first one, which stops until `go`."""
 
     place: Workplace
-    images: CountingImages
+    store: CountingStore
     ingest: Ingest
     first: asyncio.Task[Image] | None = None
     may_go: threading.Event = field(default_factory=threading.Event)
 
     def wait_in_line(self, content: bytes, *, md5: str | None = None) -> asyncio.Task[Image]:
-        return asyncio.create_task(self.ingest.keep(self.place.received(content, md5=md5), name=""))
+        return asyncio.create_task(self.ingest.keep(self.place.received(content, md5=md5), name="", owner=""))
 
     async def go(self) -> None:
         """Let the first one continue, and wait until it is stored."""
@@ -59,18 +60,14 @@ class Crowd:
 
 @asynccontextmanager
 async def crowd(place: Workplace, store: FilesystemStore | None = None) -> AsyncIterator[Crowd]:
-    images = CountingImages(place)
-    made = Crowd(
-        place,
-        images,
-        ingest_of(images, store or place.store),
-    )
+    counting = CountingStore(place)
+    made = Crowd(place, counting, ingest_of(place.catalog.images, store or counting))
 
     def slowly() -> Spooled:
         assert made.may_go.wait(DEADLINE_SECONDS)
         return place.spooled(picture())
 
-    made.first = asyncio.create_task(made.ingest.keep(Received(slowly), name=""))
+    made.first = asyncio.create_task(made.ingest.keep(Received(slowly), name="", owner=""))
     await asyncio.sleep(0)
     try:
         yield made
@@ -78,7 +75,7 @@ async def crowd(place: Workplace, store: FilesystemStore | None = None) -> Async
         made.may_go.set()
 
 
-def test_uploads_that_wait_are_recorded_by_one_call(place: Workplace) -> None:
+def test_uploads_that_wait_are_stored_by_one_call(place: Workplace) -> None:
     async def run() -> None:
         async with crowd(place) as made:
             contents = [picture() for _ in range(10)]
@@ -87,7 +84,7 @@ def test_uploads_that_wait_are_recorded_by_one_call(place: Workplace) -> None:
             for content, image in zip(contents, await asyncio.gather(*waiting), strict=True):
                 assert place.row_of(content) == image
                 assert place.path_of(image.key).read_bytes() == content
-            assert made.images.sizes == [1, 10]
+            assert made.store.sizes == [1, 10]
 
     asyncio.run(run())
 
@@ -100,7 +97,8 @@ def test_group_has_a_maximum_size(place: Workplace) -> None:
             await made.go()
             await asyncio.gather(*waiting)
             assert place.blobs_of(content) == [(await waiting[-1]).key]
-            assert made.images.sizes == [1, MAX_GROUP, 1]
+            assert max(made.store.sizes) == MAX_GROUP
+            assert sum(made.store.sizes) == MAX_GROUP + 2
 
     asyncio.run(run())
 
@@ -110,7 +108,7 @@ def test_refused_upload_does_not_affect_others_of_its_group(place: Workplace, po
     async def run() -> None:
         async with crowd(place) as made:
             contents = [picture() for _ in range(4)]
-            image = await place.ingest.keep(place.received(picture()), name="")
+            image = await place.ingest.keep(place.received(picture()), name="", owner="")
             waiting = [made.wait_in_line(content) for content in contents[:position]]
             text = made.wait_in_line(b"no picture")
             forgery = made.wait_in_line(picture(), md5=image.key.digest)
@@ -170,7 +168,7 @@ def test_missing_file_fails_only_its_own_upload(place: Workplace) -> None:
                 return spooled
 
             other = made.wait_in_line(content)
-            missing = asyncio.create_task(made.ingest.keep(Received(unlinked), name=""))
+            missing = asyncio.create_task(made.ingest.keep(Received(unlinked), name="", owner=""))
             await made.go()
             assert place.path_of((await other).key).read_bytes() == content
             with pytest.raises(FileNotFoundError):
@@ -183,7 +181,7 @@ def test_no_upload_waits_after_the_last_group_is_done(place: Workplace) -> None:
     async def run() -> None:
         ingest = place.ingest
         for _ in range(3):
-            await asyncio.wait_for(ingest.keep(place.received(picture()), name=""), DEADLINE_SECONDS)
+            await asyncio.wait_for(ingest.keep(place.received(picture()), name="", owner=""), DEADLINE_SECONDS)
 
     asyncio.run(run())
 
@@ -191,7 +189,7 @@ def test_no_upload_waits_after_the_last_group_is_done(place: Workplace) -> None:
 def test_unreadable_blob_fails_only_its_own_upload(place: Workplace) -> None:
     async def run() -> None:
         broken, good, new = picture(), picture(), picture()
-        stored = [await place.ingest.keep(place.received(content), name="") for content in (broken, good)]
+        stored = [await place.ingest.keep(place.received(content), name="", owner="") for content in (broken, good)]
 
         class Damaged(FilesystemStore):
             def stat(self, key: Key) -> BlobStat | None:
@@ -211,25 +209,26 @@ def test_unreadable_blob_fails_only_its_own_upload(place: Workplace) -> None:
 
 
 @pytest.mark.parametrize("error", [Busy, DiskFull], ids=["locked", "full"])
-def test_failing_catalog_fails_the_group_and_not_the_next(place: Workplace, error: type[Busy | DiskFull]) -> None:
-    class Failing(CountingImages):
+def test_failing_catalog_fails_its_uploads_and_not_the_next(place: Workplace, error: type[Busy | DiskFull]) -> None:
+    class Failing(SqlImageCatalog):
         is_failing = False
 
-        def add_all(self, entries: Sequence[tuple[Image, Digests]]) -> Future[list[Image | Collision]]:
+        def add(self, image: Image, received: Digests) -> Future[Image | Collision]:
             if not self.is_failing:
-                return super().add_all(entries)
-            failed: Future[list[Image | Collision]] = Future()
+                return super().add(image, received)
+            failed: Future[Image | Collision] = Future()
             failed.set_exception(error())
             return failed
 
     async def run() -> None:
-        images = Failing(place)
+        images = Failing(place.catalog._engine, place.catalog._writer)
         ingest = ingest_of(images, place.store)
-        before = await ingest.keep(place.received(known := picture()), name="")
+        before = await ingest.keep(place.received(known := picture()), name="", owner="")
         images.is_failing = True
         contents = [picture() for _ in range(3)]
         results = await asyncio.gather(
-            *(ingest.keep(place.received(content), name="") for content in (*contents, known)), return_exceptions=True
+            *(ingest.keep(place.received(content), name="", owner="") for content in (*contents, known)),
+            return_exceptions=True,
         )
         assert [type(result) for result in results] == [error] * 3 + [Image]
         if error is DiskFull:
@@ -237,7 +236,10 @@ def test_failing_catalog_fails_the_group_and_not_the_next(place: Workplace, erro
         assert place.blobs_of(known) == [before.key]
         images.is_failing = False
         for content in contents:
-            assert place.path_of((await ingest.keep(place.received(content), name="")).key).read_bytes() == content
+            assert (
+                place.path_of((await ingest.keep(place.received(content), name="", owner="")).key).read_bytes()
+                == content
+            )
 
     asyncio.run(run())
 
@@ -252,8 +254,8 @@ def test_close_waits_for_the_row_of_a_disconnected_client(place: Workplace) -> N
             assert not closing.done()
             made.may_go.set()
             await asyncio.wait_for(closing, DEADLINE_SECONDS)
-            assert made.images.sizes == [1]
-        await ingest_of(made.images, place.store).close()
+            assert made.store.sizes == [1]
+        await ingest_of(place.catalog.images, place.store).close()
 
     asyncio.run(run())
 
@@ -285,7 +287,7 @@ def test_cancelled_upload_leaves_no_file(place: Workplace, *, is_after: bool) ->
             async with Spool(place.settings.spool_dir, max_bytes=len(content)) as spool:
                 await spool.write(content)
                 spool.hash_rest()
-                return await ingest.keep(spool, name="")
+                return await ingest.keep(spool, name="", owner="")
 
         cancelled, other = asyncio.create_task(upload(leaving)), asyncio.create_task(upload(staying))
         assert await asyncio.to_thread(store.reached.wait, DEADLINE_SECONDS)
@@ -309,6 +311,6 @@ def test_upload_after_the_threads_have_ended_is_answered(place: Workplace) -> No
         asyncio.get_running_loop().set_default_executor(threads)
         threads.shutdown()
         with pytest.raises(RuntimeError, match="after shutdown"):
-            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name=""), DEADLINE_SECONDS)
+            await asyncio.wait_for(place.ingest.keep(place.received(picture()), name="", owner=""), DEADLINE_SECONDS)
 
     asyncio.run(run())

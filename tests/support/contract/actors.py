@@ -9,6 +9,7 @@ from pathlib import Path
 from authsvc.catalog.migrate import ensure_schema
 from authsvc.catalog.opened import Catalog
 from authsvc.catalog.sqlite import open_catalog
+from authsvc.errors import Collision
 from authsvc.model import Image
 from authsvc.store.filesystem import FilesystemStore
 from tests.support.contract.values import a_blob, a_token, an_image, received_as
@@ -16,7 +17,7 @@ from tests.support.contract.values import a_blob, a_token, an_image, received_as
 ACKNOWLEDGED = "acknowledged"
 
 
-def add_images(opener: Callable[[], Catalog], images: list[Image]) -> list[Image]:
+def add_images(opener: Callable[[], Catalog], images: list[Image]) -> list[Image | Collision]:
     """Add all at once; return what the catalog returns for each."""
     catalog = opener()
     futures = [catalog.images.add(image, received_as(image)) for image in images]

@@ -2,13 +2,15 @@
 
 import asyncio
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import termios
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from fcntl import ioctl
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +19,17 @@ from typing import Any, Self, TypeVar
 import uvloop
 from PIL import Image
 
+from authsvc.imaging.decoder.answer import Accepted
+from authsvc.imaging.decoder.job import SizeJob
+from authsvc.imaging.decoder.options import WorkerOptions
 from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.model import ImageType
+from tests.support.limits import USUAL
 from tests.support.up.processes import descendants, status_of
 
 DEADLINE_SECONDS = 250.0
 GIB = 2**30
+OPTIONS = WorkerOptions(memory_bytes=GIB, result_bytes=2**26, limits=USUAL, strips=True)
 
 T = TypeVar("T")
 
@@ -35,10 +42,16 @@ def run(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @asynccontextmanager
 async def pool(
-    *, count: int = 1, max_waiting: int = 8, seconds: float = 30, max_memory_bytes: int = GIB
+    *,
+    count: int = 1,
+    max_waiting: int = 8,
+    seconds: float = 30,
+    max_memory_bytes: int = GIB,
+    max_result_bytes: int = 2**26,
 ) -> AsyncIterator[DecoderPool]:
     """Yield a pool that is closed afterwards; a job may take `seconds`."""
-    workers = DecoderPool(count=count, max_waiting=max_waiting, timeout=seconds, max_memory_bytes=max_memory_bytes)
+    options = replace(OPTIONS, memory_bytes=max_memory_bytes, result_bytes=max_result_bytes)
+    workers = DecoderPool(options, count=count, max_waiting=max_waiting, timeout=seconds)
     try:
         yield workers
     finally:
@@ -54,7 +67,7 @@ class SharedWorker:
 
     def __enter__(self) -> Self:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self._workers = DecoderPool(count=1, max_waiting=8, timeout=30, max_memory_bytes=GIB)
+        self._workers = DecoderPool(OPTIONS, count=1, max_waiting=8, timeout=30)
         return self
 
     def __exit__(
@@ -99,12 +112,57 @@ async def wait_for(probe: Callable[[], T], what: str) -> T:
 
 async def started(workers: DecoderPool, folder: Path) -> int:
     """Start the one worker with a first job; return its process."""
-    await workers.check(saved(folder), ImageType.PNG)
+    await check(workers, saved(folder))
     (pid,) = processes()
     return pid
 
 
-async def outcome(job: Awaitable[None]) -> BaseException | None:
+async def check(workers: DecoderPool, path: Path) -> Accepted:
+    """Have an uploaded picture inspected; return its facts."""
+    with path.open("rb") as file:
+        accepted, clean = await workers.inspect(file.fileno(), owner="owner")
+    clean.close()
+    return accepted
+
+
+async def make(workers: DecoderPool, path: Path, job: SizeJob) -> bytes:
+    """Return the size of a picture."""
+    with path.open("rb") as file:
+        made = await workers.make_size(file.fileno(), job)
+    with made:
+        return b"".join(made.blocks())
+
+
+def decoding_errors(pictures: Iterable[tuple[Path, ImageType]], *, max_pixels: int = GIB) -> list[str]:
+    """Return for each picture why libvips, set up as in a worker, cannot decode it; "" if it can.
+
+    No walk comes before that.
+    """
+    code = """
+import json, sys
+from pathlib import Path
+from authsvc.errors import AnswerError
+from authsvc.imaging.decoder import vips
+from authsvc.model import ImageType
+
+def error(path, kind, max_pixels):
+    try:
+        vips.decode(Path(path).read_bytes(), ImageType(kind), max_pixels=max_pixels)
+    except AnswerError as error:
+        return error.text
+    return ""
+
+vips.set_up()
+print(json.dumps([error(*each) for each in json.load(sys.stdin)]))
+"""
+    order = json.dumps([[str(path), kind, max_pixels] for path, kind in pictures])
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=order, check=True, capture_output=True, text=True, timeout=250)
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+async def outcome(job: Awaitable[object]) -> BaseException | None:
     """Return what a job raises, None when it is done."""
     try:
         await job
@@ -134,7 +192,7 @@ async def hung_job(workers: DecoderPool, folder: Path) -> tuple[int, asyncio.Tas
     """Return a stopped worker and the job that it was given."""
     pid = await started(workers, folder)
     os.kill(pid, signal.SIGSTOP)
-    return pid, asyncio.create_task(outcome(workers.check(folder / "picture", ImageType.PNG)))
+    return pid, asyncio.create_task(outcome(check(workers, folder / "picture")))
 
 
 async def until_asked() -> None:

@@ -1,5 +1,6 @@
 """Width and height from headers that are whole, cut off and damaged."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.errors import Corrupt
-from authsvc.imaging.inspection import read_size, size_in_header
+from authsvc.errors import Corrupt, TooManyPixels, Truncated, Unsupported
+from authsvc.imaging.inspection import Inspected, inspect, read_header, size_in_header
 from authsvc.model import ImageType
 from tests.support.imaging.real_pictures import PICTURES, SIZE, opened_size, saved, shown_size, smallest_webp
+from tests.support.limits import USUAL
 
 HEADER_BYTES = 600
 
@@ -28,19 +30,65 @@ def test_size_is_the_one_that_is_shown(kind: ImageType, content: bytes) -> None:
     assert size_in_header(content, kind) == shown_size(content) == SIZE
 
 
-def test_file_is_read_from_its_start(tmp_path: Path) -> None:
-    path = tmp_path / "picture"
-    path.write_bytes(saved("PNG"))
-    with path.open("rb") as file:
-        file.seek(7)
-        assert read_size(file, ImageType.PNG) == SIZE
+@pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
+def test_size_of_a_file_is_found_by_its_bytes_and_not_by_its_name(
+    tmp_path: Path, kind: ImageType, content: bytes
+) -> None:
+    path = tmp_path / ("holiday.gif" if kind is not ImageType.GIF else "holiday.jpg")
+    path.write_bytes(content)
+    assert read_header(path) == SIZE
 
 
-def test_empty_file_is_corrupt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", list(ImageType))
+def test_cut_off_file_has_a_size(tmp_path: Path, kind: ImageType) -> None:
     path = tmp_path / "picture"
-    path.touch()
-    with path.open("rb") as file, pytest.raises(Corrupt, match="it is empty"):
-        read_size(file, ImageType.PNG)
+    path.write_bytes(saved(kind.name)[:-2])
+    assert read_header(path) == SIZE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<svg/>", saved("TIFF"), saved("BMP"), saved("JPEG")[:2]],
+    ids=["nothing", "SVG", "TIFF", "BMP", "two bytes of a JPEG"],
+)
+def test_file_of_another_type_is_unsupported(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(content)
+    with pytest.raises(Unsupported):
+        read_header(path)
+
+
+@pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
+def test_picture_without_metadata_is_kept_byte_for_byte(kind: ImageType, content: bytes) -> None:
+    assert inspect(content, kind, USUAL, strips=False) == Inspected(*SIZE, [range(len(content))])
+
+
+@pytest.mark.parametrize(("kind", "content"), PICTURES.values(), ids=PICTURES.keys())
+def test_picture_of_any_type_beyond_a_limit_is_refused(kind: ImageType, content: bytes) -> None:
+    for limits in (replace(USUAL, max_side=max(SIZE) - 1), replace(USUAL, max_pixels=9)):
+        with pytest.raises(TooManyPixels):
+            inspect(content, kind, limits, strips=False)
+
+
+@pytest.mark.parametrize("kind", list(ImageType))
+def test_cut_off_upload_is_refused(kind: ImageType) -> None:
+    with pytest.raises(Truncated):
+        inspect(saved(kind.name)[:-2], kind, USUAL, strips=False)
+
+
+def test_avif_has_the_limit_of_buffered_pictures() -> None:
+    with pytest.raises(TooManyPixels, match="raise max_buffered_pixels"):
+        inspect(saved("AVIF"), ImageType.AVIF, replace(USUAL, max_buffered_pixels=9), strips=False)
+
+
+def test_avif_with_a_cut_off_header_is_refused(tmp_path: Path) -> None:
+    content = saved("AVIF")[:16]
+    with pytest.raises(Truncated):
+        inspect(content, ImageType.AVIF, USUAL, strips=False)
+    path = tmp_path / "picture"
+    path.write_bytes(content)
+    with pytest.raises(Corrupt):
+        read_header(path)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 65_000), (16_000, 1), (255, 256), (300, 257)], ids=str)

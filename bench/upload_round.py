@@ -21,8 +21,8 @@ _SETTLED_SECONDS = 0.3
 class Round:
     """What one round has shown: rates per second, times in milliseconds, memory in bytes.
 
-    Processor times are per upload, those of the service with all that decodes
-    for it; `client_share` is how busy the load generator kept a core, 1.0
+    Processor times are per upload, `service_ms` with all that decodes
+    for it, `workers_ms` that alone; `client_share` is how busy the load generator kept a core, 1.0
     being as much as it can.
     """
 
@@ -31,6 +31,7 @@ class Round:
     p99_ms: float
     nginx_ms: float
     service_ms: float
+    workers_ms: float
     client_share: float
     rss_before: int
     rss_behind: int
@@ -48,7 +49,7 @@ def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
     rss_before = _memory(way.service, "VmRSS")
     if way.service:
         Path(f"/proc/{way.service}/clear_refs").write_text("5")  # proc_pid_clear_refs(5): the peak
-    before = _processor_ms(way.nginx), _processor_ms(way.service), os.times()
+    before = _processor_ms(way.nginx), _processor_ms(way.service), os.times(), _own_ms(way.service)
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", f"--timeout={_TIMEOUT_SECONDS}s"]
     command += ["-s", str(BENCH / "upload_load.lua"), f"http://127.0.0.1:{way.port}{_UPLOAD_PATH}", "--"]
     command += [str(picture.front), str(picture.back), way.form, _UPLOAD_PATH, way.token, secrets.token_hex(8)]
@@ -65,6 +66,7 @@ def measure(way: Way, picture: Halves, *, clients: int, seconds: int) -> Round:
         p99_ms=said["p99_ms"],
         nginx_ms=(_processor_ms(way.nginx) - before[0]) / uploads,
         service_ms=(_processor_ms(way.service) - before[1]) / uploads,
+        workers_ms=(_processor_ms(way.service) - before[1] - (_own_ms(way.service) - before[3])) / uploads,
         client_share=(
             client.children_user + client.children_system - before[2].children_user - before[2].children_system
         )
@@ -89,6 +91,14 @@ def reload_done(way: Way) -> int:
 
 def _processor_ms(process: int) -> float:
     return 1000 * processor_seconds(process) if process else 0.0
+
+
+def _own_ms(process: int) -> float:
+    """Return the processor time of a process without its children, in which the time of ended ones is not counted."""
+    if not process:
+        return 0.0
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return 1000 * sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")  # utime and stime: proc_pid_stat(5)
 
 
 def _memory(process: int, name: str) -> int:

@@ -56,6 +56,7 @@ class Case:
             "p99_ms": round(self.median(lambda each: each.p99_ms), 2),
             "nginx_ms": round(self.median(lambda each: each.nginx_ms), 3),
             "service_ms": round(self.median(lambda each: each.service_ms), 3),
+            "workers_ms": round(self.median(lambda each: each.workers_ms), 3),
             "client_share": round(self.median(lambda each: each.client_share), 2),
             "rss_before_mb": round(self.rounds[0].rss_before / 2**20, 1),
             "rss_first_mb": round(self.rounds[0].rss_behind / 2**20, 1),
@@ -107,7 +108,7 @@ def rows(cases: Sequence[Case]) -> list[dict[str, float | int | str]]:
 def table(figures: Sequence[dict[str, float | int | str]]) -> str:
     """Return the figures as a table to read."""
     columns = ["size", "clients", "way", "uploads/s", "÷ original", "÷ PUT", "p50 ms", "p99 ms"]
-    columns += ["nginx ms", "service ms", "client share", "RSS MB", "after round 1", "after", "peak"]
+    columns += ["nginx ms", "service ms", "of it workers", "client share", "RSS MB", "after round 1", "after", "peak"]
     return text_table(columns, [[str(value) for value in row.values()] for row in figures])
 
 

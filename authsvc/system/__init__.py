@@ -1,1 +1,1 @@
-"""The operating system: durable files, locks, sockets."""
+"""The operating system: durable files, locks, sockets, filters for system calls."""

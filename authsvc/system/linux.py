@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+_PR_SET_DUMPABLE: Final = 4
+_PR_SET_NO_NEW_PRIVS: Final = 38
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 _TIMEX_BYTES: Final = 208
 _MAXERROR_OFFSET: Final = 24
 _LONG_BYTES: Final = 8
 # Loaded here, because a child between fork and exec must not load anything.
-_libc: Final = ctypes.CDLL(None)
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def system_call(number: int, *arguments: object) -> int:
+    """Make a system call that the C library has no function for: syscall(2). Integers need their C type, or fit an int.
+
+    Raises OSError.
+    """
+    result: int = _libc.syscall(ctypes.c_long(number), *arguments)
+    return _checked(result)
 
 
 def signal_when_parent_dies(number: signal.Signals) -> None:
@@ -23,6 +34,16 @@ def signal_when_parent_dies(number: signal.Signals) -> None:
     A parent that has died before the call is not noticed: compare os.getppid() afterwards.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, number)
+
+
+def refuse_new_privileges() -> None:
+    """Let no program that this process starts give it more rights: prctl(2). Filters for system calls need this."""
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def hide_memory() -> None:
+    """Let no other process of this user read or trace this process, and write no core dump: prctl(2)."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def processor_seconds_of(pid: int) -> float:
@@ -54,3 +75,10 @@ def clock_error_us() -> int | None:
     if ctypes.sizeof(ctypes.c_long) != _LONG_BYTES or _libc.adjtimex(timex) < 0:
         return None
     return ctypes.c_long.from_buffer(timex, _MAXERROR_OFFSET).value
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result

@@ -1,6 +1,7 @@
 """The service's surroundings: its socket, its user, its folders, its lines in the journal."""
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -90,6 +91,17 @@ def test_service_runs_as_its_user_without_any_capability(machine: Machine) -> No
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     uid = machine.run("id", "-u", "authsvc").stdout.strip()
     assert status["Uid"].split() == [uid] * 4
+
+
+def test_unit_limits_memory_and_threads_and_survives_a_killed_decoder(machine: Machine) -> None:
+    def shown(name: str) -> str:
+        return machine.run("systemctl", "show", "authsvc.service", "-P", name).stdout.strip()
+
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0.7 * pages < int(shown("MemoryMax")) < 0.8 * pages
+    assert (shown("TasksMax"), shown("LimitCORE")) == ("1024", "0")
+    # By default the service would be stopped with the decoder.
+    assert shown("OOMPolicy") == "continue"
 
 
 def test_warnings_are_warnings_in_the_journal(machine: Machine) -> None:

@@ -103,7 +103,9 @@ test-fast: NEEDS = fast
 test-fast: .venv/dev.stamp
 	$(BIN)/python $(PYTEST) -m "not needs_root and not needs_nginx" tests/unit tests/integration $(PYTEST_ARGS)
 
-# By itself, because tracing nearly doubles the processor time of the tests.
+# By itself, because tracing nearly doubles the processor time of the tests. Every process imports the plug-in of
+# coverage from the checkout: see tests/support/confined_coverage.py.
+coverage: export PYTHONPATH = $(CURDIR)
 coverage: .venv/dev.stamp
 	$(BIN)/coverage erase
 	$(BIN)/coverage run $(PYTEST) $(PYTEST_ARGS)

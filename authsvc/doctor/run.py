@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authsvc.doctor.data import check_data
+from authsvc.doctor.decoders import check_decoders
 from authsvc.doctor.finding import Finding
 from authsvc.doctor.machine import check_clock, check_disk
 from authsvc.doctor.service import check_service
@@ -23,5 +24,6 @@ def run(settings: Settings, *, config_file: Path | None = None, main_file: Path 
         yield from check_disk(settings)
     yield from check_units(config_file)
     yield from check_service(settings)
+    yield from check_decoders(settings)
     yield from check_web(settings, main_file)
     yield from check_clock(clock_error_us())

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from starlette.requests import Request
@@ -10,14 +11,16 @@ from starlette.routing import Route
 
 from authsvc.access.live import Guard
 from authsvc.errors import AuthsvcError
+from authsvc.imaging.decoder.pool import DecoderPool
 from authsvc.metrics import Metrics
 
 
 class HealthRoutes:
     """Reports whether the service can accept uploads, and what it has counted."""
 
-    def __init__(self, *, guard: Guard, spool_dir: Path, metrics: Metrics) -> None:
+    def __init__(self, *, guard: Guard, spool_dir: Path, decoder: DecoderPool, metrics: Metrics) -> None:
         self._guard = guard
+        self._decoder = decoder
         self._spool_dir = spool_dir
         self._metrics = metrics
 
@@ -26,6 +29,7 @@ class HealthRoutes:
         return [
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
+            Route("/confinement", self.confinement, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
         ]
 
@@ -56,6 +60,10 @@ class HealthRoutes:
             },
             status_code=503 if problems else 200,
         )
+
+    async def confinement(self, _request: Request) -> Response:
+        """Answer with what the kernel provides to confine decoders, seen from here: a unit may allow less."""
+        return JSONResponse(asdict(await self._decoder.confinement()))
 
     async def metrics(self, _request: Request) -> Response:
         """Answer with the counters, for Prometheus."""

@@ -74,7 +74,7 @@ async def running_routes(settings: Settings) -> AsyncIterator[list[Route]]:
             *VerdictRoutes(guard, metrics).routes(),
             *SizeRoutes(size_maker).routes(),
             *LEGACY_ROUTES,
-            *HealthRoutes(guard=guard, spool_dir=settings.spool_dir, metrics=metrics).routes(),
+            *HealthRoutes(guard=guard, spool_dir=settings.spool_dir, decoder=workers, metrics=metrics).routes(),
         ]
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Final, Self
 
 from authsvc.imaging.decoder.answer import Accepted, Answer, Made, answer_from
-from authsvc.imaging.decoder.job import MAX_MESSAGE_BYTES, READY, Job
+from authsvc.imaging.decoder.confinement import Confinement
+from authsvc.imaging.decoder.job import MAX_MESSAGE_BYTES, Job
 from authsvc.imaging.decoder.options import WorkerOptions
 from authsvc.imaging.decoder.result_file import ResultFile
 from authsvc.system.linux import processor_seconds_of
@@ -28,8 +29,8 @@ _SETTINGS: Final = {
     # Otherwise a large picture is decoded into a temporary file. The limit of memory applies first.
     "VIPS_DISC_THRESHOLD": "1000g",
 }
-# How systemd and the service talk to each other; not for its children.
-_NOT_FOR_WORKERS: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"})
+_DEVELOPERS_PREFIXES: Final = ("PYTHON", "COVERAGE_")
+"""Variables for an interpreter that runs from a checkout, and for measuring it. An installed one ignores them."""
 
 
 class WorkerDiedError(Exception):
@@ -54,12 +55,12 @@ class WorkerHandle:
         self._loop.add_reader(connection, self._receive)
         self._is_usable = True
         self.jobs_done = 0
+        self.confinement = Confinement(has_filter=False, landlock_version=0)
 
     @classmethod
     async def start(cls, options: WorkerOptions) -> Self:
         """Start a worker and wait until it is ready. Raises OSError, WorkerDiedError or TimeoutError."""
         isolated = ["-I"] if sys.flags.isolated else []
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_WORKERS}
         # Each message is received as it was sent, with its descriptors: unix(7).
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         with theirs:
@@ -75,7 +76,7 @@ class WorkerHandle:
                     stdin=theirs.fileno(),
                     stdout=DEVNULL,
                     stderr=DEVNULL,  # decoders print a line for each damaged picture
-                    env=environment | _SETTINGS,
+                    env=_environment(),
                 )
             except BaseException:
                 ours.close()
@@ -87,9 +88,11 @@ class WorkerHandle:
         except (asyncio.CancelledError, TimeoutError):
             await worker.kill()
             raise
-        if first != READY:
+        try:
+            worker.confinement = Confinement.from_message(first)
+        except ValueError:
             await worker.kill()
-            raise WorkerDiedError(process.returncode or 0, had_started=False)
+            raise WorkerDiedError(process.returncode or 0, had_started=False) from None
         return worker
 
     @property
@@ -173,3 +176,10 @@ def _written_bytes(answer: Answer) -> int | None:
             return count
         case _:
             return None
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of a worker: what Python and libvips need, and nothing else of the service's."""
+    if sys.flags.isolated:
+        return _SETTINGS
+    return {name: value for name, value in os.environ.items() if name.startswith(_DEVELOPERS_PREFIXES)} | _SETTINGS

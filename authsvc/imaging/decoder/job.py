@@ -10,8 +10,6 @@ from typing import Final
 
 from authsvc.model import ImageType
 
-READY: Final = b"ready"
-"""A worker's first message."""
 MAX_MESSAGE_BYTES: Final = 2**14
 """The longest message; each is read in one piece."""
 

@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from authsvc.errors import AnswerError, Bomb, Busy, Corrupt, Internal, TooSlow, Unavailable
 from authsvc.imaging.decoder.answer import Accepted, Answer, Bug
+from authsvc.imaging.decoder.confinement import Confinement
 from authsvc.imaging.decoder.handle import WorkerDiedError, WorkerHandle
 from authsvc.imaging.decoder.job import Inspection, Job, SizeJob
 from authsvc.imaging.decoder.options import WorkerOptions
@@ -50,6 +51,7 @@ class DecoderPool:
         self._idle: list[WorkerHandle] = []
         self._jobs: set[asyncio.Task[tuple[Answer, ResultFile]]] = set()
         self._is_closed = False
+        self._confinement: Confinement | None = None
 
     async def inspect(self, picture: int, *, owner: str) -> tuple[Accepted, ResultFile]:
         """Check an uploaded picture and decode all of it.
@@ -71,6 +73,20 @@ class DecoderPool:
         """
         _, result = await self._run(job, picture)
         return result
+
+    async def confinement(self) -> Confinement:
+        """Return what the kernel provides to confine workers. Starts one to find out, unless one was started before.
+
+        Raises Busy when it cannot start.
+        """
+        if self._confinement is None:
+            try:
+                worker = await self._start()
+            except WorkerDiedError as error:
+                raise _cannot_start(error) from error
+            await worker.end()
+            return worker.confinement
+        return self._confinement
 
     async def close(self) -> None:
         """End the workers. Jobs that are not done yet fail with Unavailable."""
@@ -153,10 +169,18 @@ class DecoderPool:
             if not (worker := self._idle.pop()).has_ended:
                 return worker
             await worker.kill()
+        return await self._start()
+
+    async def _start(self) -> WorkerHandle:
         try:
-            return await WorkerHandle.start(self._options)
+            worker = await WorkerHandle.start(self._options)
         except (OSError, TimeoutError) as error:
             raise _cannot_start(error) from error
+        if self._confinement is None and worker.confinement.gaps:
+            gaps = " and ".join(worker.confinement.gaps)
+            _log.warning("the processes that decode pictures are not fully confined: %s; see `authsvc doctor`", gaps)
+        self._confinement = worker.confinement
+        return worker
 
     def _delay(self, spent: float) -> AnswerError:
         """Return the error for a job that was not done in time; `spent` is its processor time in seconds."""

@@ -21,7 +21,8 @@ from typing import Final
 from authsvc.errors import AnswerError, Unsupported
 from authsvc.imaging.decoder import vips
 from authsvc.imaging.decoder.answer import Accepted, Bug, Made, refusal_to_message
-from authsvc.imaging.decoder.job import MAX_MESSAGE_BYTES, READY, size_job_from
+from authsvc.imaging.decoder.confinement import MAX_DESCRIPTORS, confine, prepare
+from authsvc.imaging.decoder.job import MAX_MESSAGE_BYTES, size_job_from
 from authsvc.imaging.decoder.options import WorkerOptions
 from authsvc.imaging.formats import HEAD_BYTES, sniff
 from authsvc.imaging.inspection import inspect
@@ -44,14 +45,16 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
+    prepare()
     resource.setrlimit(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (options.result_bytes, options.result_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
     vips.set_up()
     vips.warm_up()
-    # Nothing after this line opens a file or a socket, or starts a program.
     with socket.socket(fileno=sys.stdin.fileno()) as service:
-        service.send(READY)
+        # Nothing after this line opens a file or a socket, or starts a program.
+        service.send(confine().to_message())
         _serve(service, options)
     return 0
 

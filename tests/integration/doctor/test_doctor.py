@@ -3,11 +3,8 @@
 import grp
 import os
 import pwd
-import socket
 import subprocess
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from authsvc.settings import Settings
 from authsvc.system.linux import clock_error_us
 from tests.support.cli.command import Home
 from tests.support.contract.small_disk import small_disk
+from tests.support.doctor import answering, listening
 from tests.support.stack import Stack
 from tests.support.up.fresh import short_folder
 from tests.support.workplace import Workplace, settings_in
@@ -146,33 +144,6 @@ def test_kernel_reports_the_error_of_the_clock() -> None:
     assert error is not None
     # The kernel's own maximum, include/linux/timex.h.
     assert 0 <= error <= 16_000_000
-
-
-@contextmanager
-def answering(settings: Settings, body: bytes) -> Iterator[None]:
-    """Answer one question on the service's socket."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with listening(settings) as listener:
-
-        def answer() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(head + body if body != b"garbage" else body)
-
-        server = threading.Thread(target=answer)
-        server.start()
-        yield
-        server.join()
-
-
-@contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(settings.socket_path))
-        listener.listen()
-        yield listener
 
 
 @pytest.fixture

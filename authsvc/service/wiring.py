@@ -14,6 +14,7 @@ from authsvc.access.site_list_file import publish_sites
 from authsvc.backends import Backends, open_backends, prepare_data_dir
 from authsvc.imaging.decoder.options import WorkerOptions
 from authsvc.imaging.decoder.pool import DecoderPool
+from authsvc.imaging.decoder.scheduler import Scheduler
 from authsvc.imaging.limits import Limits
 from authsvc.library.remove import finish_removals
 from authsvc.metrics import Metrics
@@ -35,7 +36,7 @@ THREADS: Final = 8
 thread that hashes or writes makes the others, and the event loop, wait for the interpreter."""
 
 _MAX_SIZES_WAITING: Final = 64
-"""How many sizes may wait for a decoder, besides uploads. Beyond that, readers get the picture itself."""
+"""How many sizes may wait for a worker. Beyond that, readers get the picture itself."""
 
 _MAX_SIZE_BYTES: Final = 64 * 2**20
 """The longest file of a size. A larger one is useless: it is not smaller than the picture."""
@@ -109,8 +110,7 @@ def _workers(settings: Settings) -> DecoderPool:
     )
     return DecoderPool(
         options,
-        count=settings.decoders,
-        max_waiting=settings.max_concurrent_uploads + _MAX_SIZES_WAITING,
+        Scheduler(settings.decoders, max_uploads=settings.max_concurrent_uploads, max_sizes=_MAX_SIZES_WAITING),
         timeout=settings.decode_timeout,
     )
 

@@ -112,7 +112,7 @@ class SettingsTable(BaseSettings):
         ge=0,
         le=64,
         description="Number of processes that decode pictures, each started when it is first needed; 0: one per core, "
-        "at most four.",
+        "at most four. Up to two more decode uploads of tokens that would otherwise wait for sizes or other tokens.",
     )
     decode_timeout: int = Field(
         5,
@@ -125,7 +125,8 @@ class SettingsTable(BaseSettings):
         2**30,
         ge=256 * 2**20,
         le=2**36,
-        description="Maximum address space of a process that decodes pictures.",
+        description="Maximum address space of each process that decodes pictures; there are at most "
+        "`decode_workers` + 2.",
         json_schema_extra={"unit": "bytes"},
     )
     size_cache_max_bytes: int = Field(

@@ -46,6 +46,13 @@ def hide_memory() -> None:
     _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
+def lower_priority(niceness: int) -> None:
+    """Lower the priority of this process by so much, in all of its threads: nice(2) changes only the thread's own."""
+    for task in Path("/proc/self/task").iterdir():
+        thread = int(task.name)
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + niceness)
+
+
 def processor_seconds_of(pid: int) -> float:
     """Return the CPU time that a process has used so far; 0 when it has ended."""
     clock = ctypes.c_int()

@@ -20,6 +20,7 @@ from authsvc.imaging.decoder.job import Inspection, Job, SizeJob
 from authsvc.imaging.decoder.options import WorkerOptions
 from authsvc.imaging.decoder.queue import JobQueue
 from authsvc.imaging.decoder.result_file import ResultFile
+from authsvc.imaging.decoder.scheduler import Place, Scheduler
 from authsvc.system.running_time import running_timeout
 
 MAX_ATTEMPTS: Final = 2
@@ -27,6 +28,8 @@ MAX_ATTEMPTS: Final = 2
 MAX_JOBS: Final = 10_000
 """A worker ends after so many jobs: one that a picture has taken over does not see all later ones. A start takes as
 much time as 500 small pictures."""
+EXTRA_IDLE_SECONDS: Final = 60.0
+"""A worker above the usual number ends after it had nothing to do for this long."""
 MIN_PROCESSOR_SHARE: Final = 0.5
 """Share of the time limit. A worker that got less processor time shows that the machine was busy, not that the picture
 is slow."""
@@ -39,16 +42,18 @@ _log = logging.getLogger("authsvc")
 
 
 class DecoderPool:
-    """A pool of at most `count` workers, each started when a job finds no idle one. For one event loop.
+    """A pool of workers, each started when the scheduler starts a job and none is idle. For one event loop.
 
-    A job may take `timeout` seconds. At most `max_waiting` jobs wait for a free worker.
+    A job may take `timeout` seconds.
     """
 
-    def __init__(self, options: WorkerOptions, *, count: int, max_waiting: int, timeout: float) -> None:
+    def __init__(self, options: WorkerOptions, scheduler: Scheduler, *, timeout: float) -> None:
         self._options = options
         self._timeout = timeout
-        self._queue = JobQueue(count, max_waiting=max_waiting)
+        self._max_idle = scheduler.workers
+        self._queue = JobQueue(scheduler)
         self._idle: list[WorkerHandle] = []
+        self._ending: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[tuple[Answer, ResultFile]]] = set()
         self._is_closed = False
         self._confinement: Confinement | None = None
@@ -95,16 +100,16 @@ class DecoderPool:
             job.cancel()
         if self._jobs:
             await asyncio.wait(self._jobs)
-        await asyncio.gather(*(worker.end() for worker in self._idle))
+        await asyncio.gather(*self._ending, *(worker.end() for worker in self._idle))
         self._idle.clear()
 
     async def _run(self, job: Job, picture: int) -> tuple[Answer, ResultFile]:
-        await self._queue.enter(job)
+        place = await self._queue.enter(job)
         # A separate task: the worker does the job to its end, also when the caller is cancelled.
         # It has a descriptor of its own: the caller's number may then belong to another file.
         doing = asyncio.create_task(self._do(job, os.dup(picture)))
         self._jobs.add(doing)
-        doing.add_done_callback(partial(self._end, job))
+        doing.add_done_callback(partial(self._end, place))
         try:
             return await asyncio.shield(doing)
         except asyncio.CancelledError:
@@ -113,9 +118,9 @@ class DecoderPool:
             doing.add_done_callback(_close_result)
             raise
 
-    def _end(self, job: Job, doing: asyncio.Task[tuple[Answer, ResultFile]]) -> None:
+    def _end(self, place: Place, doing: asyncio.Task[tuple[Answer, ResultFile]]) -> None:
         self._jobs.discard(doing)
-        self._queue.leave(job)
+        self._queue.leave(place)
         if not doing.cancelled():
             doing.exception()  # retrieved, so that asyncio does not log it; a caller that still waits has it
 
@@ -137,7 +142,7 @@ class DecoderPool:
             result = at_error.enter_context(ResultFile())
             answer = await self._answer(worker, job, picture, result)
             if worker.jobs_done < MAX_JOBS:
-                self._idle.append(worker)
+                self._keep(worker)
             else:
                 await worker.kill()
             if isinstance(answer, AnswerError):
@@ -181,6 +186,18 @@ class DecoderPool:
             _log.warning("the processes that decode pictures are not fully confined: %s; see `authsvc doctor`", gaps)
         self._confinement = worker.confinement
         return worker
+
+    def _keep(self, worker: WorkerHandle) -> None:
+        self._idle.append(worker)
+        if len(self._idle) > self._max_idle:
+            asyncio.get_running_loop().call_later(EXTRA_IDLE_SECONDS, self._end_extra)
+
+    def _end_extra(self) -> None:
+        """End the worker that was idle for the longest time, if there are still more than usual."""
+        if len(self._idle) > self._max_idle:
+            ending = asyncio.create_task(self._idle.pop(0).end())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     def _delay(self, spent: float) -> AnswerError:
         """Return the error for a job that was not done in time; `spent` is its processor time in seconds."""

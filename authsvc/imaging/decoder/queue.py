@@ -1,40 +1,57 @@
-"""Which job gets the next free worker: the one that waits longest."""
+"""Jobs wait here until a worker is free for them; `scheduler` decides which is next."""
 
 import asyncio
 
 from authsvc.errors import Busy
-from authsvc.imaging.decoder.job import Job
+from authsvc.imaging.decoder.job import Inspection, Job
+from authsvc.imaging.decoder.scheduler import Place, Scheduler
 from authsvc.system.running_time import running_timeout
 from authsvc.times import TIMES
 
 
 class JobQueue:
-    """Lets at most `places` jobs run at a time, and at most `max_waiting` wait. For one event loop."""
+    """Lets jobs run when the scheduler starts them. For one event loop."""
 
-    def __init__(self, places: int, *, max_waiting: int) -> None:
-        self._free = asyncio.Semaphore(places)
-        self._max_waiting = max_waiting
-        self._waiting = 0
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._waiting: dict[Place, asyncio.Future[None]] = {}
 
-    async def enter(self, _job: Job) -> None:
-        """Wait until the job may run; call `leave` when it is done.
+    async def enter(self, job: Job) -> Place:
+        """Wait until the job may run; call `leave` with its place when it is done.
 
-        Raises Busy when too many jobs wait, or when no place becomes free in time.
+        Raises Busy when too many jobs wait, or when it may not run in time.
         """
-        if not self._free.locked():
-            await self._free.acquire()  # at once
-            return
-        if self._waiting >= self._max_waiting:
+        place = Place(job.owner, is_upload=isinstance(job, Inspection))
+        if not self._scheduler.add(place):
             raise Busy
-        self._waiting += 1
+        may_run = self._waiting[place] = asyncio.get_running_loop().create_future()
+        self._start()
+        if not may_run.done():
+            await self._wait(place, may_run)
+        return place
+
+    def leave(self, place: Place) -> None:
+        """Let other jobs run instead."""
+        self._scheduler.end(place)
+        self._start()
+
+    async def _wait(self, place: Place, may_run: asyncio.Future[None]) -> None:
         try:
             async with running_timeout(TIMES.decoder_wait):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Busy from None
-        finally:
-            self._waiting -= 1
+                await may_run
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if place in self._waiting:
+                del self._waiting[place]
+                self._scheduler.withdraw(place)
+            else:
+                # It was started at the same moment.
+                self.leave(place)
+            if isinstance(error, TimeoutError):
+                raise Busy from None
+            raise
 
-    def leave(self, _job: Job) -> None:
-        """Give the job's place to the next one."""
-        self._free.release()
+    def _start(self) -> None:
+        while (place := self._scheduler.start_next()) is not None:
+            may_run = self._waiting.pop(place)
+            if not may_run.done():
+                may_run.set_result(None)

@@ -10,7 +10,19 @@ import pytest
 from authsvc.errors import Busy, Unavailable
 from authsvc.imaging.decoder.job import SizeJob
 from authsvc.model import ImageType
-from tests.support.decoder.pool import check, hung_job, make, outcome, pool, processes, run, saved, started, until_asked
+from tests.support.decoder.pool import (
+    check,
+    hung_job,
+    make,
+    outcome,
+    pool,
+    processes,
+    run,
+    saved,
+    started,
+    until_asked,
+    wait_for,
+)
 from tests.support.times import shorten
 
 
@@ -67,7 +79,7 @@ def test_worker_of_a_cancelled_job_is_used_again(tmp_path: Path) -> None:
             await asyncio.wait([job])
             assert job.cancelled()
             os.kill(pid, signal.SIGCONT)
-            await check(workers, tmp_path / "picture")
+            await make(workers, tmp_path / "picture", size_job)
             assert processes() == {pid}
             assert not any(name.startswith("/memfd:") for name in open_files())
 
@@ -105,6 +117,24 @@ def test_as_many_jobs_run_as_there_are_workers(tmp_path: Path) -> None:
             before = processes()
             await asyncio.gather(*(check(workers, path) for _ in range(9)))
             assert processes() == before
+
+    run(act)
+
+
+def test_extra_worker_ends_when_it_has_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("authsvc.imaging.decoder.pool.EXTRA_IDLE_SECONDS", 0.1)
+
+    async def act() -> None:
+        async with pool() as workers:
+            pid, first = await hung_job(workers, tmp_path)
+            await until_asked()
+            for _ in range(2):
+                await check(workers, tmp_path / "picture", owner="another owner")
+            assert len(processes()) == 2
+            os.kill(pid, signal.SIGCONT)
+            assert await first is None
+            await wait_for(lambda: len(processes()) == 1, "the extra worker has ended")
+            await check(workers, tmp_path / "picture")
 
     run(act)
 

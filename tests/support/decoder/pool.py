@@ -23,6 +23,7 @@ from authsvc.imaging.decoder.answer import Accepted
 from authsvc.imaging.decoder.job import SizeJob
 from authsvc.imaging.decoder.options import WorkerOptions
 from authsvc.imaging.decoder.pool import DecoderPool
+from authsvc.imaging.decoder.scheduler import Scheduler
 from authsvc.model import ImageType
 from tests.support.limits import USUAL
 from tests.support.up.processes import descendants, status_of
@@ -40,6 +41,11 @@ def run(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return runner.run(asyncio.wait_for(act(), DEADLINE_SECONDS))
 
 
+def scheduler(count: int, *, max_waiting: int = 8) -> Scheduler:
+    """Return a scheduler for so many workers, and two more for uploads of other tokens."""
+    return Scheduler(count, max_uploads=max_waiting, max_sizes=max_waiting)
+
+
 @asynccontextmanager
 async def pool(
     *,
@@ -51,7 +57,7 @@ async def pool(
 ) -> AsyncIterator[DecoderPool]:
     """Yield a pool that is closed afterwards; a job may take `seconds`."""
     options = replace(OPTIONS, memory_bytes=max_memory_bytes, result_bytes=max_result_bytes)
-    workers = DecoderPool(options, count=count, max_waiting=max_waiting, timeout=seconds)
+    workers = DecoderPool(options, scheduler(count, max_waiting=max_waiting), timeout=seconds)
     try:
         yield workers
     finally:
@@ -67,7 +73,7 @@ class SharedWorker:
 
     def __enter__(self) -> Self:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self._workers = DecoderPool(OPTIONS, count=1, max_waiting=8, timeout=30)
+        self._workers = DecoderPool(OPTIONS, scheduler(1), timeout=30)
         return self
 
     def __exit__(
@@ -117,10 +123,10 @@ async def started(workers: DecoderPool, folder: Path) -> int:
     return pid
 
 
-async def check(workers: DecoderPool, path: Path) -> Accepted:
+async def check(workers: DecoderPool, path: Path, *, owner: str = "owner") -> Accepted:
     """Have an uploaded picture inspected; return its facts."""
     with path.open("rb") as file:
-        accepted, clean = await workers.inspect(file.fileno(), owner="owner")
+        accepted, clean = await workers.inspect(file.fileno(), owner=owner)
     clean.close()
     return accepted
 

@@ -38,3 +38,19 @@ print(before, ctypes.CDLL(None).prctl({get_dumpable}, 0, 0, 0, 0))
 def test_refused_call_is_an_error() -> None:
     with pytest.raises(OSError, match="Function not implemented"):
         system_call(100_000)
+
+
+def test_priority_of_every_thread_is_lowered() -> None:
+    code = """
+import os, threading
+from authsvc.system.linux import lower_priority
+end = threading.Event()
+thread = threading.Thread(target=end.wait)
+thread.start()
+before = os.getpriority(os.PRIO_PROCESS, 0)
+lower_priority(3)
+print(os.getpriority(os.PRIO_PROCESS, 0) - before, os.getpriority(os.PRIO_PROCESS, thread.native_id) - before)
+end.set()
+"""
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout == "3 3\n"

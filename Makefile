@@ -31,7 +31,7 @@ help:
 	@echo 'make durations                         record how long each test file takes'
 	@echo
 	@echo 'make bench-read                        measure reads (15 minutes)'
-	@echo 'make bench-upload                      measure uploads (12 minutes)'
+	@echo 'make bench-upload                      measure uploads (20 minutes)'
 	@echo 'make bench-images                      measure sizes of pictures (20 minutes)'
 	@echo
 	@echo 'make docs                              write the generated pages again'

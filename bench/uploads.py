@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import upload_delays
 from bench.figures import save, text_table
 from bench.upload_pictures import halves
 from bench.upload_round import Round, measure
@@ -130,6 +131,8 @@ def main() -> None:
     if is_full:
         save("uploads", {"rounds": ROUNDS, "seconds": SECONDS, "rows": figures})
     print(json.dumps(figures, indent=1) if options.json else table(figures))
+    if is_full:
+        print(upload_delays.table(upload_delays.measured()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ BASE_GROUP: Final = "base"
 """What bench/reads_cases.py calls the cases that all others are compared with."""
 _MAX_SHARE_PERCENT: Final = 0.1
 """Reads that add at most this to the service's share of a core count as adding nothing."""
+_ALONE: Final = "alone"
+"""What bench/upload_delays.py calls an upload without other work."""
+_MAX_DELAY_MS: Final = 1000
+"""An upload that takes longer than this beside other work misses its target."""
 _MAX_GROWTH_MB: Final = 15
 """Memory of the service that grows by at most this under a load counts as flat."""
 
@@ -22,6 +26,7 @@ def performance_parts(folder: Path = FIGURES) -> dict[str, str]:
     """Return the generated parts of the page by name."""
     reads = json.loads((folder / "reads.json").read_text(encoding="utf-8"))
     uploads = json.loads((folder / "uploads.json").read_text(encoding="utf-8"))
+    delays = json.loads((folder / "upload-delays.json").read_text(encoding="utf-8"))
     return {
         "reads": measured_on(reads["machine"]) + "\n" + _reads(reads["rows"]),
         "instructions": _instructions(reads["instructions"]),
@@ -29,6 +34,8 @@ def performance_parts(folder: Path = FIGURES) -> dict[str, str]:
         "targets of reads": target_table(read_targets(reads)),
         "uploads": measured_on(uploads["machine"]) + "\n" + _uploads(uploads["rows"]),
         "targets of uploads": target_table(upload_targets(uploads)),
+        "delays": measured_on(delays["machine"]) + "\n" + _delays(delays["rows"]),
+        "targets of delays": target_table(delay_targets(delays)),
     }
 
 
@@ -123,6 +130,21 @@ def _uploads(rows: Sequence[Row]) -> str:
     )
 
 
+def _delays(rows: Sequence[Row]) -> str:
+    return figure_table(
+        ("Upload of 10 KB", "Uploads", "Refused", "p50 ms", "p99 ms", "Slowest ms"),
+        [
+            (
+                row["case"],
+                str(row["uploads"]),
+                str(row["refused"]),
+                *(f"{row[name]:,.0f}" for name in ("p50_ms", "p99_ms", "max_ms")),
+            )
+            for row in rows
+        ],
+    )
+
+
 def read_targets(figures: Mapping[str, Any]) -> list[Target]:
     """Return the targets of reads."""
     base = {row["case"]: row for row in figures["rows"] if row["group"] == BASE_GROUP}
@@ -179,6 +201,15 @@ def upload_targets(figures: Mapping[str, Any]) -> list[Target]:
         ),
         at_most("growth of the service's memory within one load", _MAX_GROWTH_MB, max(growth, default=None), "MB"),
         at_most("the same after the load's first round", _MAX_GROWTH_MB, max(later, default=None), "MB"),
+    ]
+
+
+def delay_targets(figures: Mapping[str, Any]) -> list[Target]:
+    """Return the targets of uploads beside other work: the slowest upload of each case."""
+    return [
+        at_most(f"{row['case']}, slowest", _MAX_DELAY_MS, row["max_ms"], "ms")
+        for row in figures["rows"]
+        if row["case"] != _ALONE
     ]
 
 

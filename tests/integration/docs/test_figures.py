@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from docs.images import image_targets
-from docs.performance import performance_parts, read_targets, upload_targets
+from docs.performance import delay_targets, performance_parts, read_targets, upload_targets
 from docs.tables import FIGURES, figure_table, with_parts
 from docs.targets import Target, at_least, at_most, target_table
 
@@ -40,6 +40,7 @@ def test_target_without_a_figure_is_shown_as_not_measured() -> None:
     [
         pytest.param(read_targets(figures("reads")), 11, id="reads"),
         pytest.param(upload_targets(figures("uploads")), 5, id="uploads"),
+        pytest.param(delay_targets(figures("upload-delays")), 4, id="delays of uploads"),
         pytest.param(image_targets(figures("images")), 7, id="images"),
     ],
 )
@@ -61,6 +62,13 @@ def test_every_load_of_uploads_has_a_row() -> None:
     lines = "".join(performance_parts().values()).splitlines()
     for row in figures("uploads")["rows"]:
         begin = f"| {row['size']} | {row['clients']} | {row['way']} | {row['rate']:,.0f} |"
+        assert any(line.startswith(begin) for line in lines), begin
+
+
+def test_every_case_of_delays_has_a_row() -> None:
+    lines = performance_parts()["delays"].splitlines()
+    for row in figures("upload-delays")["rows"]:
+        begin = f"| {row['case']} | {row['uploads']} | {row['refused']} |"
         assert any(line.startswith(begin) for line in lines), begin
 
 

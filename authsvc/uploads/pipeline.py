@@ -73,18 +73,13 @@ class Ingest:
         # A separate task: it goes on when the client closes the connection.
         keeping = asyncio.create_task(self._keep(incoming, name, owner))
         self._under_way.add(keeping)
-        keeping.add_done_callback(self._end)
+        keeping.add_done_callback(self._under_way.discard)
         return await asyncio.shield(keeping)
 
     async def close(self) -> None:
         """Wait for the uploads in progress, also those whose clients have closed the connection."""
         while self._under_way:
             await asyncio.wait(self._under_way)
-
-    def _end(self, keeping: asyncio.Task[Image]) -> None:
-        self._under_way.discard(keeping)
-        if not keeping.cancelled():
-            keeping.exception()  # retrieved, so that asyncio does not log it; a caller that still waits has it
 
     async def _keep(self, incoming: Incoming, name: str, owner: str) -> Image:
         try:

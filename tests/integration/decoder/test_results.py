@@ -56,7 +56,7 @@ def test_picture_without_metadata_gives_an_empty_file(tmp_path: Path) -> None:
     ids=["keeps a way to write", "wrote less", "wrote nothing"],
 )
 def test_worker_whose_result_is_not_what_it_claims_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, keep: str
 ) -> None:
     modules = tmp_path / "modules"
     modules.mkdir()
@@ -64,7 +64,7 @@ def test_worker_whose_result_is_not_what_it_claims_is_ended(
     (modules / "pyvips.py").write_text(f"""
 import mmap, os, socket
 service = socket.socket(fileno=0)
-service.send(b"ready")
+service.send(b'{{"has_filter": false, "landlock_version": 0}}')
 while True:
     message, files, _, _ = socket.recv_fds(service, 16384, 2)
     if not message:
@@ -85,6 +85,7 @@ while True:
             return error
 
     assert isinstance(run(act), Busy)
+    assert caplog.messages[-1] == "a worker ended with status -9 while it decoded a picture"
 
 
 def test_worker_is_replaced_after_a_number_of_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

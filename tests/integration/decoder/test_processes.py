@@ -85,18 +85,6 @@ def test_worker_has_limits_and_a_low_priority(tmp_path: Path) -> None:
             assert ["Max", "address", "space", "536870912", "536870912", "bytes"] in limits
             assert ["Max", "core", "file", "size", "0", "0", "bytes"] in limits
             assert niceness_of_threads(pid) == {min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)}
-            assert b"VIPS_CONCURRENCY=1" in proc(pid, "environ").split(b"\0")
-
-    run(act)
-
-
-def test_worker_does_not_get_the_socket_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere")
-
-    async def act() -> None:
-        async with pool() as workers:
-            pid = await started(workers, tmp_path)
-            assert b"NOTIFY_SOCKET" not in proc(pid, "environ")
 
     run(act)
 
@@ -141,6 +129,7 @@ def test_worker_of_another_process_ends_at_once() -> None:
     assert subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=60).returncode == 1
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize(
     "answer",
     [
@@ -221,6 +210,7 @@ def _open_files(pid: int) -> dict[int, str]:
     return {int(path.name): str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
 
 
+@pytest.mark.needs_root
 def test_output_of_libraries_is_not_an_answer(tmp_path: Path) -> None:
     async def act() -> None:
         async with pool() as workers:
@@ -231,6 +221,7 @@ def test_output_of_libraries_is_not_an_answer(tmp_path: Path) -> None:
     run(act)
 
 
+@pytest.mark.needs_root
 def test_worker_inherits_no_files_of_its_service(tmp_path: Path) -> None:
     async def act() -> None:
         with (tmp_path / "secret").open("wb") as secret:

@@ -9,11 +9,13 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from authsvc.catalog.port import ImageCatalog
-from authsvc.errors import DiskFull
+from authsvc.errors import Collision, DiskFull
 from authsvc.imaging.decoder.answer import Accepted
 from authsvc.imaging.decoder.result_file import ResultFile
 from authsvc.model import Digests, Image, Key, Spooled
@@ -45,6 +47,16 @@ class Decoder(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class _Storing:
+    """An inspected upload: its image, the digests of what was received, and what to put into the store."""
+
+    incoming: Incoming
+    image: Image
+    received: Digests
+    put: Put
+
+
 class Ingest:
     """Stores and records uploads. One instance serves all of them, on one event loop."""
 
@@ -53,8 +65,7 @@ class Ingest:
         self._store = store
         self._decoder = decoder
         self._complete: Final = Batcher[Incoming, tuple[Spooled, Image | None]](self._complete_all)
-        self._put: Final = Batcher(store.put_all)
-        self._finish: Final = Batcher(each(self._finish_one))
+        self._store_and_record: Final = Batcher[_Storing, tuple[Image, bool]](self._store_and_record_all)
         self._under_way: set[asyncio.Task[Image]] = set()
 
     async def keep(self, incoming: Incoming, *, name: str, owner: str) -> Image:
@@ -84,7 +95,7 @@ class Ingest:
     async def _keep(self, incoming: Incoming, name: str, owner: str) -> Image:
         try:
             received, known = await self._complete.run(incoming)
-            if known is not None and await self._finish.run((incoming, known.key)):
+            if known is not None:
                 return known
             file, accepted = await self._inspect(incoming, received, owner)
             image = Image(
@@ -96,24 +107,31 @@ class Ingest:
                 name=name,
                 created_at=int(time.time()),
             )
-            key = image.key
+            storing = _Storing(incoming, image, received.digests, Put(image.key, file.path, image.sha256))
             while True:
-                row = await self._store_and_record(image, Put(key, file.path, image.sha256), received.digests)
-                # A removal that was running may have set the blob aside before the row was written: store it again.
-                # One that sets it aside later finds the row, and puts the blob back.
-                if await self._finish.run((incoming, row.key)):
+                row, is_stored = await self._store_and_record.run(storing)
+                if is_stored:
                     return row
-                key = row.key
+                # A removal has set the blob aside before the row was written: store it again, under the row's key.
+                # One that sets it aside later finds the row, and puts the blob back.
+                storing = replace(storing, put=replace(storing.put, key=row.key))
         except Exception:
             await asyncio.to_thread(_discard, incoming)
             raise
 
     def _complete_all(self, group: Sequence[Incoming]) -> Sequence[tuple[Spooled, Image | None] | Exception]:
-        """Write the rest of each file, and find the images of files that were received before."""
+        """Write the rest of each file; find the image of one that was received before, if its blob is stored."""
         files = _files_of(group)
-        received = [file.digests.sha256 for file in files if isinstance(file, Spooled)]
-        known = self._images.find_all_received(received)
-        return [file if isinstance(file, Exception) else (file, known.get(file.digests.sha256)) for file in files]
+        known = self._images.find_all_received([file.digests.sha256 for file in files if isinstance(file, Spooled)])
+
+        def look_up(found: tuple[Incoming, Spooled | Exception]) -> tuple[Spooled, Image | None]:
+            incoming, file = found
+            if isinstance(file, Exception):
+                raise file
+            image = known.get(file.digests.sha256)
+            return file, image if image is not None and self._is_done(incoming, image) else None
+
+        return each(look_up)(list(zip(group, files, strict=True)))
 
     async def _inspect(self, incoming: Incoming, received: Spooled, owner: str) -> tuple[Spooled, Accepted]:
         """Have a worker check the picture; return the file to store, without what has to be removed."""
@@ -128,24 +146,36 @@ class Ingest:
             # The service hashes what it stores itself, so that no worker chooses a picture's address.
             return await asyncio.to_thread(incoming.replace, clean.blocks()), accepted
 
-    async def _store_and_record(self, image: Image, put: Put, received: Digests) -> Image:
-        """Return the image's row, which has another key if these bytes were recorded with another extension."""
-        is_new = await self._put.run(put)
+    def _store_and_record_all(self, group: Sequence[_Storing]) -> Sequence[tuple[Image, bool] | Exception]:
+        """Store the blobs, then write their rows; return each row, and whether its blob is in the store after that."""
+        puts = self._store.put_all([storing.put for storing in group])
+        # All are submitted before the first is waited for, so that they share a commit.
+        rows = [
+            result if isinstance(result, Exception) else self._images.add(storing.image, storing.received)
+            for storing, result in zip(group, puts, strict=True)
+        ]
+        return each(self._finish)(list(zip(group, puts, rows, strict=True)))
+
+    def _finish(
+        self, stored: tuple[_Storing, bool | Exception, Future[Image | Collision] | Exception]
+    ) -> tuple[Image, bool]:
+        storing, is_new, recording = stored
+        if isinstance(recording, Exception):
+            raise recording
         row: Image | Exception
         try:
-            row = await asyncio.wrap_future(self._images.add(image, received))
+            row = recording.result()
         except DiskFull as error:
             row = error
-        if is_new and (isinstance(row, Exception) or row.key != put.key):
-            await asyncio.to_thread(discard, put.key, images=self._images, store=self._store)
+        if is_new and (isinstance(row, Exception) or row.key != storing.put.key):
+            discard(storing.put.key, images=self._images, store=self._store)
         if isinstance(row, Exception):
             raise row
-        return row
+        return row, self._is_done(storing.incoming, row)
 
-    def _finish_one(self, upload: tuple[Incoming, Key]) -> bool:
-        """Delete the received file if the blob is in the store; return whether it is."""
-        incoming, key = upload
-        is_stored = self._store.stat(key) is not None
+    def _is_done(self, incoming: Incoming, image: Image) -> bool:
+        """Return whether the image's blob is in the store; if it is, delete the received file."""
+        is_stored = self._store.stat(image.key) is not None
         if is_stored:
             _discard(incoming)
         return is_stored

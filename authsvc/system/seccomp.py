@@ -87,7 +87,7 @@ def filter_program(rules: Iterable[Rule], architecture: Architecture) -> bytes:
 def install_filter(program: bytes) -> None:
     """Apply a program to all threads of this process, also later ones. It cannot be removed.
 
-    The process needs `no_new_privileges()` before. Raises OSError when the kernel, or a filter that this
+    The process needs `refuse_new_privileges()` before. Raises OSError when the kernel, or a filter that this
     process already has, does not allow it; no filter is added then.
     """
     filter_ = _Program(len(program) // len(_instruction(_LOAD, 0)), program)

@@ -21,7 +21,7 @@ help:
 	@echo 'make install DOMAIN=img.example.com    install on this server (see install.mk)'
 	@echo 'make uninstall                         remove it; pictures and settings are kept'
 	@echo
-	@echo 'make test [TEST_DEBIAN=trixie]         all checks and tests (10 minutes)'
+	@echo 'make test [TEST_DEBIAN=trixie]         all checks and tests (12 minutes)'
 	@echo 'make test-fast                         tests without root or nginx (2 minutes)'
 	@echo 'make check                             static checks only'
 	@echo 'make fix                               format the code, fix what ruff can fix'

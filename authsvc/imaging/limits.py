@@ -46,10 +46,6 @@ class Limits:
             found, most = _megapixels(width * height, limit)
             raise TooManyPixels(found=f"{found} megapixels ({width} x {height})", limit=most, setting=setting)
 
-    def allows(self, width: int, height: int) -> bool:
-        """Return whether `check` accepts these, without anything that a header declares."""
-        return max(width, height) <= self.max_side and width * height <= self.max_pixels
-
     def check_frames(self, frames: int, pixels: int) -> None:
         """Raise TooManyFrames for an animation of `frames` frames with `pixels` pixels in total, beyond a limit."""
         if frames > self.max_frames:

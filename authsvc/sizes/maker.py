@@ -133,9 +133,9 @@ class SizeMaker:
 
     async def _make(self, request: SizeRequest, picture: Path) -> bool:
         """Make and publish the size; return False when it would be useless."""
-        if request.best_format is not BestFormat.PLAIN:
-            return await self._publish_if_smaller(request, picture, ImageType.WEBP, FileSuffix.WEBP, than=picture)
-        return await self._publish_if_smaller(request, picture, request.key.kind, FileSuffix.PLAIN, than=picture)
+        is_plain = request.best_format is BestFormat.PLAIN
+        form, suffix = (request.key.kind, FileSuffix.PLAIN) if is_plain else (ImageType.WEBP, FileSuffix.WEBP)
+        return await self._publish_if_smaller(request, picture, form, suffix, than=picture)
 
     async def _publish_if_smaller(
         self, request: SizeRequest, picture: Path, form: ImageType, suffix: FileSuffix, *, than: Path

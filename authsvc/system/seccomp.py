@@ -32,6 +32,8 @@ _ARCHITECTURE_AT: Final = 4
 _ARGUMENTS_AT: Final = 16
 _ARGUMENT_BYTES: Final = 8
 _HIGH_HALF: Final = 4
+_INSTRUCTION: Final = struct.Struct("=HBBI")
+"""struct sock_filter. Jumps are numbers of instructions to leave out."""
 
 
 class _Program(ctypes.Structure):
@@ -90,7 +92,7 @@ def install_filter(program: bytes) -> None:
     The process needs `refuse_new_privileges()` before. Raises OSError when the kernel, or a filter that this
     process already has, does not allow it; no filter is added then.
     """
-    filter_ = _Program(len(program) // len(_instruction(_LOAD, 0)), program)
+    filter_ = _Program(len(program) // _INSTRUCTION.size, program)
     # TSYNC: libraries have started threads, and a filter is otherwise for the calling thread only.
     if system_call(this_architecture().calls["seccomp"], _SET_MODE_FILTER, _FLAG_TSYNC, ctypes.byref(filter_)):
         raise OSError(errno.ESRCH, "a thread has another filter")
@@ -108,9 +110,8 @@ def _block(rule: Rule, number: int) -> bytes:
     body = tests + _instruction(_RETURN, action)
     if rule.conditions:
         body += _instruction(_LOAD, _NUMBER_AT)
-    return _instruction(_JUMP_IF_EQUAL, number, if_not=len(body) // len(_instruction(_LOAD, 0))) + body
+    return _instruction(_JUMP_IF_EQUAL, number, if_not=len(body) // _INSTRUCTION.size) + body
 
 
 def _instruction(code: int, value: int, *, if_equal: int = 0, if_not: int = 0) -> bytes:
-    """Return one struct sock_filter. The jumps are numbers of instructions to leave out."""
-    return struct.pack("=HBBI", code, if_equal, if_not, value)
+    return _INSTRUCTION.pack(code, if_equal, if_not, value)

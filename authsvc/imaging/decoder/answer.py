@@ -6,6 +6,7 @@ accepts no other form and no other values than those that a worker's own code ca
 
 import json
 import string
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,8 +91,10 @@ def answer_from(message: bytes, job: Job, limits: Limits) -> Answer:
         raise ValueError from error
     match fields:
         case [str(kind), int(width), int(height), int() | None as clean_bytes] if isinstance(job, Inspection):
-            if min(width, height) > 0 and clean_bytes != 0 and limits.allows(width, height):
-                return Accepted(ImageType(kind), width, height, clean_bytes)
+            if min(width, height) > 0 and clean_bytes != 0:
+                with suppress(TooManyPixels):
+                    limits.check(width, height)
+                    return Accepted(ImageType(kind), width, height, clean_bytes)
         case [int(size)] if isinstance(job, SizeJob) and size > 0:
             return Made(size)
         case {"refusal": str(code), "values": dict(values), **rest} if code in _REFUSALS and not rest:

@@ -1,8 +1,7 @@
 """Uploads, at the addresses of every client's API."""
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
@@ -47,7 +46,7 @@ class UploadRoutes:
         body = request.stream()
         try:
             token = await self._guard.authorize(client.token_in(request.headers), Scope.UPLOAD)
-            with self._slot(token):
+            with self._slots.take(token.fingerprint), self._metrics.uploads_under_way.track_inprogress():
                 image, name = await self._receive(request, body, client, token)
         except AnswerError as error:
             self._metrics.uploads.labels(error.code).inc()
@@ -84,15 +83,6 @@ class UploadRoutes:
             image = await self._ingest.keep(spool, name=form.name, owner=token.fingerprint)
         self._guard.note_use(token)
         return image, form.name
-
-    @contextmanager
-    def _slot(self, token: Token) -> Iterator[None]:
-        try:
-            with self._slots.take(token.fingerprint):
-                self._metrics.uploads_under_way.set(self._slots.taken)
-                yield
-        finally:
-            self._metrics.uploads_under_way.set(self._slots.taken)
 
     async def _drain(self, body: AsyncGenerator[bytes, None]) -> None:
         """Read the rest of the body: closing the connection earlier could lose the answer.

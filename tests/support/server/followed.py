@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.support.server import acme, acme_authority, acme_keys, container, operations_page
@@ -11,7 +10,7 @@ from tests.support.server.checkout import SOURCE
 from tests.support.server.container import leave_only
 from tests.support.server.debian import debian_root
 from tests.support.server.disk import Layers
-from tests.support.server.kept import file_facts, installable, keep_changes, kept
+from tests.support.server.kept import file_facts, installable, keep_changes, kept, this_month
 from tests.support.server.machine import Machine
 from tests.support.server.operations_page import PAGE, answer_certbot, clone, follow, take
 
@@ -31,9 +30,8 @@ def followed_layers() -> Iterator[Layers]:
 
     The output of the steps is in /root/said, the token in /root/token.
     """
-    month = f"{datetime.now(UTC):%Y-%m}"  # its certificate is valid for 90 days
     facts = file_facts([PAGE, *HELPERS, *cloned()])
-    with kept("followed", [month, *facts], follow_steps) as layer:
+    with kept("followed", [this_month(), *facts], follow_steps) as layer:
         yield Layers((layer, debian_root()))
 
 

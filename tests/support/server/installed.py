@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +9,7 @@ from tests.support.server import visits
 from tests.support.server.checkout import PLACE, put_checkout, put_files
 from tests.support.server.debian import debian_root
 from tests.support.server.disk import Layers
-from tests.support.server.kept import built_release, file_facts, installable, keep_changes, kept
+from tests.support.server.kept import built_release, file_facts, installable, keep_changes, kept, this_month
 from tests.support.server.machine import Machine, booted
 
 DOMAIN = "DOMAIN=img.example.com pics.example.org"
@@ -37,7 +36,7 @@ def changed_layers(
 ) -> Iterator[Layers]:
     """Give the disk of such a server after `change`, which depends on the code of `sources`.
 
-    What it makes is kept for at most a month, because certificates end.
+    What it makes is kept for at most a month.
     """
 
     def fill(layer: Path) -> None:
@@ -46,7 +45,7 @@ def changed_layers(
             keep_changes(machine, layer)
 
     facts: list[str | bytes] = [
-        f"{datetime.now(UTC):%Y-%m}",
+        this_month(),
         *_facts(),
         *file_facts(str(module.__file__) for module in sources),
     ]

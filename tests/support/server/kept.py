@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.support.server.cache import borrowed, prune
@@ -47,6 +48,11 @@ def file_facts(names: Iterable[str | Path]) -> Iterator[bytes]:
     for name in names:
         path = SOURCE / name
         yield f"{path.relative_to(SOURCE)}\0{path.stat().st_mode & 0o111}\0".encode() + path.read_bytes()
+
+
+def this_month() -> str:
+    """Return a fact for what contains a certificate, which is valid for 90 days: it is made again each month."""
+    return f"{datetime.now(UTC):%Y-%m}"
 
 
 def keep_changes(machine: Machine, layer: Path) -> None:
